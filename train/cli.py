@@ -1,0 +1,92 @@
+"""The command line: reads the outside world, calls one function, renders what it returns.
+
+`ei-train COMMAND …`; a command line that starts with an option trains, as Edge Impulse's own images do. Nothing here
+imports TensorFlow: each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from ei_compat.errors import DataError, EiTrainError, UsageError
+from train import cli_train, console
+
+OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
+
+app = typer.Typer(
+    name="ei-train",
+    help="Train image models for microcontrollers, compatible with Edge Impulse.",
+    epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training failed, 5 export failed or a gate not met, "
+    "6 network or API failed, 130/143 interrupted with a checkpoint saved.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"ei-train {version('ei-train')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Train image models for microcontrollers, compatible with Edge Impulse."""
+
+
+cli_train.register(app)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs one command and exits with its code; the console entry point."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS | {"-h"}:
+        arguments.insert(0, "train")
+    debug = "--debug" in arguments
+    if debug:
+        arguments.remove("--debug")
+    try:
+        sys.exit(app(args=arguments, prog_name="ei-train", standalone_mode=False) or 0)
+    except Exception as error:
+        if debug:
+            traceback.print_exception(error)
+        failure = _as_failure(error)
+        console.fail(failure, as_json=_wants_json(arguments))
+        sys.exit(failure.exit_code)
+
+
+def _as_failure(error: Exception) -> EiTrainError:
+    """The user-facing form of any exception; one that nobody foresaw is our own fault and says so."""
+    match error:
+        case EiTrainError():
+            return error
+        case typer.TyperException():
+            return UsageError(error.format_message().rstrip("."), fix="see --help")
+        case OSError(errno=errno.ENOSPC):
+            return DataError("no space left on the device", where=error.filename, fix="free some space and run again")
+        case OSError(filename=str()):
+            return DataError(
+                str(error.strerror).lower(), where=error.filename, fix="check the path and its permissions"
+            )
+        case MemoryError():
+            return DataError("out of memory", fix="use a smaller --batch-size or a machine with more memory")
+        case _:
+            return EiTrainError(
+                f"internal error, {type(error).__name__}: {error}", fix="run again with --debug and report it"
+            )
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the log is JSON lines; read here because a usage error comes before any option is parsed."""
+    return "--log-format=json" in arguments or ("--log-format", "json") in zip(arguments, arguments[1:], strict=False)

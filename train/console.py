@@ -1,0 +1,84 @@
+"""The one place that writes to the terminal: results once on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ei_compat.errors import EiTrainError
+
+WIDTH = 120  # columns of a table that is not on a terminal, so that logs and pipes are not folded at 80
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A table for people: a title, the column names and the rows, every cell already a string."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str | None = None
+
+
+class Result(Protocol):
+    """What a command returns: a frozen value that knows its two renderings."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole result as JSON values."""
+
+    def as_tables(self) -> Sequence[Columns]:
+        """What a person wants to see of it."""
+
+
+def _console(stream: Any) -> Console:
+    """A rich console that neither wraps what is piped nor guesses what numbers mean."""
+    return Console(
+        file=stream, width=None if stream.isatty() else WIDTH, highlight=False, soft_wrap=not stream.isatty()
+    )
+
+
+def show(result: Result, *, as_json: bool = False) -> None:
+    """Renders a command's result on stdout."""
+    if as_json:
+        sys.stdout.write(json.dumps(result.as_json(), indent=2) + "\n")
+        return
+    console = _console(sys.stdout)
+    for columns in result.as_tables():
+        console.print(_table(columns))
+
+
+def _table(columns: Columns) -> Table:
+    table = Table(title=columns.title, title_justify="left", caption=columns.caption, caption_justify="left")
+    for index, name in enumerate(columns.header):
+        table.add_column(name, justify="left" if index == 0 else "right")
+    for row in columns.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def note(line: str) -> None:
+    """One line of information on stderr."""
+    _console(sys.stderr).print(Text(line))
+
+
+def warn(line: str) -> None:
+    """One line of warning on stderr."""
+    _console(sys.stderr).print(Text(f"warning: {line}", style="yellow"))
+
+
+def fail(error: EiTrainError, *, as_json: bool = False) -> None:
+    """The one line of a failure on stderr; as a JSON object where the log is JSON."""
+    if as_json:
+        record = {"event": "error", "code": error.code, "exit": error.exit_code, "what": error.what}
+        record |= {"where": error.where, "fix": error.fix}
+        sys.stderr.write(json.dumps(record) + os.linesep)
+        return
+    _console(sys.stderr).print(Text(f"error: {error}", style="bold red"))
