@@ -14,8 +14,8 @@
     ├── RemoteError                   remote              6      network or API
     └── Interrupted                   interrupted         128 + the signal's number
 
-A message says what is wrong; `where` names the file, field or option; `fix` says what to do about it. The three make the one
-line that a user sees. Codes are part of the interface: scripts may match them, so they never change.
+A message says what is wrong; `where` names the file, field or option; `fix` says what to do about it. The three make
+the one line that a user sees. Codes are part of the interface: scripts may match them, so they never change.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class RemoteError(EiTrainError):
     exit_code = 6
 
 
-class Interrupted(EiTrainError):
+class Interrupted(EiTrainError):  # noqa: N818 - stopping on request is no error
     """Stopped by a signal, with what there was saved.
 
     Args:

@@ -10,6 +10,7 @@ import errno
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 
@@ -21,8 +22,8 @@ OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leadin
 app = typer.Typer(
     name="ei-train",
     help="Train image models for microcontrollers, compatible with Edge Impulse.",
-    epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training failed, 5 export failed or a gate not met, "
-    "6 network or API failed, 130/143 interrupted with a checkpoint saved.",
+    epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training failed, "
+    "5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint saved.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -89,4 +90,4 @@ def _as_failure(error: Exception) -> EiTrainError:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether the log is JSON lines; read here because a usage error comes before any option is parsed."""
-    return "--log-format=json" in arguments or ("--log-format", "json") in zip(arguments, arguments[1:], strict=False)
+    return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
