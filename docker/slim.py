@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 SITE = Path(sysconfig.get_path("purelib"))
@@ -47,6 +47,8 @@ FILES = {
     "*.dist-info/RECORD": "lists of files, no longer true",
 }
 GPU_FILES = {"nvidia/*/include": "headers of CUDA"}
+# Bytecode without a look at its source, which is in the same layer and whose time stamp need not survive copying.
+UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
 STRIPPED = ("tensorflow", "ai_edge_litert")  # not those that auditwheel has rewritten: strip breaks some of them
 IMPORTED = (
     "import tensorflow as tf, tf_keras, tensorflow_model_optimization, ai_edge_litert.interpreter, h5py, PIL.Image; "
@@ -114,15 +116,16 @@ def compile_imported() -> None:
     before = weight([SITE])
     for source in sources:
         if source.is_relative_to(SITE):
-            # Unchecked: the source is in the same read-only layer, and its time stamp need not survive copying.
-            py_compile.compile(str(source), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+            py_compile.compile(
+                str(source), doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+            )
     report("bytecode", before - weight([SITE]), "added, so that a start need not compile")
 
 
 def weight(paths: Iterable[Path]) -> int:
     """Bytes of files and of all that is below folders."""
-    walk: Callable[[Path], Iterable[Path]] = lambda path: path.rglob("*") if path.is_dir() else [path]  # noqa: E731
-    return sum(file.lstat().st_size for path in paths if path.exists() for file in walk(path) if file.is_file())
+    below = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+    return sum(file.lstat().st_size for file in below if file.is_file())
 
 
 def report(name: str, size: int, why: str) -> None:

@@ -8,8 +8,8 @@
 set -eu
 cd "$(dirname "$0")"
 lock() {
-    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        --no-emit-index-url "$@"
+    uv pip compile "$@" --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url
 }
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
