@@ -2,6 +2,8 @@
 
 import os
 
+__version__ = "0.1.0"
+
 # tensorflow-model-optimization refuses any model but legacy Keras'; both must be told before TensorFlow is imported.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -14,16 +15,18 @@ def start(*, deterministic: bool) -> None:
     Args:
         deterministic: use only kernels that give the same bits every time.
     """
-    with _without_native_chatter():
+    with without_native_chatter():
         import tensorflow as tf
         import tf_keras  # noqa: F401 - takes its time too, and belongs to the start
+    tf.get_logger().setLevel("ERROR")
+    logging.getLogger("absl").setLevel("ERROR")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
 
 
 @contextmanager
-def _without_native_chatter() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ side writes while it loads, before its log level holds, from the user's terminal."""
+def without_native_chatter() -> Iterator[None]:
+    """Keeps what TensorFlow's C++ side writes past its own log level, while it loads or converts, off the terminal."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

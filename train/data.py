@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ei_compat.block import TrainInput
     from ei_compat.dataset import Dataset, Sample
     from ei_compat.progress import Progress
+    from train.job import Job
     from train.recipe import Recipe
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures; more are kept in a file beside the results
@@ -85,17 +86,12 @@ class TrainingData:
         return {name: samples for name, samples in named.items() if samples is not None}
 
 
-def load_data(
-    folder: Path, info_file: Path | None, recipe: Recipe, *, image_size_given: bool, scratch: Path, progress: Progress
-) -> TrainingData:
-    """Reads the user's folder, whatever form it has.
+def load_data(job: Job, progress: Progress) -> TrainingData:
+    """Reads the user's folder: arrays or an export of Edge Impulse, class folders or labelled file names.
 
     Args:
-        folder: Edge Impulse's arrays, a dataset export, class folders or labelled file names.
-        info_file: the `train_input.json` that belongs to arrays; looked for where None.
-        recipe: gives the picture's size and channels, the seed and how much may be broken.
-        image_size_given: whether the user asked for that size, which arrays cannot follow.
-        scratch: a folder for pictures that do not fit in memory.
+        job: names the folder and, for arrays, their `train_input.json`; its recipe gives the picture's size and
+            channels, the seed, and how much may be broken. Pictures that do not fit in memory go to its output folder.
         progress: counts pictures.
 
     Raises:
@@ -105,9 +101,9 @@ def load_data(
     from ei_compat.arrays import holds_arrays
     from ei_compat.datasets import open_dataset
 
-    if folder.is_dir() and holds_arrays(folder):
-        return _from_arrays(folder, _find_info(folder, info_file), recipe, image_size_given, progress)
-    return _from_pictures(open_dataset(folder), recipe, scratch, progress)
+    if job.data.is_dir() and holds_arrays(job.data):
+        return _from_arrays(job, _find_info(job.data, job.info_file), progress)
+    return _from_pictures(open_dataset(job.data), job.recipe, job.out, progress)
 
 
 def _find_info(folder: Path, given: Path | None) -> TrainInput:
@@ -122,9 +118,7 @@ def _find_info(folder: Path, given: Path | None) -> TrainInput:
     raise DataError("arrays need a train_input.json", where=looked, fix="name it with --info-file")
 
 
-def _from_arrays(
-    folder: Path, info: TrainInput, recipe: Recipe, image_size_given: bool, progress: Progress
-) -> TrainingData:
+def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData:
     from ei_compat.arrays import open_arrays
 
     if info.mode != "classification":
@@ -138,13 +132,13 @@ def _from_arrays(
             where="train_input.json",
             fix="pictures need (height, width, channels) with at least 32 pixels a side and 1 or 3 channels",
         )
-    if image_size_given and (recipe.image_size, recipe.image_size) != shape[:2]:
+    if "image_size" in job.given and (job.recipe.image_size, job.recipe.image_size) != shape[:2]:
         raise UsageError(
             f"the arrays hold pictures of {shape[0]}x{shape[1]} pixels",
-            where=f"--image-size {recipe.image_size}",
+            where=f"--image-size {job.recipe.image_size}",
             fix="leave the option out, or give the pictures instead of arrays",
         )
-    arrays = open_arrays(folder, info, progress=progress)
+    arrays = open_arrays(job.data, info, progress=progress)
     pairs = {
         "training": (arrays.x_train, arrays.y_train),
         "validation": (arrays.x_validation, arrays.y_validation),

@@ -12,6 +12,7 @@ from typing import Any
 
 from ei_compat.errors import DataError
 from ei_compat.files import write_file
+from train import __version__
 from train.data import TrainingData
 from train.job import Job
 from train.recipe import Recipe
@@ -19,7 +20,7 @@ from train.report import Report, training_log
 from train.weights import WeightsFile
 
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
-LIBRARIES = ("ei-train", "tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "pillow")
+LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "pillow")
 
 
 def prepare_folder(out: Path) -> None:
@@ -58,7 +59,8 @@ def config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | 
             "origin": weights.origin,
             "sha256": weights.sha256,
         },
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": {"ei-train": __version__, "python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
     }
 
 

@@ -6,18 +6,18 @@ export a SavedModel on the way, which takes ten times as long for the same file.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ei_compat.errors import ExportError
+from train import backend
 
 if TYPE_CHECKING:
     from train.data import Samples
     from train.model import Network
-
-INPUT_SCALE, INPUT_ZERO_POINT = 1 / 255, -128  # what Edge Impulse's C++ SDK needs for its direct int8 path
 
 
 def freeze(network: Network) -> Any:
@@ -53,7 +53,7 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
         calibration: float32 pictures [N, H, W, C] whose values reach exactly 0 and 1.
 
     Raises:
-        ExportError: TensorFlow's converter failed, or the input does not quantise to 1/255, -128.
+        ExportError: TensorFlow's converter failed.
     """
     import tensorflow as tf
 
@@ -71,7 +71,9 @@ def _each_alone(pictures: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]
 
 def _convert(converter: Any, what: str) -> bytes:
     try:
-        return bytes(converter.convert())
+        with backend.without_native_chatter(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Statistics for quantized inputs", category=UserWarning)
+            return bytes(converter.convert())
     except Exception as error:  # the converter raises whatever its C++ side says
         raise ExportError(f"converting {what} failed: {str(error).splitlines()[0]}") from error
 

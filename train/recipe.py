@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 def knob(default: Any, meaning: str, **bounds: Any) -> Any:
@@ -76,6 +76,11 @@ class Recipe(BaseModel):
     max_int8_drop: Share = knob(0.02, "accuracy that INT8 may lose against float before the run exits 5")
 
     seed: int = knob(1, "of weights, order, dropout and augmentation", ge=0, lt=2**31)
+
+    @field_validator("head_units", "head_dropout", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
