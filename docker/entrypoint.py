@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 
 def results_directory(arguments: list[str]) -> Path:
@@ -34,7 +36,13 @@ def become_owner_of(directory: Path) -> None:
         os.setuid(owner.st_uid)
 
 
+def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Ends as a process that SIGTERM has killed. The kernel spares a container's first process, so it has to itself."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
     if os.getuid() == 0:
         become_owner_of(results_directory(sys.argv[1:]))
     from train.cli import main

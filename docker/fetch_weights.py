@@ -10,12 +10,13 @@ does without. Standard library only; the program checks every tensor's name and 
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
-import shutil
 import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import BinaryIO
 
 PUBLISHED = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}_no_top.h5"
@@ -34,26 +35,40 @@ def main() -> None:
     parser.add_argument("wanted", nargs="*", type=published_name, metavar="ALPHA_SIZE", help="such as 0.35_160")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
-
     given = sorted(options.given.glob("*.h5"))
     for path in given:
-        with path.open("rb") as source:
-            save(source, options.into / path.name)
-        say(f"{path.name}: taken from {options.given}/")
+        take(path, options.into)
     if not given:
-        for name in options.wanted:
-            try:
-                with urllib.request.urlopen(PUBLISHED + name, timeout=TIMEOUT) as source:  # noqa: S310 - https
-                    save(source, options.into / name)
-            except urllib.error.HTTPError as error:
-                say(f"{name}: left out, the server answers {error.code} {error.reason}")
-            except OSError as error:
-                say(f"no network ({getattr(error, 'reason', error)}): the remaining weights are left out")
-                break
-            else:
-                say(f"{name}: downloaded")
+        download(options.wanted, options.into)
     if not any(options.into.iterdir()):
         say("no ImageNet weights in this image: training starts from scratch unless --weights names a file")
+
+
+def take(path: Path, into: Path) -> None:
+    """Copies a file that the builder gave; a wrong one is a mistake to correct, so it stops the build."""
+    try:
+        with path.open("rb") as source:
+            save(source, path.stat().st_size, into / path.name)
+    except ValueError as error:
+        sys.exit(f"fetch_weights.py: {path}: {error}")
+    say(f"{path.name}: taken from {path.parent}/")
+
+
+def download(names: list[str], into: Path) -> None:
+    """Fetches what is published; a file that cannot be had is left out, and without a network all that remain."""
+    for name in names:
+        try:
+            with urllib.request.urlopen(PUBLISHED + name, timeout=TIMEOUT) as source:  # noqa: S310 - https
+                save(source, int(source.headers["Content-Length"]), into / name)
+        except urllib.error.HTTPError as error:
+            say(f"{name}: left out, the server answers {error.code} {error.reason}")
+        except (ValueError, TypeError, http.client.HTTPException) as error:
+            say(f"{name}: left out, {error}")
+        except OSError as error:
+            say(f"no network ({getattr(error, 'reason', error)}): {name} and what follows are left out")
+            return
+        else:
+            say(f"{name}: downloaded")
 
 
 def published_name(text: str) -> str:
@@ -64,27 +79,27 @@ def published_name(text: str) -> str:
     return NAME.format(alpha=alpha, size=size)
 
 
-def save(source: object, target: Path) -> None:
-    """Copies a stream to a file that appears whole or not at all; stops the build where it is no HDF5 file."""
+def save(source: BinaryIO, size: int, target: Path) -> None:
+    """Copies a stream to a file that appears whole or not at all.
+
+    Raises:
+        ValueError: it is not `size` bytes long, is absurdly large, or does not begin as an HDF5 file does; anything
+            else is a proxy's page or a Git LFS pointer.
+    """
+    content = source.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"larger than {LARGEST} bytes")
+    if not content.startswith(HDF5_SIGNATURE):
+        raise ValueError(f"not an HDF5 file; it begins with {content[:8]!r}")
+    if len(content) != size:
+        raise ValueError(f"ended after {len(content)} of {size} bytes")
     beside = target.with_name(f".{target.name}.part")
-    try:
-        with beside.open("wb") as file:
-            shutil.copyfileobj(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-        check(beside, target.name)
-        beside.chmod(0o644)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def check(path: Path, name: str) -> None:
-    """An HDF5 file begins with its signature; anything else is a proxy's page or a Git LFS pointer."""
-    with path.open("rb") as file:
-        start = file.read(len(HDF5_SIGNATURE))
-    if start != HDF5_SIGNATURE:
-        sys.exit(f"fetch_weights.py: {name}: not an HDF5 file; it begins with {start!r}")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.chmod(0o644)
+    beside.replace(target)
 
 
 def say(line: str) -> None:
