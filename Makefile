@@ -38,8 +38,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	fi; \
 	echo "making $(VENV) with $$("$$found" --version)"; \
 	"$$found" -m venv "$(VENV)"
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 build: ## Build the image IMAGE (TARGET=gpu for the one with CUDA) and print its size

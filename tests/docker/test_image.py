@@ -87,7 +87,7 @@ def write_export(root: Path) -> None:
     (root / "train_input.json").write_text(json.dumps(options))
     (root / "train.py").write_text("raise SystemExit('the code of the export was run')\n")
     (root / "data").mkdir()
-    for name, count in {"train": 48, "test": 12}.items():
+    for name, count in {"train": 160, "test": 40}.items():
         labels = np.arange(count) % len(COLOURS)
         colours = [list(COLOURS.values())[label] for label in labels]
         pictures = [noise(colour, 32, seed) for seed, colour in enumerate(colours)]
