@@ -125,7 +125,8 @@ def _step(times: NDArray[np.float64], *, where: str) -> float:
         return 0.0
     step = float(times[-1] - times[0]) / (len(times) - 1)
     grid = times[0] + step * np.arange(len(times))
-    off = np.abs(times - grid) > max(0.5, abs(step) * 0.01) + 1e-9
+    rounding = 0.5 if np.all(times == np.rint(times)) else 0.0
+    off = np.abs(times - grid) > max(rounding, abs(step) * 0.01) + 1e-9
     if not (step > 0 and np.isfinite(step)) or off.any():
         row = int(np.argmax(off)) + 2
         raise FormatError("timestamps do not rise by a constant step", where=f"{where}, row {row}")
