@@ -9,6 +9,7 @@ DEMO := data/dataset
 DATA ?= $(DEMO)
 OUT ?= out
 ARGS ?=
+BUILD ?=
 NAME ?= ei-train-demo
 VERSION ?= 1
 
@@ -22,7 +23,7 @@ export EI_TRAIN_IMAGE := $(IMAGE)
 help: ## List the targets
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
-	@echo 'Variables: DATA OUT ARGS (train), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE (build), PYTHON VENV (setup)'
+	@echo 'Variables: DATA OUT ARGS (train), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
 
 setup: $(READY) ## Make the local environment in VENV, from the hashed lock
 
@@ -43,7 +44,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 build: ## Build the image IMAGE (TARGET=gpu for the one with CUDA) and print its size
-	docker build --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1) \
+	docker build $(BUILD) --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1) \
 	    --build-arg BASE_IMAGE="$(BASE_IMAGE)" \
 	    --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
@@ -72,7 +73,7 @@ upload: $(READY) ## Put the data and the model into an Edge Impulse project (EI_
 	$(EI_TRAIN) upload "$(OUT)" $(ARGS)
 
 test: $(READY) ## Run every test; builds the image first where an engine answers
-	@[ "$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")" != build ] || $(MAKE) --no-print-directory build
+	@[ "$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")" != build ] || $(MAKE) --no-print-directory build BUILD=--quiet
 	$(PY) -m pytest $(ARGS)
 
 lint: $(READY) ## Check style and types
