@@ -184,10 +184,10 @@ def test_an_export_trains_with_its_own_readmes_command(home: Path, shared: Path)
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[str]:
     """A container in the background; gone when the block ends."""
-    started = docker("run", "--detach", *arguments)
-    assert started.returncode == 0, started.stderr
-    name = started.stdout.strip()
+    name = f"ei-train-test-{os.getpid()}"
     try:
+        started = docker("run", "--detach", "--name", name, *arguments)
+        assert started.returncode == 0, started.stderr
         yield name
     finally:
         docker("rm", "--force", name)
