@@ -1,0 +1,317 @@
+"""Bringing a model into a project: Edge Impulse's pretrained-model flow, and its one-shot form."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from ei_compat.errors import DataError, FormatError, RemoteError, UsageError
+from ei_compat.jobs import follow, job_id
+from ei_compat.multipart import Multipart, Part
+from ei_compat.studio import Studio
+
+MODEL_LIMIT = 512 * 2**20  # bytes of a model file
+FILE_TYPES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx", ".zip": "saved_model"}
+ONE_SHOT_TYPES = {".pkl": "pickle", ".json": "xgboost"} | FILE_TYPES
+SCALINGS = ("0..1", "-1..1", "-128..127", "0..255", "torch", "bgr-subtract-imagenet-mean")
+RESIZE_MODES = ("fit-short", "fit-long", "squash", "crop")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model takes and gives, in the API's own terms.
+
+    Attributes:
+        input: such as `{"inputType": "image", "inputScaling": "0..1", "resizeMode": "fit-short"}`.
+        output: such as `{"modelType": "classification", "labels": ["cat", "dog"]}`.
+    """
+
+    input: Mapping[str, Any]
+    output: Mapping[str, Any]
+
+    @property
+    def labels(self) -> Sequence[str] | None:
+        """The class names in the order of the output; None where the kind of model has none."""
+        return self.output.get("labels")
+
+
+def image_input(scaling: str = "0..1", resize: str = "fit-short") -> dict[str, Any]:
+    """A picture, with the range its pixels are scaled to and the way it is cropped.
+
+    Raises:
+        UsageError: a value that the API does not know.
+    """
+    for value, known, name in ((scaling, SCALINGS, "--input-scaling"), (resize, RESIZE_MODES, "--resize-mode")):
+        if value not in known:
+            raise UsageError(f"{value!r} is not one of {', '.join(known)}", where=name)
+    return {"inputType": "image", "inputScaling": scaling, "resizeMode": resize}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What to build from a model.
+
+    Attributes:
+        target: Studio's name of the form, `zip` for the C++ library.
+        engine: the inference engine, such as `tflite` or `tflite-eon`.
+        variant: `int8` or `float32`; None takes int8 where there is one.
+        folder: where the download goes.
+    """
+
+    target: str
+    engine: str
+    variant: str | None
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of the model, as Studio sees it."""
+
+    name: str
+    data_type: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantProfile:
+    """Studio's own estimate for one variant of the model.
+
+    Attributes:
+        variant: `int8` or `float32`.
+        device: that it is estimated for.
+        milliseconds: of one inference; None where unknown.
+        memory: RAM and ROM in bytes by engine, such as `{"eon": (96000, 480000)}`.
+    """
+
+    variant: str
+    device: str
+    milliseconds: int | None
+    memory: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What became of an uploaded model.
+
+    Attributes:
+        project: its number.
+        inputs: of the model.
+        outputs: of the model.
+        variants: that Studio has of it.
+        profile: one entry per variant; empty where it was not profiled.
+        built: the downloaded deployment, None where none was asked for.
+    """
+
+    project: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    variants: tuple[str, ...]
+    profile: tuple[VariantProfile, ...]
+    built: Path | None
+
+
+def upload_model(
+    studio: Studio,
+    model: Path,
+    info: ModelInfo,
+    *,
+    representative: Path | None = None,
+    device: str | None = None,
+    profile: bool = True,
+    deployment: Deployment | None = None,
+) -> ModelReport:
+    """Makes a model the project's impulse, profiles it, and builds a library from it. What the impulse was is gone.
+
+    Args:
+        studio: the project.
+        model: a .tflite, .onnx, or zipped SavedModel.
+        info: what it takes and gives.
+        representative: a .npy of inputs [N, ...], with which Studio makes an int8 variant.
+        device: Studio's name of a processor to profile for.
+        profile: whether to estimate time and memory.
+        deployment: what to build and download.
+
+    Raises:
+        DataError: the model or the .npy is not one; its output does not fit the labels.
+        RemoteError: Studio refused it or a job failed.
+    """
+    form = _form(model, representative, device)
+    answer = studio.remote.call(
+        "POST", f"{studio.path}/pretrained-model/upload", body=form, headers={"content-type": form.content_type}
+    )
+    number = job_id(answer, "upload model")
+    follow(studio.remote, studio.path, number, what="upload model", patience=studio.patience, progress=studio.progress)
+    found = _found(studio)
+    _check_labels(model, info, _tensors(found["model"].get("outputs")))
+    request = {"input": dict(info.input), "model": dict(info.output)}
+    studio.remote.call("POST", f"{studio.path}/pretrained-model/save", send=request)
+    if profile:
+        studio.run_job("/pretrained-model/profile", {}, "profile model")
+        found = _found(studio)
+    variants = tuple(str(each) for each in found.get("availableModelTypes", []))
+    built = None if deployment is None else build(studio, deployment, variants)
+    return ModelReport(
+        project=studio.project,
+        inputs=_tensors(found["model"].get("inputs")),
+        outputs=_tensors(found["model"].get("outputs")),
+        variants=variants,
+        profile=_profile(found["model"].get("profileInfo")),
+        built=built,
+    )
+
+
+def build(studio: Studio, deployment: Deployment, variants: Sequence[str]) -> Path:
+    """Builds a deployment of the project's impulse and downloads it.
+
+    Args:
+        studio: the project.
+        deployment: what to build.
+        variants: that the model has.
+
+    Raises:
+        UsageError: the project has no such target or variant.
+        RemoteError: the build failed.
+    """
+    listed = studio.remote.call("GET", f"{studio.path}/deployment/targets/data-sources").get("targets")
+    known = [str(each.get("format")) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if deployment.target not in known:
+        raise UsageError(f"this project can build {', '.join(known)}", where="--deploy", fix="name one of them")
+    variant = deployment.variant or ("int8" if "int8" in variants else "float32")
+    if variant not in variants:
+        what = f"the model has no {variant} variant, only {', '.join(variants) or 'none'}"
+        raise UsageError(what, where="--model-type", fix="give --representative to get an int8 one")
+    request = {"engine": deployment.engine, "modelType": variant}
+    query = urlencode({"type": deployment.target})
+    studio.run_job(f"/jobs/build-ondevice-model?{query}", request, f"build {deployment.target}")
+    return _download(studio, deployment, variant)
+
+
+def deploy_once(
+    studio: Studio, model: Path, info: ModelInfo, deployment: Deployment, *, representative: Path | None = None
+) -> Path:
+    """Builds a library from a model in one request, without touching the project's impulse.
+
+    Args:
+        studio: the project.
+        model: also a pickled scikit-learn or LightGBM model, or XGBoost's JSON.
+        info: what it takes and gives.
+        deployment: what to build.
+        representative: a .npy of inputs, for an int8 variant.
+
+    Raises:
+        DataError: a file is not what it should be.
+        RemoteError: Studio refused it or the job failed.
+    """
+    variant = deployment.variant or ("int8" if representative else "float32")
+    request: dict[str, Any] = {
+        "modelFileBase64": base64.b64encode(_read(model)).decode(),
+        "modelFileType": _file_type(model, ONE_SHOT_TYPES),
+        "deploymentType": deployment.target,
+        "engine": deployment.engine,
+        "modelInfo": {"input": dict(info.input), "model": dict(info.output)},
+        "deployModelType": variant,
+    }
+    if representative is not None:
+        request["representativeFeaturesBase64"] = base64.b64encode(_features(representative)).decode()
+    studio.run_job("/jobs/deploy-pretrained-model", request, "deploy model")
+    return _download(studio, deployment, variant)
+
+
+def _download(studio: Studio, deployment: Deployment, variant: str) -> Path:
+    query = urlencode({"type": deployment.target, "modelType": variant, "engine": deployment.engine})
+    return studio.fetch_file(f"{studio.path}/deployment/download?{query}", deployment.folder)
+
+
+def _form(model: Path, representative: Path | None, device: str | None) -> Multipart:
+    kind = _file_type(model, FILE_TYPES)
+    parts = [
+        Part("modelFile", _read(model), model.name, "application/octet-stream"),
+        Part("modelFileName", model.name.encode()),
+        Part("modelFileType", kind.encode()),
+    ]
+    if representative is not None:
+        content = _features(representative)
+        parts.append(Part("representativeFeatures", content, representative.name, "application/octet-stream"))
+    if device is not None:
+        parts.append(Part("device", device.encode()))
+    return Multipart(parts)
+
+
+def _read(model: Path) -> bytes:
+    """A model file, if it looks like what its name says."""
+    size = model.stat().st_size
+    if size > MODEL_LIMIT:
+        raise DataError(f"is {size / 2**20:.0f} MiB, {MODEL_LIMIT / 2**20:.0f} are sent at most", where=model)
+    content = model.read_bytes()
+    suffix = model.suffix.lower()
+    if suffix in (".tflite", ".lite") and content[4:8] != b"TFL3":
+        raise FormatError("not a TensorFlow Lite file", where=model, fix="give the .tflite that training wrote")
+    if suffix == ".zip" and b"saved_model/saved_model.pb" not in content:
+        fix = "the zip must hold saved_model/saved_model.pb at that path"
+        raise FormatError("not a zipped SavedModel", where=model, fix=fix)
+    return content
+
+
+def _features(representative: Path) -> bytes:
+    content = representative.read_bytes()
+    if not content.startswith(b"\x93NUMPY"):
+        raise FormatError("not a .npy file", where=representative, fix="save the inputs with numpy.save")
+    return content
+
+
+def _file_type(model: Path, known: Mapping[str, str]) -> str:
+    kind = known.get(model.suffix.lower())
+    if kind is None:
+        raise UsageError(f"a model file ends in {', '.join(known)}", where=model)
+    return kind
+
+
+def _found(studio: Studio) -> dict[str, Any]:
+    """The project's model as Studio sees it."""
+    found = studio.remote.call("GET", f"{studio.path}/pretrained-model")
+    if not isinstance(found.get("model"), dict):
+        raise RemoteError("Studio has no model after the upload", fix="look at the project in Studio")
+    return found
+
+
+def _tensors(listed: Any) -> tuple[Tensor, ...]:
+    entries = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return tuple(
+        Tensor(str(each.get("name", "")), str(each.get("dataType", "")), tuple(each["shape"]))
+        for each in entries
+        if isinstance(each.get("shape"), list)
+    )
+
+
+def _check_labels(model: Path, info: ModelInfo, outputs: Sequence[Tensor]) -> None:
+    """Refuses class names that are not as many as the classes, before Studio stores them."""
+    if info.labels is None or info.output.get("modelType") != "classification":
+        return
+    shape = outputs[0].shape if len(outputs) == 1 else ()
+    if len(shape) != 2 or shape[1] != len(info.labels):
+        what = f"its output is {list(shape)}, and there are {len(info.labels)} labels"
+        raise DataError(what, where=model, fix="give one label per class with --labels")
+
+
+def _profile(found: Any) -> tuple[VariantProfile, ...]:
+    if not isinstance(found, dict):
+        return ()
+    return tuple(_variant(found[name]) for name in ("float32", "int8") if isinstance(found.get(name), dict))
+
+
+def _variant(found: Mapping[str, Any]) -> VariantProfile:
+    memory = found.get("memory")
+    engines = memory.items() if isinstance(memory, dict) else ()
+    sized = {name: each for name, each in engines if isinstance(each, dict) and {"ram", "rom"} <= each.keys()}
+    milliseconds = found.get("timePerInferenceMs")
+    return VariantProfile(
+        variant=str(found.get("variant", "")),
+        device=str(found.get("device", "")),
+        milliseconds=milliseconds if isinstance(milliseconds, int) else None,
+        memory={name: (int(each["ram"]), int(each["rom"])) for name, each in sized.items()},
+    )
