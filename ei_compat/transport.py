@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ei_compat.errors import RemoteError
@@ -139,3 +140,23 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
         raise Unreachable(f"the answer broke off ({type(error).__name__})", sent=True) from None
     finally:
         response.close()
+
+
+class FileBody:
+    """A file as a request body.
+
+    Args:
+        path: a file that does not change while it is sent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = path.stat().st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._path.open("rb") as stream:
+            while piece := stream.read(CHUNK):
+                yield piece
