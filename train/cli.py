@@ -15,7 +15,7 @@ from itertools import pairwise
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, UsageError
-from train import cli_train, console
+from train import __version__, cli_data, cli_train, console
 
 OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -27,15 +27,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"ei-train {version('ei-train')}\n")
+        sys.stdout.write(f"ei-train {__version__}\n")
         raise typer.Exit
 
 
@@ -46,7 +45,8 @@ def program(
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
-cli_train.register(app)
+for area in (cli_train, cli_data):
+    area.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

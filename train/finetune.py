@@ -1,0 +1,98 @@
+"""Phase two: the end of the backbone learns again, while its kernels are pruned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from train.loop import Plan, State, as_input, batches, fit
+from train.model import learning_layers, prunable_kernels
+from train.prune import make_pruner
+from train.training import Training, learning_rates
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+PHASE = "finetune"
+STATISTICS_BATCH, STATISTICS_PICTURES = 128, 4096
+
+
+def fine_tune(training: Training, state: State) -> State:
+    """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
+
+    When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
+    frozen one could not make up for the weights it lost), and all statistics follow.
+    """
+    recipe, network = training.recipe, training.network
+    learning = _unfreeze(training)
+    steps = training.steps(recipe.fine_tune_epochs)
+    plan = Plan(
+        phase=PHASE,
+        epochs=recipe.fine_tune_epochs,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_schedule),
+        forward=network,
+        learning=learning,
+        everything=network.variables,
+        clock=training.clock,
+        prepare=training.augmentation(),
+        class_weights=training.class_weights(),
+        pruner=make_pruner(recipe, prunable_kernels(network), steps) if recipe.prune else None,
+    )
+    return fit(plan, training.data.training, training.data.validation, state, training.keeper, training.progress)
+
+
+def _unfreeze(training: Training) -> list[tf.Variable]:
+    """Sets which layers learn and whose statistics follow; returns the variables that gradients change."""
+    import tf_keras as keras
+
+    recipe, network = training.recipe, training.network
+    learning = learning_layers(network.backbone, recipe.fine_tune_share)
+    network.backbone.trainable = True
+    variables = {id(v) for layer in learning for v in layer.trainable_variables}
+    if recipe.prune:
+        variables |= {id(kernel) for kernel in prunable_kernels(network)}
+    for layer in network.backbone.layers:
+        statistics = recipe.prune and isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = layer in learning or statistics or any(id(v) in variables for v in layer.variables)
+    chosen = [v for v in network.backbone.trainable_variables if id(v) in variables]
+    return chosen + network.head.trainable_variables
+
+
+def settle_statistics(training: Training) -> None:
+    """Replaces the moving statistics of the batch normalisations that learned by averages over training pictures.
+
+    A moving average trails the weights and weighs its last few batches most; the average over many batches at the
+    final weights is what inference should use (Wu & Johnson 2021, https://arxiv.org/abs/2105.07576).
+    """
+    import tensorflow as tf
+    import tf_keras as keras
+
+    backbone, samples = training.network.backbone, training.data.training
+    layers = [
+        layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    if not layers:
+        return
+    rows = np.random.default_rng([training.recipe.seed, len(PHASE)]).permutation(len(samples))[:STATISTICS_PICTURES]
+    forward = tf.function(
+        lambda x: backbone(as_input(x), training=True), autograph=False, input_signature=samples.signature()[:1]
+    )
+    moving = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+    sums = [np.zeros(v.shape, np.float64) for v in moving]
+    for layer in layers:
+        layer.momentum = 0.0  # the moving statistics now are those of the last batch alone
+    count = 0
+    with training.progress.task("statistics", len(rows), "picture") as task:
+        for x, _ in batches(samples, rows, STATISTICS_BATCH):
+            if count and len(x) < STATISTICS_BATCH:
+                break  # a remainder would weigh as much as a whole batch
+            forward(x)
+            for total, variable in zip(sums, moving, strict=True):
+                total += variable.numpy()
+            count += 1
+            task.advance(len(x))
+    for variable, total in zip(moving, sums, strict=True):
+        variable.assign((total / count).astype(np.float32))
