@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ei_compat.dataset import UNLABELLED, Box, ClassLabel, Intervals, KeyValues, Label, Unlabelled, no_metadata
-from ei_compat.multipart import Multipart, Part
+from ei_compat.errors import DataError
+from ei_compat.multipart import Multipart, Part, PartError
 
 FILES_LIMIT = 1000  # in one request, by the service's rule
 FILE_LIMIT = 100 * 2**20  # bytes of one file, by the service's rule
@@ -125,10 +126,7 @@ class Batch:
         Raises:
             PartError: a file cannot be read; its index is the file's in `items`.
         """
-        files = [
-            Part("data", _content(item.upload), item.upload.name, MEDIA_TYPES[suffix(item.upload)])
-            for item in self.items
-        ]
+        files = [_part(index, item.upload) for index, item in enumerate(self.items)]
         sidecars = [
             Part("data", json.dumps(document).encode(), name, "application/json")
             for name, document in self.sidecars().items()
@@ -223,9 +221,9 @@ def gather(items: Iterable[Item], *, files: int, size: int) -> Iterator[Batch]:
         batch.add(item)
         held += 1
         if held >= OPEN_LIMIT:
-            longest = max(filling, key=lambda each: len(filling[each].items))
-            held -= len(filling[longest].items)
-            yield filling.pop(longest).closed()
+            yield from (batch.closed() for batch in filling.values())
+            filling.clear()
+            held = 0
     yield from (batch.closed() for batch in filling.values())
 
 
@@ -241,8 +239,10 @@ def _group(upload: Upload) -> tuple[Any, ...]:
     return upload.category, shared, tuple(sorted(upload.metadata.items()))
 
 
-def _content(upload: Upload) -> bytes | Path:
-    return upload.content if isinstance(upload.content, Path) else upload.content()
+def _part(index: int, upload: Upload) -> Part:
+    """A file's part of the form; content that is made when it is sent is made here."""
+    content = upload.content if isinstance(upload.content, Path) else _made(index, upload.content)
+    return Part("data", content, upload.name, MEDIA_TYPES[suffix(upload)])
 
 
 def _box(box: Box) -> dict[str, Any]:
@@ -250,3 +250,13 @@ def _box(box: Box) -> dict[str, Any]:
     x, y = round(box.x), round(box.y)
     width, height = max(1, round(box.x + box.width) - x), max(1, round(box.y + box.height) - y)
     return {"label": box.label, "x": x, "y": y, "width": width, "height": height}
+
+
+def _made(index: int, make: Callable[[], bytes]) -> bytes:
+    try:
+        content = make()
+    except DataError as error:
+        raise PartError(index, str(error)) from None
+    if len(content) > FILE_LIMIT:
+        raise PartError(index, f"becomes {len(content) / 2**20:.0f} MiB, the service takes {FILE_LIMIT / 2**20:.0f}")
+    return content

@@ -114,14 +114,12 @@ class UploadPlan:
 
     Attributes:
         files: how many would be sent, per category and label.
-        before: files that the journal knows.
         requests: how many there would be.
         bytes: content to send.
         failures: files that cannot be sent.
     """
 
     files: Mapping[tuple[str, str], int]
-    before: int
     requests: int
     bytes: int
     failures: tuple[FileFailure, ...]
@@ -198,18 +196,18 @@ def upload(
     )
 
 
-def plan(uploads: Iterable[Upload], journal: Journal | None, options: UploadOptions = UploadOptions()) -> UploadPlan:
-    """What `upload` would send."""
+def plan(uploads: Iterable[Upload], options: UploadOptions = UploadOptions()) -> UploadPlan:
+    """What `upload` would send to a project that has nothing yet."""
     tally = _Tally()
     files: Counter[tuple[str, str]] = Counter()
     with SILENT.task("plan") as task:
-        items = _new(uploads, journal, tally, task)
+        items = _new(uploads, None, tally, task)
         for batch in gather(items, files=options.batch_files, size=options.batch_bytes):
             tally.counts["requests"] += 1
             tally.counts["bytes"] += batch.size
             files.update((item.upload.category, item.upload.shown_label) for item in batch.items)
     counts = tally.counts
-    return UploadPlan(dict(files), counts["before"], counts["requests"], counts["bytes"], tuple(tally.failures))
+    return UploadPlan(dict(files), counts["requests"], counts["bytes"], tuple(tally.failures))
 
 
 def _new(uploads: Iterable[Upload], journal: Journal | None, tally: _Tally, task: Task) -> Iterator[Item]:

@@ -11,44 +11,13 @@ from urllib.parse import urlencode
 
 from ei_compat.errors import DataError, FormatError, RemoteError, UsageError
 from ei_compat.jobs import follow, job_id
+from ei_compat.model_info import ModelInfo
 from ei_compat.multipart import Multipart, Part
 from ei_compat.studio import Studio
 
 MODEL_LIMIT = 512 * 2**20  # bytes of a model file
 FILE_TYPES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx", ".zip": "saved_model"}
 ONE_SHOT_TYPES = {".pkl": "pickle", ".json": "xgboost"} | FILE_TYPES
-SCALINGS = ("0..1", "-1..1", "-128..127", "0..255", "torch", "bgr-subtract-imagenet-mean")
-RESIZE_MODES = ("fit-short", "fit-long", "squash", "crop")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What a model takes and gives, in the API's own terms.
-
-    Attributes:
-        input: such as `{"inputType": "image", "inputScaling": "0..1", "resizeMode": "fit-short"}`.
-        output: such as `{"modelType": "classification", "labels": ["cat", "dog"]}`.
-    """
-
-    input: Mapping[str, Any]
-    output: Mapping[str, Any]
-
-    @property
-    def labels(self) -> Sequence[str] | None:
-        """The class names in the order of the output; None where the kind of model has none."""
-        return self.output.get("labels")
-
-
-def image_input(scaling: str = "0..1", resize: str = "fit-short") -> dict[str, Any]:
-    """A picture, with the range its pixels are scaled to and the way it is cropped.
-
-    Raises:
-        UsageError: a value that the API does not know.
-    """
-    for value, known, name in ((scaling, SCALINGS, "--input-scaling"), (resize, RESIZE_MODES, "--resize-mode")):
-        if value not in known:
-            raise UsageError(f"{value!r} is not one of {', '.join(known)}", where=name)
-    return {"inputType": "image", "inputScaling": scaling, "resizeMode": resize}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +18,18 @@ from ei_compat.errors import FormatError, LimitError
 CHUNK = 1 << 20
 NAME_LIMIT = 1024  # bytes of one member's name
 GIB = 1 << 30
+DAMAGE = (  # what zipfile and its decompressors raise on bytes that are not what they claim
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +83,16 @@ def unzip(archive: Path, folder: Path, limits: ArchiveLimits = DEFAULT_ARCHIVE_L
                 target.parent.mkdir(parents=True, exist_ok=True)
                 left = _write(opened, member, target, left, limits, archive)
                 files += 1
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeError) as error:
+    except DAMAGE as error:
         raise FormatError(f"not a zip file that can be read: {error}", where=archive, fix="download it again") from None
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise FormatError("a member is a file and a folder", where=error.filename or archive) from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise LimitError("a member's name is too long", where=archive) from None
+        if error.errno != errno.EINVAL:  # which is what reading at a place before the file's start gives
+            raise
+        raise FormatError("not a zip file that can be read", where=archive, fix="download it again") from None
     return files
 
 

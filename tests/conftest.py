@@ -10,9 +10,14 @@ import functools
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from double import Double
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -57,3 +62,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def shared() -> Path:
     """The folder of reference data; a test that uses it carries the `shared` marker."""
     return SHARED
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    """A double of Studio and ingestion that has nothing to complain of when the test is over."""
+    from double import Double
+
+    with Double() as running:
+        yield running
+    assert running.violations == []

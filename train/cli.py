@@ -15,7 +15,7 @@ from itertools import pairwise
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, UsageError
-from train import __version__, cli_data, cli_train, console
+from train import __version__, cli_data, cli_remote, cli_train, console
 
 OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -45,7 +45,7 @@ def program(
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
-for area in (cli_train, cli_data):
+for area in (cli_train, cli_data, cli_remote):
     area.register(app)
 
 

@@ -8,8 +8,8 @@ import io
 import tarfile
 from typing import Any
 
+from double.calls import Call, File, NoAnswerError
 from double.checks import ViolationError, parse_json
-from double.http import Call, File, NoAnswerError
 from double.shapes import ADD_BLOCK, FINALIZE, UPDATE_BLOCK, UPLOAD_LINK
 from double.state import Block, State
 from double.studio import Answer, Handler, job_log, job_status, started

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from double import blocks, studio
+from double.calls import Call, File, NoAnswerError
 from double.checks import ViolationError
 from double.faults import Fault, Faults
-from double.http import Call, File, NoAnswerError
 from double.ingestion import store_files
 from double.state import ORGANIZATION_KEY, PROJECT_KEY, State
 
@@ -105,6 +105,9 @@ class Double:
                     self._check_key(call, ORGANIZATION_KEY if "/organizations" in call.path else PROJECT_KEY)
                 if found.groupdict().get("project", str(self.state.project.id)) != str(self.state.project.id):
                     raise NoAnswerError(403, "No access to this project")
+                organization = str(self.state.organization_id)
+                if found.groupdict().get("organization", organization) != organization:
+                    raise NoAnswerError(403, "No access to this organization")
                 with self.state.lock:
                     return handler(self.state, call, **found.groupdict())
         raise ViolationError("no such path")

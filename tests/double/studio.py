@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from double.calls import Call, File, NoAnswerError
 from double.checks import FormPart, ViolationError, check, parse_form, parse_json
-from double.http import Call, File, NoAnswerError
 from double.shapes import BUILD, DEPLOY_MODEL, ENGINES, EXPORT, FILE_TYPES, SAVE, VARIANTS
 from double.state import CREATED, HMAC_KEY, Job, State
 
