@@ -193,6 +193,10 @@ class Sample:
         """The same sample in another set."""
         return replace(self, category=category)
 
+    def with_label(self, label: Label) -> Sample:
+        """The same sample with another label."""
+        return replace(self, label=label)
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -136,9 +137,32 @@ def name_of(source: PictureSource) -> str:
             return type(source).__name__
 
 
+def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Width and height as stored, before any EXIF rotation; only the header of a file is read.
+
+    Raises:
+        PictureError: when there is no header of a known kind.
+        LimitError: when it is too large.
+    """
+    if isinstance(source, ArrayRow):
+        height, width = picture_of_row(source, where=name_of(source)).shape[:2]
+        return width, height
+    with _opened(source, limits) as picture:
+        return picture.size
+
+
 def _decode(source: PictureSource, limits: Limits) -> Image.Image:
     """The whole picture, upright, as 8-bit L or RGB."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
+
+    with _opened(source, limits) as picture:
+        return _eight_bit(ImageOps.exif_transpose(picture), name_of(source))
+
+
+@contextmanager
+def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
+    """An open picture whose header was checked; what goes wrong while it is used becomes a PictureError."""
+    from PIL import Image, UnidentifiedImageError
 
     name = name_of(source)
     match source:
@@ -157,7 +181,7 @@ def _decode(source: PictureSource, limits: Limits) -> Image.Image:
             width, height = picture.size
             if width * height > limits.picture_pixels:
                 raise _too_large(f"{width}x{height} pixels", name, limits)
-            return _eight_bit(ImageOps.exif_transpose(picture), name)
+            yield picture
     except FileNotFoundError:
         raise PictureError("no such file", where=name) from None
     except Image.DecompressionBombError as error:

@@ -49,7 +49,9 @@ def scale_pixels(pixels: NDArray[np.uint8], scaling: str = InputScaling.ZERO_TO_
         case InputScaling.SIGNED:
             values -= 128
         case InputScaling.TORCH:
-            values = (values / 255 - np.array(TORCH_MEAN, np.float32)) / np.array(TORCH_DEVIATION, np.float32)
+            values /= 255
+            values -= np.array(TORCH_MEAN, np.float32)
+            values /= np.array(TORCH_DEVIATION, np.float32)
         case InputScaling.BGR_MEAN:
             values = values[..., ::-1] - np.array(BGR_MEAN, np.float32)
     return values

@@ -120,7 +120,20 @@ def _spell_out(command: Any, extra: Sequence[inspect.Parameter]) -> Any:
     return command
 
 
+def demo(
+    folder: Path = typer.Argument(help="A new or empty folder.", show_default=False),
+    per_class: int = typer.Option(100, min=4, max=10_000, help="Pictures of each of the four classes."),
+    seed: int = typer.Option(1, min=0, help="Of everything drawn."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Draw the built-in demo set: four kinds of thing, in class folders."""
+    from train.demo import draw_demo
+
+    console.show(draw_demo(folder, per_class=per_class, seed=seed), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}
     app.command(context_settings=settings)(_spell_out(train, _recipe_options()))
+    app.command()(demo)

@@ -9,7 +9,20 @@ import os
 from pathlib import Path
 
 from ei_compat.dataset import Dataset
-from ei_compat.datasets import arrays, class_folders, ei_export, file_names, openmv
+from ei_compat.datasets import (
+    arrays,
+    class_folders,
+    coco,
+    ei_export,
+    file_names,
+    open_images,
+    openmv,
+    plain_csv,
+    remo,
+    sidecars,
+    voc,
+    yolo,
+)
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import new_folder
@@ -22,6 +35,15 @@ __all__ = ["FORMATS", "Carries", "Format", "WriteOptions", "format_named", "open
 FORMATS: tuple[Format, ...] = (
     ei_export.FORMAT,
     arrays.FORMAT,
+    sidecars.FORMAT,
+    open_images.FORMAT,
+    plain_csv.BOXES,
+    plain_csv.CLASSES,
+    remo.BOXES,
+    remo.CLASSES,
+    coco.FORMAT,
+    yolo.FORMAT,
+    voc.FORMAT,
     openmv.FORMAT,
     class_folders.FORMAT,
     file_names.FORMAT,

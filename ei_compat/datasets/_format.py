@@ -11,6 +11,7 @@ from ei_compat.dataset import Dataset
 from ei_compat.images import PictureSpec
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import Progress
+from ei_compat.signals import SignalForm
 
 
 class Carries(StrEnum):
@@ -54,12 +55,14 @@ class WriteOptions:
         spec: what pictures are turned into, for arrays only.
         max_broken: share of pictures that arrays may leave out.
         limits: for what is decoded.
+        signal_form: what every signal is stored as; files stay as they are where None, others become JSON.
     """
 
     copy: bool = False
     spec: PictureSpec | None = None
     max_broken: float = 0.01
     limits: Limits = DEFAULT_LIMITS
+    signal_form: SignalForm | None = None
 
 
 DEFAULT_OPTIONS = WriteOptions()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
-from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, category_folders, folders_of, stem_of, walk
+from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, folders_of, stem_of, walk
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.errors import DataError
+from ei_compat.errors import DataError, FormatError
 from ei_compat.files import Inside
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import SILENT, Progress
@@ -22,13 +22,28 @@ def recognise(path: Path) -> bool:
 
 
 def _classes(root: Path) -> Iterator[tuple[str, str, Category | None]]:
-    """(label, folder, category) of every class folder that holds a sample at any depth."""
-    categories = category_folders(root)
-    places: list[tuple[str, Category | None]] = [(f"{name}/", kind) for name, kind in categories.items()]
-    for prefix, category in places or [("", None)]:
-        for name in folders_of(root / prefix):
-            if next(walk(root, f"{prefix}{name}", DEFAULT_LIMITS, Inside(root)), None) is not None:
-                yield name, f"{prefix}{name}", category
+    """(label, folder, category) of every class folder that holds a sample at any depth.
+
+    Raises:
+        FormatError: when folders of sets stand beside folders of classes.
+    """
+    inside = Inside(root)
+
+    def filled(prefix: str) -> list[str]:
+        names = folders_of(root / prefix)
+        return [name for name in names if next(walk(root, prefix + name, DEFAULT_LIMITS, inside), None) is not None]
+
+    top = filled("")
+    sets = {name: filled(f"{name}/") for name in top if name.lower() in CATEGORY_FOLDERS}
+    holding_classes = [name for name in sets if sets[name]]
+    if holding_classes and len(sets) < len(top):
+        other = next(name for name in top if name not in sets)
+        what = f"holds both a set, {holding_classes[0]!r}, and a class, {other!r}"
+        raise FormatError(what, where=root, fix="move one of them elsewhere")
+    if len(sets) < len(top):  # a class may well be called `train`
+        yield from ((name, name, None) for name in top)
+    for name in holding_classes:
+        yield from ((label, f"{name}/{label}", CATEGORY_FOLDERS[name.lower()]) for label in sets[name])
 
 
 def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
@@ -50,7 +65,7 @@ def write(
     Raises:
         DataError: when a sample has no class label, a label cannot be a folder, or only some have a category.
     """
-    layout = Layout(target, copy=options.copy)
+    layout = Layout(target, options)
     with_category = sum(sample.category is not None for sample in dataset.samples)
     if with_category not in {0, len(dataset)}:
         raise DataError("only some samples have a category", fix="give every sample one or none")

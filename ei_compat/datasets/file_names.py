@@ -22,8 +22,7 @@ def recognise(path: Path) -> bool:
 def _files(root: Path) -> Iterator[tuple[str, str, Category | None]]:
     """(folder, file name, category) of every sample file."""
     categories = category_folders(root)
-    places: list[tuple[str, Category | None]] = [*categories.items()] or [("", None)]
-    for folder, category in places:
+    for folder, category in [("", None), *categories.items()]:
         for name in sample_files_of(root / folder):
             yield folder, name, category
 
@@ -39,7 +38,7 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
     for folder, name, category in _files(path):
         if len(samples) >= limits.samples:
             raise LimitError(f"more than {limits.samples:,} files", where=path, fix="raise Limits.samples")
-        relative = inside.file(f"{folder}/{name}", where=str(path))
+        relative = inside.file(f"{folder}/{name}" if folder else name, where=str(path))
         label = file_label(name)
         if label is None:
             raise FormatError("has no label in its name", where=path / relative, fix="name it label.rest.ext")
@@ -57,7 +56,7 @@ def write(
     Raises:
         DataError: when a sample has no class label or one that a file name cannot hold, or only some have a category.
     """
-    layout = Layout(target, copy=options.copy)
+    layout = Layout(target, options)
     with_category = sum(sample.category is not None for sample in dataset.samples)
     if with_category not in {0, len(dataset)}:
         raise DataError("only some samples have a category", fix="give every sample one or none")

@@ -40,7 +40,7 @@ def write(
     Raises:
         DataError: when a sample has no class label, or one that cannot be a folder.
     """
-    layout = Layout(target, copy=options.copy)
+    layout = Layout(target, options)
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
             layout.place(sample, folder_of_class(sample) + ENDING, stem_of(sample))
