@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,23 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PARALLEL = 20
 KILLS = 10
-UPLOADER = """
-import sys, resource, json
-from pathlib import Path
-from ei_compat.batches import Upload
-from ei_compat.credentials import Endpoints, api_key
-from ei_compat.dataset import ClassLabel
-from ei_compat.ingestion import UploadOptions, upload
-from ei_compat.journal import Journal
-from ei_compat.remote import Remote
-folder, options = Path(sys.argv[1]), UploadOptions(**json.loads(sys.argv[2]))
-files = (Upload(p.name, p.name, p, "training", ClassLabel(p.name.split(".")[0])) for p in sorted(folder.glob("*.jpg")))
-remote = Remote(Endpoints.from_env().ingestion, api_key())
-with Journal(Path(sys.argv[3]), {"project": 4711}) as journal:
-    report = upload(files, remote, journal, options=options)
-figures = {name: getattr(report, name) for name in ("arrived", "known", "before", "failed", "seconds")}
-print(json.dumps(figures | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-"""
+UPLOADER = ROOT / "tests" / "double" / "upload_folder.py"
 
 
 class Service:
@@ -92,7 +75,7 @@ def bare(service: Service, files: list[Path]) -> float:
 
 def uploader(service: Service, folder: Path, journal: Path, options: dict[str, int]) -> subprocess.Popen[str]:
     """Our upload, started in a process of its own."""
-    command = [sys.executable, "-c", UPLOADER, str(folder), json.dumps(options), str(journal)]
+    command = [sys.executable, str(UPLOADER), str(folder), str(journal), json.dumps(options)]
     return subprocess.Popen(command, env=service.env, stdout=subprocess.PIPE, text=True)
 
 
@@ -152,7 +135,6 @@ def main() -> None:
             exact = state["samples"] == state["names"] == count and state["most"] == 1 and not state["violations"]
             print(f"killed {KILLS} times, {state['faults']} faults: every file exactly once: {exact} {state}")
             service.stop()
-    print(f"own peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

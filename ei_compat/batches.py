@@ -14,7 +14,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from ei_compat.dataset import UNLABELLED, Box, ClassLabel, Intervals, KeyValues, Label, Unlabelled, no_metadata
+from ei_compat.dataset import (
+    UNLABELLED,
+    Box,
+    ClassLabel,
+    Interval,
+    Intervals,
+    KeyValues,
+    Label,
+    Unlabelled,
+    no_metadata,
+)
 from ei_compat.errors import DataError
 from ei_compat.multipart import Multipart, Part, PartError
 
@@ -143,9 +153,7 @@ class Batch:
                 boxes[upload.name] = [_box(box) for box in upload.boxes]
             match upload.label:
                 case Intervals(stretches):
-                    intervals[upload.name] = [
-                        {"startIndex": each.start, "endIndex": each.end, "label": each.label} for each in stretches
-                    ]
+                    intervals[upload.name] = [_interval(each) for each in stretches]
                 case KeyValues(values):
                     maps[upload.name] = dict(values)
         found: dict[str, dict[str, Any]] = {}
@@ -243,6 +251,11 @@ def _part(index: int, upload: Upload) -> Part:
     """A file's part of the form; content that is made when it is sent is made here."""
     content = upload.content if isinstance(upload.content, Path) else _made(index, upload.content)
     return Part("data", content, upload.name, MEDIA_TYPES[suffix(upload)])
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    item: dict[str, Any] = {"startIndex": interval.start, "endIndex": interval.end, "label": interval.label}
+    return item | ({"labelMap": dict(interval.label_map)} if interval.label_map else {})
 
 
 def _box(box: Box) -> dict[str, Any]:

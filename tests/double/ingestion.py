@@ -13,7 +13,7 @@ CATEGORIES = {"training", "testing", "validation", "anomaly", "split", "post-pro
 FILES_LIMIT, FILE_LIMIT = 1000, 100 * 2**20
 EXTENSIONS = {"wav", "cbor", "json", "jpg", "jpeg", "png", "csv", "txt", "mp4", "avi", "parquet"}
 BOX = {"label": str, "x": int, "y": int, "width": int, "height": int}
-INTERVAL = {"startIndex": int, "endIndex": int, "label": str}
+INTERVAL = {"startIndex": int, "endIndex": int, "label": str, "labelMap?": dict}
 SIDECARS = {
     "bounding_boxes.labels": {"version": {1}, "type": {"bounding-box-labels"}, "boundingBoxes": dict},
     "structured_labels.labels": {"version": {1}, "type": {"structured-labels"}, "structuredLabels": dict},
