@@ -15,19 +15,23 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from ei_compat.batches import FILES_LIMIT, Batch, Item, Upload, gather, inspect
-from ei_compat.errors import RemoteError, UsageError
+from ei_compat.errors import UsageError
 from ei_compat.journal import Journal
 from ei_compat.multipart import PartError
 from ei_compat.progress import SILENT, Progress, Task
 from ei_compat.remote import RefusedError, Remote
+from ei_compat.upload_report import FileFailure, UploadPlan, UploadReport
 
 LISTED = 1000  # failures that are kept with their reason; the rest is counted
 DUPLICATE = "hash already exists"  # in the service's words for content that it has
+GRACE = 5.0  # seconds that answers on their way are waited for when an upload ends early
 FATAL = {401, 403, 404}  # no other file will fare better
 
 
@@ -67,62 +71,6 @@ class UploadOptions:
         if self.add_date_id:
             headers["x-add-date-id"] = "1"
         return headers
-
-
-@dataclass(frozen=True, slots=True)
-class FileFailure:
-    """A file that did not arrive, and why."""
-
-    key: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class UploadReport:
-    """What an upload did.
-
-    Attributes:
-        arrived: files stored by this run.
-        known: files that the project had already: a repeat, or the same content as another file.
-        before: files that the journal knew from an earlier run.
-        failed: files that did not arrive.
-        failures: the first of these with their reasons.
-        requests: batches that were answered.
-        bytes: content of the arrived files.
-        seconds: of wall-clock time.
-    """
-
-    arrived: int
-    known: int
-    before: int
-    failed: int
-    failures: tuple[FileFailure, ...]
-    requests: int
-    bytes: int
-    seconds: float
-
-    def check(self) -> None:
-        """Raises RemoteError when a file did not arrive."""
-        if self.failed:
-            what = f"{self.failed} of {self.failed + self.arrived + self.known + self.before} files did not arrive"
-            raise RemoteError(what, fix="see their list; running again sends them anew")
-
-
-@dataclass(frozen=True, slots=True)
-class UploadPlan:
-    """What an upload would do, without the network.
-
-    Attributes:
-        files: how many would be sent, per category and label.
-        requests: how many there would be.
-        bytes: content to send.
-        failures: files that cannot be sent.
-    """
-
-    files: Mapping[tuple[str, str], int]
-    requests: int
-    bytes: int
-    failures: tuple[FileFailure, ...]
 
 
 @dataclass(slots=True)
@@ -239,36 +187,70 @@ def _in_parallel(
 ) -> Iterator[list[_Outcome]]:
     """Sends batches with so many in flight; gives what has been answered and is in the journal.
 
-    However it ends, every answer that was received is recorded.
+    However it ends, every answer that was received is recorded. The threads are daemons, so that a request without an
+    answer does not keep the program from ending.
     """
-    pending: set[Future[_Outcome]] = set()
-    with ThreadPoolExecutor(options.parallel, thread_name_prefix="upload") as pool:
+    work: SimpleQueue[Batch | None] = SimpleQueue()
+    done: SimpleQueue[_Outcome | Exception] = SimpleQueue()
+    for _ in range(options.parallel):
+        Thread(target=_serve, args=(work, done, remote, options), daemon=True).start()
+    waiting = 0
+    try:
+        for batch in batches:
+            work.put(batch)
+            waiting += 1
+            if waiting >= 2 * options.parallel:  # so that no thread is idle while answers are recorded
+                answers = _answers(done, None)
+                waiting -= len(answers)
+                yield _recorded(answers, journal)
+        while waiting:
+            answers = _answers(done, None)
+            waiting -= len(answers)
+            yield _recorded(answers, journal)
+    except BaseException:
+        remote.close()
+        until = time.monotonic() + GRACE
+        while waiting and (answers := _answers(done, until - time.monotonic())):
+            waiting -= len(answers)
+            _recorded([answer for answer in answers if isinstance(answer, _Outcome)], journal)
+        raise
+    finally:
+        for _ in range(options.parallel):
+            work.put(None)
+
+
+def _serve(
+    work: SimpleQueue[Batch | None], done: SimpleQueue[_Outcome | Exception], remote: Remote, options: UploadOptions
+) -> None:
+    """What one thread does: sends batches until it is told to stop."""
+    while (batch := work.get()) is not None:
         try:
-            for batch in batches:
-                pending.add(pool.submit(_send, batch, remote, options))
-                if len(pending) >= 2 * options.parallel:  # so that no thread waits while answers are recorded
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield _recorded(done, journal)
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield _recorded(done, journal)
-        except BaseException:
-            remote.close()
-            for future in pending:
-                future.cancel()
-            done, _ = wait(pending)
-            answered = [future for future in done if not future.cancelled() and future.exception() is None]
-            _recorded(answered, journal)
-            raise
+            done.put(_send(batch, remote, options))
+        except Exception as error:
+            done.put(error)
 
 
-def _recorded(done: Iterable[Future[_Outcome]], journal: Journal) -> list[_Outcome]:
-    """The outcomes of finished batches, once the journal has them all."""
-    done = list(done)
-    outcomes = [future.result() for future in done if future.exception() is None]
+def _answers(done: SimpleQueue[_Outcome | Exception], seconds: float | None) -> list[_Outcome | Exception]:
+    """What has been answered, at least one unless the time is up; together they are one write of the journal."""
+    answers: list[_Outcome | Exception] = []
+    with suppress(Empty):
+        answers.append(done.get(timeout=None if seconds is None else max(0.0, seconds)))
+        while True:
+            answers.append(done.get_nowait())
+    return answers
+
+
+def _recorded(answers: list[_Outcome | Exception], journal: Journal) -> list[_Outcome]:
+    """The outcomes among the answers, once the journal has them all.
+
+    Raises:
+        Exception: the first that is among them.
+    """
+    outcomes = [answer for answer in answers if isinstance(answer, _Outcome)]
     journal.add([outcome.arrived for outcome in outcomes])
-    for future in done:
-        future.result()  # raises the first failure
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
     return outcomes
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -67,7 +67,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._arrived)
 
-    def add(self, batches: Iterable[Mapping[str, tuple[str, int | None]]]) -> None:
+    def add(self, batches: Sequence[Mapping[str, tuple[str, int | None]]]) -> None:
         """Records answered batches and returns once they are on the disk.
 
         Args:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from train.console import Columns
 
 if TYPE_CHECKING:
-    from ei_compat.ingestion import FileFailure, UploadPlan, UploadReport
     from ei_compat.pretrained import ModelReport, Tensor
     from ei_compat.push import PushReport
     from ei_compat.studio import Download
+    from ei_compat.upload_report import FileFailure, UploadPlan, UploadReport
 
 MB = 10**6
 
