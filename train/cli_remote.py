@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -16,17 +16,12 @@ from train import console
 
 if TYPE_CHECKING:
     from ei_compat.remote import Remote
-    from ei_compat.studio import Download, Studio
-    from ei_compat.unzip import ArchiveLimits
+    from ei_compat.studio import Studio
 
 AGAIN = "run the same command again: it continues where it was"
 KEY_FILE = typer.Option(None, help="File with the API key, readable by you alone (mode 600); else EI_API_KEY.")
 PROJECT = typer.Option(None, help="The project's number, where the key opens several.")
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
-FOLDER = typer.Argument(help="A new or empty folder; it appears whole or not at all.", show_default=False)
-LEARN = typer.Option(None, "--learn-block", help="The learning block's number, where the impulse has several.")
-MAX_GIB = typer.Option(20.0, help="Most that is downloaded and unpacked.")
-MAX_FILES = typer.Option(500_000, help="Most files that are unpacked.")
 
 
 @contextmanager
@@ -173,67 +168,36 @@ def _labels(text: str | None, file: Path | None) -> tuple[str, ...] | None:
     return names
 
 
-def download_data(
-    folder: Path = FOLDER,
+def download(
+    what: Literal["data", "block-data", "block"] = typer.Argument(
+        help="data: the project's data as an export; block-data: the arrays that a learning block trains on, which "
+        "--data-directory takes; block: the whole local block, as Studio's 'Edit block locally'.",
+        show_default=False,
+    ),
+    folder: Path = typer.Argument(help="A new or empty folder; it appears whole or not at all.", show_default=False),
+    learn_block: int | None = typer.Option(None, help="The learning block's number, where the impulse has several."),
     project: int | None = PROJECT,
     api_key_file: Path | None = KEY_FILE,
-    max_gib: float = MAX_GIB,
-    max_files: int = MAX_FILES,
+    max_gib: float = typer.Option(20.0, help="Most that is downloaded and unpacked."),
+    max_files: int = typer.Option(500_000, help="Most files that are unpacked."),
     as_json: bool = AS_JSON,
 ) -> None:
-    """Download all of a project's data as an export, which `train`, `split` and `convert` read."""
-    progress = _progress(as_json)
-    with _interruptible(AGAIN):
-        studio = _project(api_key_file, project, progress)
-        done = studio.download_data(folder, _limits(max_gib, max_files))
-    _show(done, "data", studio, as_json)
-
-
-def download_block_data(
-    folder: Path = FOLDER,
-    learn_block: int | None = LEARN,
-    project: int | None = PROJECT,
-    api_key_file: Path | None = KEY_FILE,
-    max_gib: float = MAX_GIB,
-    max_files: int = MAX_FILES,
-    as_json: bool = AS_JSON,
-) -> None:
-    """Download the arrays that a learning block trains on: what `--data-directory` takes."""
-    progress = _progress(as_json)
-    with _interruptible(AGAIN):
-        studio = _project(api_key_file, project, progress)
-        learn = learn_block or studio.only_learn_block().id
-        done = studio.download_block_data(learn, folder, _limits(max_gib, max_files))
-    _show(done, "block data", studio, as_json)
-
-
-def download_block(
-    folder: Path = FOLDER,
-    learn_block: int | None = LEARN,
-    project: int | None = PROJECT,
-    api_key_file: Path | None = KEY_FILE,
-    max_gib: float = MAX_GIB,
-    max_files: int = MAX_FILES,
-    as_json: bool = AS_JSON,
-) -> None:
-    """Download a whole local block, as Studio's "Edit block locally" does: train on its `data/` at once."""
-    progress = _progress(as_json)
-    with _interruptible(AGAIN):
-        studio = _project(api_key_file, project, progress)
-        learn = learn_block or studio.only_learn_block().id
-        done = studio.download_block(learn, folder, _limits(max_gib, max_files))
-    _show(done, "block", studio, as_json)
-
-
-def _limits(max_gib: float, max_files: int) -> ArchiveLimits:
+    """Download data or a training block from an Edge Impulse project."""
     from ei_compat.unzip import GIB, ArchiveLimits
-
-    return ArchiveLimits(bytes=round(max_gib * GIB), members=max_files)
-
-
-def _show(done: Download, what: str, studio: Studio, as_json: bool) -> None:
     from train.remote_views import DownloadView
 
+    if what == "data" and learn_block is not None:
+        raise UsageError("the project's data belongs to no block", where="--learn-block", fix="leave it out")
+    limits = ArchiveLimits(bytes=round(max_gib * GIB), members=max_files)
+    progress = _progress(as_json)
+    with _interruptible(AGAIN):
+        studio = _project(api_key_file, project, progress)
+        if what == "data":
+            done = studio.download_data(folder, limits)
+        else:
+            learn = learn_block or studio.only_learn_block().id
+            fetch = studio.download_block if what == "block" else studio.download_block_data
+            done = fetch(learn, folder, limits)
     console.show(DownloadView(what, studio.project, done), as_json=as_json)
 
 
@@ -261,10 +225,6 @@ def register(app: typer.Typer) -> None:
     upload = typer.Typer(help="Upload data or a model to an Edge Impulse project.", no_args_is_help=True)
     upload.command("data")(upload_data)
     upload.command("model")(upload_model)
-    download = typer.Typer(help="Download data or a training block from an Edge Impulse project.", no_args_is_help=True)
-    download.command("data")(download_data)
-    download.command("block-data")(download_block_data)
-    download.command("block")(download_block)
     app.add_typer(upload, name="upload")
-    app.add_typer(download, name="download")
-    app.command("push")(push)
+    app.command()(download)
+    app.command()(push)
