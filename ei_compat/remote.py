@@ -27,6 +27,7 @@ JSON_LIMIT = 256 * 2**20  # bytes; no answer of the API comes near
 ERROR_LIMIT = 64 * 2**10  # bytes of a failure's body that are looked at
 SAID_LIMIT = 500  # characters of a service's own words that are shown
 REDIRECTS = 5
+FIRST_CONTACT = 4  # attempts at a service that has never answered: it is the endpoint that is wrong, most likely
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 UNTOUCHED = {429, 503}  # says that the request was not acted on
 
@@ -93,6 +94,7 @@ class Remote:
         self._retry = retry
         self._timeouts = timeouts
         self._progress = progress
+        self._reached = False
         self._closed = threading.Event()
 
     def close(self) -> None:
@@ -170,11 +172,12 @@ class Remote:
 
     def _until_answered(self, request: Request, judge: Callable[[Request, Reply], T], once: bool) -> T:
         """Sends until `judge` accepts an answer or refuses it, or patience is at an end."""
-        where = describe(request)
-        for failures in range(1, self._retry.attempts + 1):
+        where, failures = describe(request), 0
+        while True:
             if self._closed.is_set():
                 raise RemoteError("stopped before it was sent", where=where)
             asked: float | None = None
+            failures += 1
             try:
                 return judge(request, self._follow(request))
             except Unreachable as error:
@@ -185,17 +188,18 @@ class Remote:
                 raise RemoteError(f"{what}; it may have started all the same", where=where, fix="look in Studio first")
             if asked is not None and asked > self._retry.obey:
                 raise RemoteError(f"{what}; it asks to wait {asked:.0f} s", where=where, fix="run again later")
-            if failures < self._retry.attempts:
-                pause = self._retry.pause(failures, asked)
-                if pause >= 2:
-                    self._progress.note(f"{where}: {what}; trying again in {pause:.0f} s")
-                self.wait(pause)
-        fix = "check the network and the endpoint, then run again"
-        raise RemoteError(f"{what} ({self._retry.attempts} attempts)", where=where, fix=fix)
+            if failures >= (self._retry.attempts if self._reached else min(FIRST_CONTACT, self._retry.attempts)):
+                fix = "check the network and the endpoint, then run again"
+                raise RemoteError(f"{what} ({failures} attempts)", where=where, fix=fix)
+            pause = self._retry.pause(failures, asked)
+            if pause >= 2:
+                self._progress.note(f"{where}: {what}; trying again in {pause:.0f} s")
+            self.wait(pause)
 
     def _follow(self, request: Request) -> Reply:
         """One send; a GET goes on to where it is redirected."""
         reply = self._transport(request)
+        self._reached = True
         for _ in range(REDIRECTS):
             target = reply.headers.get("location")
             if request.method != "GET" or not 300 <= reply.status < 400 or target is None:

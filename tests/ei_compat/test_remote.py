@@ -79,6 +79,17 @@ def test_it_gives_up_in_one_line(answer):
     assert "token" not in str(caught.value)
 
 
+def test_a_service_that_never_answered_is_given_up_sooner():
+    session = Session(line := Line(TRANSIENT["no connection"]))
+    with pytest.raises(RemoteError, match=r"no connection could be made \(4 attempts\)"):
+        session.call("GET", "/api/x")
+    session = Session(line := Line(reply(200, OK), TRANSIENT["no connection"]))
+    session.call("GET", "/api/x")
+    with pytest.raises(RemoteError, match=r"\(8 attempts\)"):
+        session.call("GET", "/api/x")
+    assert len(line.sent) == 9
+
+
 @pytest.mark.parametrize(
     ("answer", "sends"),
     [
