@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
+from ei_compat.documents import from_document, to_document, write_json
 from ei_compat.errors import FormatError
-from ei_compat.files import write_file
-from ei_compat.parsing import read_json, typed
+from ei_compat.parsing import read_json
 
 LARGEST_INPUT = 1 << 28  # numbers in one input, far above any microcontroller's
 _SHAPE = re.compile(r"\(\s*(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*,?\s*\)")
@@ -97,16 +96,6 @@ def parse_shape(text: str, *, where: str = "inputShapeString") -> tuple[int, ...
     return shape
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    special = {"hw": "HW"}
-    return head + "".join(special.get(part, part.capitalize()) for part in rest)
-
-
-_DOCUMENT_NAME = {item.name: _camel(item.name) for item in fields(TrainInput) if item.name != "unknown"}
-_OPTIONAL = frozenset(item.name for item in fields(TrainInput) if item.default is None)
-
-
 def read_train_input(path: Path) -> TrainInput:
     """Reads `train_input.json`.
 
@@ -122,29 +111,20 @@ def parse_train_input(document: Any, *, where: str = "train_input.json") -> Trai
     Raises:
         FormatError: with the field that is missing or wrong.
     """
-    if not isinstance(document, dict):
-        raise FormatError("is not a JSON object", where=where)
-    ours = {their: name for name, their in _DOCUMENT_NAME.items()}
-    known = {ours[key]: value for key, value in document.items() if key in ours and value is not None}
-    info = typed(TrainInput, known, where=where, names=_DOCUMENT_NAME)
+    info = from_document(TrainInput, document, where=where)
     if not info.classes or len(set(info.classes)) != len(info.classes):
         raise FormatError("is empty or names a class twice", where=f"{where}, classes")
     if not 0 <= info.train_test_split < 1:
         raise FormatError(f"{info.train_test_split} is not from 0 to below 1", where=f"{where}, trainTestSplit")
     parse_shape(info.input_shape_string, where=f"{where}, inputShapeString")
-    return replace(info, unknown={key: value for key, value in document.items() if key not in ours})
+    return info
 
 
 def train_input_as_json(info: TrainInput) -> dict[str, Any]:
     """The document; optional fields that are None are left out."""
-    document: dict[str, Any] = {}
-    for name, their in _DOCUMENT_NAME.items():
-        value = getattr(info, name)
-        if value is not None or name == "remaining_gpu_compute_time_seconds":
-            document[their] = list(value) if isinstance(value, tuple) else value
-    return document | dict(info.unknown)
+    return to_document(info)
 
 
 def write_train_input(path: Path, info: TrainInput) -> None:
     """Writes `train_input.json`."""
-    write_file(path, (json.dumps(train_input_as_json(info), indent=4, ensure_ascii=False) + "\n").encode())
+    write_json(path, train_input_as_json(info))

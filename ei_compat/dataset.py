@@ -5,6 +5,7 @@ All types are frozen and cheap (about 400 bytes a sample). Pictures and signals 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ei_compat.errors import DataError
+from ei_compat.errors import DataError, FormatError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,13 +81,24 @@ UNLABELLED = Unlabelled()
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A bounding box in pixels of the stored picture, origin at its top left."""
+    """A bounding box in pixels of the picture as shown (EXIF rotation applied), origin at its top left."""
 
     label: str
     x: float
     y: float
     width: float
     height: float
+
+
+def checked_box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
+    """A box with its numbers checked.
+
+    Raises:
+        FormatError: when one is not finite, or a side is negative.
+    """
+    if not all(map(math.isfinite, (x, y, width, height))) or width < 0 or height < 0:
+        raise FormatError(f"box {x:g}, {y:g}, {width:g} x {height:g} cannot be", where=where)
+    return Box(label, x, y, width, height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
 
 # Decoders that are tried. Pillow has more, some of which start other programs.
 CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+ORIENTATION = 0x0112  # EXIF tag
 IN_FLIGHT = 4  # pictures per worker that are decoded but not yet stored
 
 
@@ -138,7 +139,7 @@ def name_of(source: PictureSource) -> str:
 
 
 def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """Width and height as stored, before any EXIF rotation; only the header of a file is read.
+    """Width and height as shown, after any EXIF rotation; only the header of a file is read.
 
     Raises:
         PictureError: when there is no header of a known kind.
@@ -148,7 +149,9 @@ def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tupl
         height, width = picture_of_row(source, where=name_of(source)).shape[:2]
         return width, height
     with _opened(source, limits) as picture:
-        return picture.size
+        width, height = picture.size
+        on_its_side = picture.getexif().get(ORIENTATION, 1) in range(5, 9)
+        return (height, width) if on_its_side else (width, height)
 
 
 def _decode(source: PictureSource, limits: Limits) -> Image.Image:
@@ -218,23 +221,39 @@ def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _resize(picture: Image.Image, spec: PictureSpec) -> Image.Image:
-    from PIL import Image
+def fit(size: tuple[int, int], spec: PictureSpec) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """Where a picture's pixels come from and go to.
 
-    width, height, target = picture.width, picture.height, (spec.width, spec.height)
+    Args:
+        size: width and height of the picture.
+        spec: what it is turned into.
+
+    Returns:
+        The part that is kept, and the part of the target that it fills, each left, top, width, height.
+    """
+    width, height = size
     if spec.resize_mode == ResizeMode.FIT_SHORT:
         across = min(width, max(1, round(height * spec.width / spec.height)))
         down = min(height, max(1, round(width * spec.height / spec.width)))
-        left, top = (width - across) // 2, (height - down) // 2
-        picture = picture.crop((left, top, left + across, top + down))
-    elif spec.resize_mode == ResizeMode.FIT_LONG:
+        return ((width - across) // 2, (height - down) // 2, across, down), (0, 0, spec.width, spec.height)
+    if spec.resize_mode == ResizeMode.FIT_LONG:
         scale = min(spec.width / width, spec.height / height)
-        inner = max(1, round(width * scale)), max(1, round(height * scale))
-        padded = Image.new(picture.mode, target)
-        offset = (spec.width - inner[0]) // 2, (spec.height - inner[1]) // 2
-        padded.paste(_lanczos(picture, inner), offset)
-        return padded
-    return _lanczos(picture, target)
+        across, down = max(1, round(width * scale)), max(1, round(height * scale))
+        return (0, 0, width, height), ((spec.width - across) // 2, (spec.height - down) // 2, across, down)
+    return (0, 0, width, height), (0, 0, spec.width, spec.height)
+
+
+def _resize(picture: Image.Image, spec: PictureSpec) -> Image.Image:
+    from PIL import Image
+
+    (left, top, across, down), (x, y, *inner) = fit(picture.size, spec)
+    kept = picture if (across, down) == picture.size else picture.crop((left, top, left + across, top + down))
+    resized = _lanczos(kept, (inner[0], inner[1]))
+    if resized.size == (spec.width, spec.height):
+        return resized
+    padded = Image.new(picture.mode, (spec.width, spec.height))
+    padded.paste(resized, (x, y))
+    return padded
 
 
 def _lanczos(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample
+from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample, checked_box
 from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, stem_of, walk_files
 from ei_compat.datasets._format import Carries, WriteOptions
 from ei_compat.errors import DataError, FormatError
@@ -94,20 +94,9 @@ class Pictures:
         return [self.sample(path, boxes.get(path, ()), (category or {}).get(path)) for path in order]
 
 
-def box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
-    """A box with its numbers checked.
-
-    Raises:
-        FormatError: when one is not finite, or a side is negative.
-    """
-    if not all(map(math.isfinite, (x, y, width, height))) or width < 0 or height < 0:
-        raise FormatError(f"box {x:g}, {y:g}, {width:g} x {height:g} cannot be", where=where)
-    return Box(label, x, y, width, height)
-
-
 def corners(label: str, x_min: float, y_min: float, x_max: float, y_max: float, *, where: str) -> Box:
-    """A box by two corners; see `box`."""
-    return box(label, x_min, y_min, x_max - x_min, y_max - y_min, where=where)
+    """A box by two corners; see `checked_box`."""
+    return checked_box(label, x_min, y_min, x_max - x_min, y_max - y_min, where=where)
 
 
 def number(text: str, *, where: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,17 @@ from ei_compat.arrays import (
     targets_of,
 )
 from ei_compat.block import Mode, TrainInput, read_train_input, write_train_input
-from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
+from ei_compat.dataset import UNLABELLED, ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import write_file
-from ei_compat.images import PictureSpec, load_pictures
+from ei_compat.images import PictureSpec, load_pictures, picture_size
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.npy import open_npy, row_chunks, scratch, write_rows
 from ei_compat.parsing import read_json, typed
 from ei_compat.pixels import scale_pixels
 from ei_compat.progress import SILENT, Progress
+from ei_compat.structured import StructuredRow, fit_boxes, read_structured, write_structured
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +80,11 @@ def _info(folder: Path) -> TrainInput:
 def _rows(
     folder: Path, x_name: str, y_name: str, category: Category, info: TrainInput, ids: Sequence[int] | None
 ) -> Iterator[Sample]:
-    x, y = open_npy(folder / x_name), open_npy(folder / y_name)
+    x = open_npy(folder / x_name)
+    if info.y_type == "structured":
+        yield from _structured_rows(x, folder / y_name, category, info)
+        return
+    y = open_npy(folder / y_name)
     if len(x) != len(y):
         raise DataError(f"{len(x)} rows, but {y_name} has {len(y)}", where=folder / x_name)
     if ids is None and y.ndim == 2 and y.shape[1] in {2, 4} and y.shape[1] != len(info.classes):
@@ -88,6 +94,15 @@ def _rows(
     for index, label in enumerate(_class_labels(y, info, where=folder / y_name)):
         identity = str(ids[index]) if ids is not None else f"{category}/{index}"
         yield Sample(identity, identity, category, label, ArrayRow(x, index))
+
+
+def _structured_rows(x: NDArray[Any], y_path: Path, category: Category, info: TrainInput) -> Iterator[Sample]:
+    rows = read_structured(y_path, info.classes)
+    if len(rows) != len(x):
+        raise DataError(f"{len(rows)} rows, but X has {len(x)}", where=y_path)
+    for index, row in enumerate(rows):
+        identity = str(row.sample_id)
+        yield Sample(identity, identity, category, UNLABELLED, ArrayRow(x, index), row.boxes)
 
 
 def _class_labels(y: NDArray[Any], info: TrainInput, *, where: Path) -> Iterator[ClassLabel]:
@@ -104,13 +119,13 @@ def _unique(samples: list[Sample]) -> Iterator[Sample]:
         yield from samples
         return
     for number, sample in enumerate(samples):
-        yield Sample(f"{sample.id}:{number}", sample.name, sample.category, sample.label, sample.payload)
+        yield replace(sample, id=f"{sample.id}:{number}")
 
 
 def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
-    """Writes arrays that Edge Impulse's own block code reads, pixels as float32 k/255.
+    """Writes arrays that Edge Impulse's own block code reads, pixels as float32 k/255, boxes as structured labels.
 
     A set with validation samples becomes the split form, with testing samples in `X_holdout.npy` and `Y_holdout.npy`
     beside it. Without them it becomes the unsplit form, for the block to split.
@@ -132,6 +147,7 @@ def write(
     left_out: list[tuple[str, str]] = []
     ids: dict[str, list[int]] = {}
     numbers = _numbers(dataset)
+    structured = any(sample.boxes for sample in dataset.samples)
     shape: tuple[int, ...] = ()
     for x_name, y_name, category, key in SPLIT_FILES:
         samples = sets[category]
@@ -144,8 +160,14 @@ def write(
         shape = x.shape[1:]
         ids[key] = [numbers[sample.id] for sample in samples]
         write_rows(target / (x_name if split else X_UNSPLIT), x.shape, "float32", _as_float(x))
-        _write_labels(target / (y_name if split else Y_UNSPLIT), samples, dataset.labels, ids[key], one_hot=split)
-    info = TrainInput(dataset.labels, Mode.CLASSIFICATION, str(shape), "npy")
+        y_path = target / (y_name if split else Y_UNSPLIT)
+        if structured:
+            rows = [_structured(sample, number, options) for sample, number in zip(samples, ids[key], strict=True)]
+            write_structured(y_path, rows, dataset.labels, split=split)
+        else:
+            _write_labels(y_path, samples, dataset.labels, ids[key], one_hot=split)
+    mode = Mode.OBJECT_DETECTION if structured else Mode.CLASSIFICATION
+    info = TrainInput(dataset.labels, mode, str(shape), "structured" if structured else "npy")
     write_train_input(target / INFO, info)
     write_file(target / IDS, json.dumps({"train": [], "validation": []} | ids).encode())
     return tuple(left_out)
@@ -209,6 +231,15 @@ def _write_labels(
     write_rows(path, labels.shape, labels.dtype, [labels])
 
 
+def _structured(sample: Sample, number: int, options: WriteOptions) -> StructuredRow:
+    if isinstance(sample.label, ClassLabel):
+        raise DataError("has a class label, but others have boxes", where=sample.id, fix="keep one kind of label")
+    if options.spec is None:
+        return StructuredRow(number, sample.boxes)
+    size = picture_size(sample.payload, options.limits)
+    return StructuredRow(number, fit_boxes(sample.boxes, size, options.spec))
+
+
 def _class_of(sample: Sample) -> str:
     if isinstance(sample.label, ClassLabel):
         return sample.label.label
@@ -218,7 +249,9 @@ def _class_of(sample: Sample) -> str:
 FORMAT = Format(
     name="arrays",
     looks_for=f"{X_TRAIN} or {X_UNSPLIT}",
-    carries=frozenset({Carries.CLASS, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}),
+    carries=frozenset(
+        {Carries.CLASS, Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}
+    ),
     recognise=recognise,
     read=read,
     write=write,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ei_compat.dataset import Box, Category, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Pictures, box, category_of_path, place_pictures, shown, size_of
+from ei_compat.dataset import Box, Category, Dataset, Sample, checked_box
+from ei_compat.datasets._boxes import CARRIES, Pictures, category_of_path, place_pictures, shown, size_of
 from ei_compat.datasets._folders import files_holding
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.errors import FormatError
@@ -92,7 +92,7 @@ def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) ->
             raise FormatError(f"category {item.category_id!r} is not listed", where=place)
         sides = [item.bbox] if isinstance(item.bbox, tuple) else item.bbox
         label = name_of[item.category_id]
-        found.extend((path_of[item.image_id], box(label, *numbers, where=place)) for numbers in sides)
+        found.extend((path_of[item.image_id], checked_box(label, *numbers, where=place)) for numbers in sides)
     return found
 
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from ei_compat.dataset import (
     NO_METADATA,
     UNLABELLED,
-    Box,
     Category,
     ClassLabel,
     Dataset,
@@ -22,6 +21,7 @@ from ei_compat.dataset import (
     Label,
     Sample,
     Unlabelled,
+    checked_box,
 )
 from ei_compat.datasets._folders import Layout, labelled_stem
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
@@ -141,13 +141,16 @@ class _Labels:
 
 def _sample(entry: _File, root: Path, inside: Inside, labels: _Labels, *, where: str) -> Sample:
     relative = inside.file(entry.path, where=where)
+    boxes = (
+        checked_box(box.label, box.x, box.y, box.width, box.height, where=where) for box in entry.boundingBoxes or ()
+    )
     return Sample(
         id=relative,
         name=entry.name if entry.name is not None else PurePosixPath(relative).stem,
         category=entry.category,
         label=_label(entry.label, labels, where=f"{where}.label"),
         payload=FilePayload(str(root), relative),
-        boxes=tuple(Box(box.label, box.x, box.y, box.width, box.height) for box in entry.boundingBoxes or ()),
+        boxes=tuple(boxes),
         metadata={key: _text(value) for key, value in entry.metadata.items()} if entry.metadata else NO_METADATA,
     )
 

@@ -23,8 +23,9 @@ from ei_compat.dataset import (
     KeyValues,
     Label,
     Sample,
+    checked_box,
 )
-from ei_compat.datasets._boxes import box, shown
+from ei_compat.datasets._boxes import shown
 from ei_compat.datasets._folders import Layout, category_folders, sample_files_of, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError
@@ -113,7 +114,9 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Itera
         where = str(folder / BOXES)
         for name, items in typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes.items():
             place = f"{where}, {name}"
-            found = tuple(box(item.label, item.x, item.y, item.width, item.height, where=place) for item in items)
+            found = tuple(
+                checked_box(item.label, item.x, item.y, item.width, item.height, where=place) for item in items
+            )
             samples[name] = replace(entry(name, BOXES), boxes=found)
     if (folder / INTERVALS).is_file():
         where = str(folder / INTERVALS)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import Box, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Pictures, box, number, place_pictures, size_of
+from ei_compat.dataset import Box, Dataset, Sample, checked_box
+from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
 from ei_compat.datasets._folders import files_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError
@@ -87,7 +87,7 @@ def _boxes(text: str, names: Sequence[str], sample: Sample, limits: Limits, *, w
         corner = (x - width / 2) * size[0], (y - height / 2) * size[1]
         sides = width * size[0], height * size[1]
         exact = (round(value, EXACT) for value in (*corner, *sides))
-        found.append(box(names[int(cells[0])], *exact, where=place))
+        found.append(checked_box(names[int(cells[0])], *exact, where=place))
     return found
 
 

@@ -283,3 +283,19 @@ def test_intervals_with_a_gap_cannot_be_a_sidecar(tmp_path):
     made = Dataset.of([Sample("1", "one", None, label, signal())], format="made")
     with pytest.raises(FormatError, match="interval 4 to 11 does not follow 2 without a gap"):
         write_dataset(made, tmp_path / "out", "ei-labels")
+
+
+def test_boxes_become_structured_arrays_and_come_back(tmp_path):
+    made = dataset_for(format_named("coco"), tmp_path / "made")
+    write_dataset(made, tmp_path / "one", "arrays", options=WriteOptions(spec=PictureSpec(8, 8, resize_mode="squash")))
+    read = open_dataset(tmp_path / "one")
+    wide = made.samples[0].payload, made.samples[0].boxes[0]  # 20 x 16 pixels become 8 x 8
+    assert (wide[1].x, wide[1].y, wide[1].width, wide[1].height) == (1, 2, 3, 4)
+    first = next(sample for sample in read.samples if sample.id == "1").boxes[0]
+    assert (first.label, first.x, first.y, first.width, first.height) == pytest.approx(("dog", 0.4, 1.0, 1.2, 2.0))
+    write_dataset(read, tmp_path / "two", "arrays")
+    again = open_dataset(tmp_path / "two")
+    assert [(s.id, s.boxes, s.category) for s in again.samples] == [(s.id, s.boxes, s.category) for s in read.samples]
+    for name in ("X_split_train.npy", "Y_split_train.npy", "train_input.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert (tmp_path / "one" / "Y_split_train.npy").read_bytes().startswith(b'[{"sampleId"')
