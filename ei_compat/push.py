@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import tarfile
 import tempfile
@@ -17,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ei_compat.block_config import FILE_NAME, BlockConfig, Host, read_block_config, write_block_config
 from ei_compat.errors import DataError, FormatError, LimitError, RemoteError, UsageError
-from ei_compat.files import write_file
 from ei_compat.jobs import DEFAULT_PATIENCE, Patience, start
-from ei_compat.parsing import read_json
+from ei_compat.parameters import parameters_as_json, read_parameters
 from ei_compat.progress import SILENT, Progress
 from ei_compat.remote import Remote
 from ei_compat.transport import FileBody
 
 SIZE_LIMIT = 400 * 10**6  # bytes of the archive, by Studio's rule
-CONFIG = ".ei-block-config"
 PASSED_ON = (  # members of parameters.json's info that the block in Studio has too
     "name",
     "description",
@@ -63,14 +61,6 @@ class PushReport:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Which block of which organization a folder is; None where that is not known yet."""
-
-    organization: int | None = None
-    block: int | None = None
-
-
 def push(
     remote: Remote,
     folder: Path,
@@ -97,20 +87,22 @@ def push(
     """
     began = time.monotonic()
     fields = _block_fields(folder)
-    target = _read_config(folder / CONFIG, host)
-    number = organization or target.organization or _only_organization(remote)
-    block = target.block if number == target.organization else None
+    remembered = folder / FILE_NAME
+    config = read_block_config(remembered) if remembered.exists() else BlockConfig(2, {})
+    known = config.config.get(host)
+    number = organization or (known.organization_id if known else _only_organization(remote))
+    block = known.id if known and known.organization_id == number else None
+    created = block is None
     path = f"/api/organizations/{number}"
     with tempfile.TemporaryDirectory() as name:
         archive = Path(name, "block.tar.gz")
         files = _archive(folder, archive)
         if block is None:
             block = _create(remote, path, folder, fields)
-            _write_config(folder / CONFIG, host, _Target(number, block))
+            _remember(remembered, config, host, number, block)
         _send(remote, path, archive, block, patience, progress)
         size = archive.stat().st_size
     remote.call("POST", f"{path}/transfer-learning/{block}", send=fields)
-    created = target.block != block
     return PushReport(number, block, fields["name"], created, files, size, time.monotonic() - began)
 
 
@@ -121,44 +113,24 @@ def _block_fields(folder: Path) -> dict[str, Any]:
     path = folder / "parameters.json"
     if not path.is_file():
         raise DataError("no parameters.json", where=folder, fix="every block needs one")
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("version") != 1 or document.get("type") != "machine-learning":
-        fix = 'it must hold {"version": 1, "type": "machine-learning", "info": …, "parameters": …}'
+    block = read_parameters(path)
+    if block.type != "machine-learning":
+        fix = 'its version must be 1 and its type "machine-learning"'
         raise FormatError("not the parameters.json of a machine learning block", where=path, fix=fix)
-    info, parameters = document.get("info"), document.get("parameters", [])
-    if not isinstance(info, dict) or not isinstance(parameters, list):
-        raise FormatError("info must be an object and parameters a list", where=path)
     for name in ("name", "description", "operatesOn"):
-        if not isinstance(info.get(name), str) or not info[name].strip():
+        if not isinstance(block.info.get(name), str) or not block.info[name].strip():
             raise FormatError(f"info lacks {name!r}", where=path)
-    return {name: info[name] for name in PASSED_ON if info.get(name) is not None} | {"parameters": parameters}
+    fields = {name: block.info[name] for name in PASSED_ON if block.info.get(name) is not None}
+    return fields | {"parameters": parameters_as_json(block).get("parameters", [])}
 
 
-def _read_config(path: Path, host: str) -> _Target:
-    """Which block the folder is on this installation; of an older file, what it says of that."""
-    if not path.exists():
-        return _Target()
-    document = read_json(path)
-    if not isinstance(document, dict) or document.get("version") not in (1, 2):
-        raise FormatError("not a block configuration of version 1 or 2", where=path, fix="delete it to start anew")
-    hosts = document.get("config")
-    entry = hosts.get(host) if isinstance(hosts, dict) else None
-    numbers = [entry.get(name) if isinstance(entry, dict) else None for name in ("organizationId", "id")]
-    organization, block = (each if isinstance(each, int) else None for each in numbers)
-    return _Target(organization, block)
+def _remember(path: Path, config: BlockConfig, host: str, organization: int, block: int) -> None:
+    """Writes which block the folder is on this installation, beside what the file says of others.
 
-
-def _write_config(path: Path, host: str, target: _Target) -> None:
-    """Remembers the block, beside what the file says of other installations."""
-    document = read_json(path) if path.exists() else {}
-    hosts = document.get("config")
-    kept = {
-        name: {member: entry[member] for member in ("organizationId", "id") if member in entry}
-        for name, entry in (hosts.items() if isinstance(hosts, dict) else ())
-        if isinstance(entry, dict)
-    }
-    kept[host] = {"organizationId": target.organization, "id": target.block}
-    write_file(path, json.dumps({"version": 2, "config": kept}, indent=4).encode())
+    Version 2 keeps no more than that; what else an older file says of a block is in parameters.json today.
+    """
+    hosts = {name: Host(known.organization_id, known.id) for name, known in config.config.items()}
+    write_block_config(path, BlockConfig(2, hosts | {host: Host(organization, block)}))
 
 
 def _only_organization(remote: Remote) -> int:
