@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +25,11 @@ AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
 @contextmanager
 def _interruptible(fix: str) -> Iterator[None]:
-    """Ctrl-C is an error of one line, like any other."""
+    """Says what to do after a signal."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise Interrupted(signal.SIGINT, fix=fix) from None
+    except Interrupted as stopped:
+        raise Interrupted(stopped.signal, fix=fix) from None
 
 
 def _progress(as_json: bool) -> Progress:
@@ -107,7 +106,10 @@ def upload_data(
 
 
 def upload_model(
-    model: Path = typer.Argument(help="A .tflite, .onnx or zipped SavedModel.", show_default=False),
+    model: Path = typer.Argument(
+        help="A .tflite, .onnx or zipped SavedModel; or the folder of a training run: its INT8 model and its labels.",
+        show_default=False,
+    ),
     labels: str | None = typer.Option(None, help="Class names with commas between, in the order of the output."),
     labels_file: Path | None = typer.Option(None, help="Class names, one a line, in the order of the output."),
     output_type: str = typer.Option("classification", help="classification, regression, freeform or anomaly."),
@@ -136,6 +138,9 @@ def upload_model(
     from ei_compat.model_info import ModelInfo, input_of, output_of
     from train.remote_views import BuiltView, ModelView
 
+    if model.is_dir():
+        model, beside = _of_run(model)
+        labels_file = labels_file or (beside if labels is None else None)
     info = ModelInfo(
         input_of(input_type, input_scaling, resize_mode, frequency_hz, window_ms),
         output_of(output_type, _labels(labels, labels_file)),
@@ -154,6 +159,14 @@ def upload_model(
             studio, model, info, representative=representative, device=device, profile=profile, deployment=built
         )
     console.show(ModelView(model, report), as_json=as_json)
+
+
+def _of_run(folder: Path) -> tuple[Path, Path]:
+    """The INT8 model of a training run's folder, and its labels."""
+    model, labels = folder / "model_quantized_int8_io.tflite", folder / "labels.txt"
+    if not model.is_file():
+        raise DataError(f"no {model.name}", where=folder, fix="give a model, or the --out-directory of a training run")
+    return model, labels
 
 
 def _labels(text: str | None, file: Path | None) -> tuple[str, ...] | None:

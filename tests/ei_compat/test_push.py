@@ -120,7 +120,11 @@ def test_a_build_that_fails_can_be_pushed_again(go, double, folder):
             FormatError,
             "info lacks 'description'",
         ),
-        (lambda folder: (folder / ".ei-block-config").write_text('{"version": 3, "config": {}}'), FormatError, "not 1 or 2"),
+        (
+            lambda folder: (folder / ".ei-block-config").write_text('{"version": 3, "config": {}}'),
+            FormatError,
+            "not 1 or 2",
+        ),
         (lambda folder: (folder / "link").symlink_to("/etc/passwd"), DataError, "leads outside the block"),
     ],
     ids=["no Dockerfile", "no parameters", "broken", "old array", "no description", "newer", "link"],

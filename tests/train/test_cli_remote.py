@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import signal
 import zipfile
 from pathlib import Path
 
@@ -128,12 +129,12 @@ class TestUploadData:
 
     def test_interrupted(self, call, data, monkeypatch):
         def stop(*_, **__):
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGTERM)
 
         monkeypatch.setattr("ei_compat.ingestion.upload", stop)
         code, _, err = call("upload", "data", data)
-        assert code == 130
-        assert err == "error: stopped by SIGINT; run the same command again: it continues where it was\n"
+        assert code == 143
+        assert err == "error: stopped by SIGTERM; run the same command again: it continues where it was\n"
 
 
 class TestUploadModel:
@@ -154,6 +155,18 @@ class TestUploadModel:
         assert found["variants"] == ["float32", "int8"]
         assert found["profile"][1]["memory"]["eon"] == {"ram": 96000, "rom": 480000}
         assert Path(found["built"]).parent == tmp_path / "lib"
+        assert double.state.project.saved["model"]["labels"] == ["a", "b", "c"]
+
+    def test_of_a_training_run(self, call, double, model, tmp_path):
+        run = tmp_path / "out"
+        run.mkdir()
+        (run / "labels.txt").write_text("x\ny\nz\n")
+        code, _, err = call("upload", "model", run)
+        assert (code, "no model_quantized_int8_io.tflite" in err) == (3, True)
+        (run / "model_quantized_int8_io.tflite").write_bytes(TFLITE)
+        assert call("upload", "model", run)[0] == 0
+        assert double.state.project.saved["model"]["labels"] == ["x", "y", "z"]
+        assert call("upload", "model", run, "--labels", "a,b,c")[0] == 0
         assert double.state.project.saved["model"]["labels"] == ["a", "b", "c"]
 
     def test_for_people(self, call, model):
