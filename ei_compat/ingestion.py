@@ -50,7 +50,7 @@ class UploadOptions:
 
     parallel: int = 20
     batch_files: int = 100
-    batch_bytes: int = 8 * 2**20
+    batch_bytes: int = 4 * 2**20
     allow_duplicates: bool = False
     add_date_id: bool = False
     device_type: str = "EI_TRAIN"

@@ -11,7 +11,7 @@ from ei_compat.images import ResizeMode
 from ei_compat.pixels import InputScaling
 
 INPUT_TYPES = ("image", "audio", "time-series", "other")
-OUTPUT_TYPES = ("classification", "regression", "freeform", "anomaly")
+OUTPUT_TYPES = ("classification", "regression", "object-detection", "freeform", "anomaly")
 SCALINGS = tuple(str(scaling) for scaling in InputScaling)
 RESIZE_MODES = (*(str(mode) for mode in ResizeMode), "crop")
 
@@ -74,20 +74,30 @@ def input_of(
     return {"inputType": kind}
 
 
-def output_of(kind: str, labels: Sequence[str] | None = None) -> dict[str, Any]:
+def output_of(
+    kind: str, labels: Sequence[str] | None = None, last_layer: str | None = None, minimum_confidence: float = 0.5
+) -> dict[str, Any]:
     """What a model gives.
 
     Args:
-        kind: `classification`, `regression`, `freeform` or `anomaly`.
-        labels: the class names in the order of a classifier's output.
+        kind: `classification`, `regression`, `object-detection`, `freeform` or `anomaly`.
+        labels: the class names in the order of a classifier's or detector's output.
+        last_layer: what a detector's output means, such as `fomo` or `yolov5`; Studio knows which there are.
+        minimum_confidence: 0 to 1, below which a detector's finding is left out.
 
     Raises:
-        UsageError: a kind that the API does not know, or a classifier without labels.
+        UsageError: a kind that the API does not know, or something that it needs is missing.
     """
     if kind not in OUTPUT_TYPES:
         raise UsageError(f"{kind!r} is not one of {', '.join(OUTPUT_TYPES)}", where="--output-type")
-    if kind != "classification":
+    if kind not in ("classification", "object-detection"):
         return {"modelType": kind}
     if not labels:
-        raise UsageError("a classifier needs its labels", where="--labels", fix="or give a file with --labels-file")
-    return {"modelType": kind, "labels": list(labels)}
+        raise UsageError(f"{kind} needs its labels", where="--labels", fix="or give a file with --labels-file")
+    output = {"modelType": kind, "labels": list(labels)}
+    if kind == "classification":
+        return output
+    if last_layer is None or not 0 <= minimum_confidence <= 1:
+        what = "a detector needs the meaning of its output" if last_layer is None else "must be 0 to 1"
+        raise UsageError(what, where="--last-layer" if last_layer is None else "--minimum-confidence")
+    return output | {"lastLayer": last_layer, "minimumConfidence": minimum_confidence}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CHUNK = 64 * 1024  # bytes handed to the socket at a time; small parts are gathered up to this
+from ei_compat.transport import SEND
 
 
 class PartError(Exception):
@@ -71,7 +71,7 @@ class Multipart:
             waiting += self._heads[index]
             for piece in self._pieces(index, part):
                 waiting += piece
-                if len(waiting) >= CHUNK:
+                if len(waiting) >= SEND:  # small parts are gathered
                     yield bytes(waiting)
                     waiting.clear()
             waiting += b"\r\n"
@@ -93,7 +93,7 @@ class Multipart:
         left = self._sizes[index]
         try:
             with part.content.open("rb", buffering=0) as stream:
-                while left and (piece := stream.read(min(left, CHUNK))):
+                while left and (piece := stream.read(min(left, SEND))):
                     left -= len(piece)
                     yield piece
         except OSError as error:

@@ -91,6 +91,7 @@ def upload_model(
     *,
     representative: Path | None = None,
     device: str | None = None,
+    input_shape: Sequence[int] | None = None,
     profile: bool = True,
     deployment: Deployment | None = None,
 ) -> ModelReport:
@@ -102,6 +103,7 @@ def upload_model(
         info: what it takes and gives.
         representative: a .npy of inputs [N, ...], with which Studio makes an int8 variant.
         device: Studio's name of a processor to profile for.
+        input_shape: in place of the model's own, for an ONNX model with open dimensions.
         profile: whether to estimate time and memory.
         deployment: what to build and download.
 
@@ -109,7 +111,7 @@ def upload_model(
         DataError: the model or the .npy is not one; its output does not fit the labels.
         RemoteError: Studio refused it or a job failed.
     """
-    form = _form(model, representative, device)
+    form = _form(model, representative, device, input_shape)
     answer = studio.remote.call(
         "POST", f"{studio.path}/pretrained-model/upload", body=form, headers={"content-type": form.content_type}
     )
@@ -161,7 +163,13 @@ def build(studio: Studio, deployment: Deployment, variants: Sequence[str]) -> Pa
 
 
 def deploy_once(
-    studio: Studio, model: Path, info: ModelInfo, deployment: Deployment, *, representative: Path | None = None
+    studio: Studio,
+    model: Path,
+    info: ModelInfo,
+    deployment: Deployment,
+    *,
+    representative: Path | None = None,
+    input_shape: Sequence[int] | None = None,
 ) -> Path:
     """Builds a library from a model in one request, without touching the project's impulse.
 
@@ -171,6 +179,7 @@ def deploy_once(
         info: what it takes and gives.
         deployment: what to build.
         representative: a .npy of inputs, for an int8 variant.
+        input_shape: in place of the model's own, for an ONNX model with open dimensions.
 
     Raises:
         DataError: a file is not what it should be.
@@ -185,6 +194,8 @@ def deploy_once(
         "modelInfo": {"input": dict(info.input), "model": dict(info.output)},
         "deployModelType": variant,
     }
+    if input_shape is not None:
+        request["overrideInputShape"] = list(input_shape)
     if representative is not None:
         request["representativeFeaturesBase64"] = base64.b64encode(_features(representative)).decode()
     studio.run_job("/jobs/deploy-pretrained-model", request, "deploy model")
@@ -196,7 +207,7 @@ def _download(studio: Studio, deployment: Deployment, variant: str) -> Path:
     return studio.fetch_file(f"{studio.path}/deployment/download?{query}", deployment.folder)
 
 
-def _form(model: Path, representative: Path | None, device: str | None) -> Multipart:
+def _form(model: Path, representative: Path | None, device: str | None, input_shape: Sequence[int] | None) -> Multipart:
     kind = _file_type(model, FILE_TYPES)
     parts = [
         Part("modelFile", _read(model), model.name, "application/octet-stream"),
@@ -208,6 +219,8 @@ def _form(model: Path, representative: Path | None, device: str | None) -> Multi
         parts.append(Part("representativeFeatures", content, representative.name, "application/octet-stream"))
     if device is not None:
         parts.append(Part("device", device.encode()))
+    if input_shape is not None:
+        parts.append(Part("overrideInputShape", ",".join(map(str, input_shape)).encode()))
     return Multipart(parts)
 
 

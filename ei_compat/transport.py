@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK = 256 * 1024  # bytes read at a time
+SEND = 16 * 1024  # bytes sent at a time: a slow line has the connection's time-out for each of these
 
 
 class Body(Sized, Iterable[bytes], Protocol):
@@ -24,7 +25,7 @@ class Body(Sized, Iterable[bytes], Protocol):
 class Timeouts:
     """Seconds to wait: for a connection, and for the next byte of an answer."""
 
-    connect: float = 10.0
+    connect: float = 20.0
     read: float = 180.0
 
 
@@ -158,5 +159,5 @@ class FileBody:
 
     def __iter__(self) -> Iterator[bytes]:
         with self._path.open("rb") as stream:
-            while piece := stream.read(CHUNK):
+            while piece := stream.read(SEND):
                 yield piece

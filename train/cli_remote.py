@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,9 +113,14 @@ def upload_model(
     ),
     labels: str | None = typer.Option(None, help="Class names with commas between, in the order of the output."),
     labels_file: Path | None = typer.Option(None, help="Class names, one a line, in the order of the output."),
-    output_type: str = typer.Option("classification", help="classification, regression, freeform or anomaly."),
+    output_type: str = typer.Option(
+        "classification", help="classification, regression, object-detection, freeform or anomaly."
+    ),
+    last_layer: str | None = typer.Option(None, help="What a detector's output means: fomo, yolov5, …"),
+    minimum_confidence: float = typer.Option(0.5, help="Below it a detector's finding is left out, 0 to 1."),
     input_type: str = typer.Option("image", help="image, audio, time-series or other."),
     input_scaling: str = typer.Option("0..1", help="Range of the pixels: 0..1, -1..1, -128..127, 0..255, torch, …"),
+    input_shape: str | None = typer.Option(None, help="Such as 1,96,96,3: fixes the open dimensions of an ONNX model."),
     resize_mode: str = typer.Option("fit-short", help="fit-short, fit-long, squash or crop."),
     frequency_hz: float | None = typer.Option(None, help="Of audio and time series."),
     window_ms: int | None = typer.Option(None, help="Of time series."),
@@ -143,8 +149,9 @@ def upload_model(
         labels_file = labels_file or (beside if labels is None else None)
     info = ModelInfo(
         input_of(input_type, input_scaling, resize_mode, frequency_hz, window_ms),
-        output_of(output_type, _labels(labels, labels_file)),
+        output_of(output_type, _labels(labels, labels_file), last_layer, minimum_confidence),
     )
+    shape = _shape(input_shape)
     if one_shot and deploy is None:
         raise UsageError("builds nothing without --deploy", where="--one-shot", fix="add --deploy zip")
     built = None if deploy is None else pretrained.Deployment(deploy, engine, model_type, out)
@@ -152,13 +159,29 @@ def upload_model(
     with _interruptible("the job goes on in Studio"):
         studio = _project(api_key_file, project, progress)
         if one_shot and built is not None:
-            path = pretrained.deploy_once(studio, model, info, built, representative=representative)
+            path = pretrained.deploy_once(studio, model, info, built, representative=representative, input_shape=shape)
             console.show(BuiltView(studio.project, path), as_json=as_json)
             return
         report = pretrained.upload_model(
-            studio, model, info, representative=representative, device=device, profile=profile, deployment=built
+            studio,
+            model,
+            info,
+            representative=representative,
+            device=device,
+            input_shape=shape,
+            profile=profile,
+            deployment=built,
         )
     console.show(ModelView(model, report), as_json=as_json)
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    """The numbers of an input shape."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,6}(,[1-9]\d{0,6})*", text):
+        raise UsageError("must be whole numbers with commas between", where=f"--input-shape {text}")
+    return tuple(map(int, text.split(",")))
 
 
 def _of_run(folder: Path) -> tuple[Path, Path]:

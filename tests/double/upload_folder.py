@@ -17,8 +17,7 @@ from ei_compat.remote import Remote, Retry
 folder, kept = Path(sys.argv[1]), Path(sys.argv[2])
 options = UploadOptions(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else UploadOptions(batch_files=5)
 files = (
-    Upload(path.name, path.name, path, "training", ClassLabel(path.name.split(".")[0]))
-    for path in folder.iterdir()
+    Upload(path.name, path.name, path, "training", ClassLabel(path.name.split(".")[0])) for path in folder.iterdir()
 )
 remote = Remote(Endpoints.from_env().ingestion, api_key(), retry=Retry(first=0.01))
 with Journal(kept, {"project": 4711}) as journal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -26,7 +27,8 @@ from ei_compat.remote import Remote
 from ei_compat.studio import Studio
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
-SCRIPT = Path(__file__).resolve().parents[1] / "double" / "official_clients.py"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "tests" / "double" / "official_clients.py"
 SOON = Patience(first=0.01, most=0.02)
 
 
@@ -107,10 +109,8 @@ def test_what_our_client_says_and_hears_is_of_the_official_types(clients_python:
     deploy_once(studio, folder / "model.tflite", info, deployment, representative=features)
     block = folder / "block"
     block.mkdir()
-    (block / "Dockerfile").write_text("FROM base")
-    parameters = {"name": "n", "description": "d", "operatesOn": "image", "imageInputScaling": "0..1"}
-    document = {"version": 1, "type": "machine-learning", "info": parameters, "parameters": [{"name": "Epochs"}]}
-    (block / "parameters.json").write_text(json.dumps(document))
+    for name in ("Dockerfile", "parameters.json"):
+        shutil.copy(ROOT / name, block)
     organization = Remote(f"{double.origin}/v1", Key(ORGANIZATION_KEY, source="test"))
     push(organization, block, host="edgeimpulse.com", patience=SOON)
     assert len(check_types(clients_python, double, folder)) == 21

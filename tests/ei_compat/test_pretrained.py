@@ -163,6 +163,18 @@ def test_inputs(studio, double, model, arguments, found):
     assert double.state.project.saved["input"] == found
 
 
+def test_a_detector_of_an_open_shape(studio, double, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x07")
+    double.state.project.outputs = [[1, 12, 12, 3]]
+    info = ModelInfo(input_of("image"), output_of("object-detection", ["a", "b"], "fomo", 0.3))
+    upload_model(studio, tmp_path / "m.onnx", info, input_shape=(1, 96, 96, 3), profile=False)
+    assert double.state.project.model["overrideInputShape"] == b"1,96,96,3"
+    detector = {"modelType": "object-detection", "labels": ["a", "b"], "lastLayer": "fomo", "minimumConfidence": 0.3}
+    assert double.state.project.saved["model"] == detector
+    deploy_once(studio, tmp_path / "m.onnx", info, Deployment("zip", "tflite", None, tmp_path), input_shape=(1, 8))
+    assert double.state.project.builds[0]["overrideInputShape"] == [1, 8]
+
+
 @pytest.mark.parametrize(
     ("make", "option"),
     [
@@ -172,6 +184,8 @@ def test_inputs(studio, double, model, arguments, found):
         (lambda: input_of("audio"), "--frequency-hz"),
         (lambda: input_of("time-series", frequency_hz=50), "--window-ms"),
         (lambda: output_of("detection"), "--output-type"),
+        (lambda: output_of("object-detection", ["a"]), "--last-layer"),
+        (lambda: output_of("object-detection", ["a"], "fomo", 2), "--minimum-confidence"),
         (lambda: output_of("classification"), "--labels"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -185,7 +185,8 @@ class TestUploadModel:
     @pytest.mark.parametrize(
         ("arguments", "code", "message"),
         [
-            ([], 2, "--labels: a classifier needs its labels"),
+            ([], 2, "--labels: classification needs its labels"),
+            (["--labels", "a,b,c", "--input-shape", "1,x"], 2, "--input-shape 1,x: must be whole numbers"),
             (["--labels", "a,a"], 3, "a label is there twice"),
             (["--labels", "a,b"], 3, "its output is [1, 3], and there are 2 labels"),
             (["--labels", "a,b,c", "--one-shot"], 2, "add --deploy zip"),
