@@ -7,7 +7,6 @@ travel together. Boxes and labels over time differ from file to file: they trave
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -60,6 +59,8 @@ class Upload:
         label: of the whole file.
         boxes: objects in a picture; None says nothing, an empty tuple says that there are none.
         metadata: free text by key.
+        version: of content that is made, what changes when it does; a file has its size and time for that.
+        size: of content that is made, about how many bytes it has.
     """
 
     key: str
@@ -69,6 +70,8 @@ class Upload:
     label: Label = UNLABELLED
     boxes: tuple[Box, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=no_metadata)
+    version: str = ""
+    size: int = 0
 
     @property
     def shown_label(self) -> str:
@@ -182,7 +185,7 @@ def inspect(upload: Upload) -> Item | str:
     if upload.category not in CATEGORIES:
         return f"the service knows no category {upload.category!r}"
     if not isinstance(upload.content, Path):
-        return Item(upload, f"{zlib.crc32(upload.name.encode(errors='surrogateescape')):08x}", 0)
+        return Item(upload, upload.version, upload.size)
     try:
         status = upload.content.stat()
     except OSError as error:

@@ -308,7 +308,7 @@ def _judge(item: Item, entry: Mapping[str, Any], outcome: _Outcome, remote: Remo
     key = item.upload.key
     if entry.get("success") is True:
         sample = entry.get("sampleId")
-        outcome.arrived[key] = (item.fingerprint, sample if isinstance(sample, int) else 0)
+        outcome.arrived[key] = (item.fingerprint, sample if isinstance(sample, int) else 0)  # 0: it gave no number
         outcome.size += item.size
         return
     said = str(entry.get("error") or "the service gave no reason")

@@ -47,6 +47,9 @@ def start(
 
     Returns:
         The answer that started it.
+
+    Raises:
+        RemoteError: it did not start, failed, or takes too long.
     """
     answer = remote.call("POST", owner + path, send=send, once=True)
     follow(remote, owner, job_id(answer, what), what=what, patience=patience, progress=progress)

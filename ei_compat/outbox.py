@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ei_compat.batches import MEDIA_TYPES, Upload
+from ei_compat.batches import MEDIA_TYPES, Upload, inspect
 from ei_compat.credentials import Key
 from ei_compat.dataset import PICTURE_SUFFIXES, ArrayRow, Dataset, FilePayload, Sample, Signal
 from ei_compat.errors import PictureError
+from ei_compat.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,15 +47,17 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
         return keys[0]
 
     for sample in dataset.samples:
-        name, content = _content(sample, key)
+        made = _made(sample, key)
         yield Upload(
             key=sample.id,
-            name=name,
-            content=content,
+            name=_named(sample, made.suffix),
+            content=made.content,
             category=category if sample.category is None else sample.category.value,
             label=sample.label,
             boxes=sample.boxes if boxed else None,
             metadata=sample.metadata,
+            version=made.version,
+            size=made.size,
         )
 
 
@@ -62,17 +67,30 @@ def journal_path(dataset: Path, project: int) -> Path:
     return folder / f".ei-upload-{project}.journal"
 
 
-def _content(sample: Sample, key: Signer) -> tuple[str, Path | Callable[[], bytes]]:
-    """The name under which a sample is sent, and its bytes."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A sample's file: its extension and content, and for content that is made its version and size."""
+
+    suffix: str
+    content: Path | Callable[[], bytes]
+    version: str = ""
+    size: int = 0
+
+
+def _made(sample: Sample, key: Signer) -> _Made:
     match sample.payload:
         case FilePayload() as file if file.suffix in MEDIA_TYPES or file.suffix not in PICTURE_SUFFIXES:
-            return _named(sample, file.suffix), file.path
+            return _Made(file.suffix, file.path)
         case FilePayload() as file:
-            return _named(sample, ".png"), partial(_converted, file.path)
+            item = inspect(Upload(sample.id, "any.png", file.path))
+            version, size = ("", 0) if isinstance(item, str) else (item.fingerprint, item.size)
+            return _Made(".png", partial(_converted, file), version, size)
         case ArrayRow() as row:
-            return _named(sample, ".png"), partial(_row, row, sample.id)
+            content = row.read().tobytes()
+            return _Made(".png", partial(_row, row, sample.id), f"{zlib.crc32(content):08x}", len(content))
         case Signal() as signal:
-            return _named(sample, ".json"), partial(_signed, signal, key)
+            content = signal.values.tobytes()
+            return _Made(".json", partial(_signed, signal, key), f"{zlib.crc32(content):08x}", 2 * len(content))
 
 
 def _named(sample: Sample, suffix: str) -> str:
@@ -96,16 +114,19 @@ def _row(row: ArrayRow, where: str) -> bytes:
     return _png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
 
 
-def _converted(path: Path) -> bytes:
+def _converted(file: FilePayload) -> bytes:
     """A picture of a type that the service does not take, upright, as PNG."""
     from PIL import Image, ImageOps
 
+    from ei_compat.images import picture_size
+
+    picture_size(file, DEFAULT_LIMITS)  # refuses what would not fit in memory
     try:
-        with Image.open(path) as picture:
+        with Image.open(file.path) as picture:
             upright = ImageOps.exif_transpose(picture)
             return _png(upright if upright.mode in {"L", "RGB", "RGBA"} else upright.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(f"cannot be decoded: {error}", where=path) from None
+    except (OSError, ValueError) as error:
+        raise PictureError(f"cannot be decoded: {error}", where=file.path) from None
 
 
 def _png(picture: Image) -> bytes:

@@ -27,7 +27,7 @@ from ei_compat.dataset import (
 )
 from ei_compat.datasets import open_dataset
 from ei_compat.errors import EiTrainError
-from ei_compat.ingestion import upload
+from ei_compat.ingestion import UploadOptions, upload
 from ei_compat.journal import Journal
 from ei_compat.outbox import journal_path, uploads_of
 from ei_compat.remote import Remote
@@ -97,6 +97,18 @@ def test_rows_become_png():
     (made,) = uploads_of(dataset(sample(ArrayRow(pixels, 1))))
     assert made.name == "a.png"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(made.content()))), pixels[1])
+
+
+def test_changed_content_is_sent_again_and_large_content_fills_a_batch(double, tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    remote = Remote(double.origin, Key(PROJECT_KEY, source="EI_API_KEY"))
+    rows = dataset(*(sample(ArrayRow(pixels, number), str(number)) for number in range(3)))
+    options = UploadOptions(batch_bytes=2 * 64 * 64 * 3)
+    with Journal(tmp_path / "journal", {}) as journal:
+        assert upload(uploads_of(rows), remote, journal, options=options).requests == 2
+        pixels[1, 5, 5, 0] ^= 1
+        again = upload(uploads_of(rows), remote, journal, options=options)
+    assert (again.before, again.arrived) == (2, 1)
 
 
 def test_a_row_that_is_no_picture_is_a_typed_error():
