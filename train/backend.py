@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +16,12 @@ def start(*, deterministic: bool) -> None:
     Args:
         deterministic: use only kernels that give the same bits every time.
     """
-    with without_native_chatter():
+    with without_native_chatter(), warnings.catch_warnings():
+        # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
+        warnings.filterwarnings("ignore", message="distutils Version classes", category=DeprecationWarning)
         import tensorflow as tf
-        import tf_keras  # noqa: F401 - takes its time too, and belongs to the start
+        import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
+        import tf_keras  # noqa: F401
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("absl").setLevel("ERROR")
     if deterministic:

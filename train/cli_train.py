@@ -59,7 +59,7 @@ def train(
     from train import pipeline  # after the options are known to be good: it takes a moment
 
     report = pipeline.run(job, progress)
-    console.show(report, as_json=log_format == "json")
+    progress.finish(report)
     missed = [gate for gate in report.gates if not gate.met]
     if missed:
         raise GateError(

@@ -1,8 +1,7 @@
 """The built-in demo: a small picture set that is drawn, not downloaded.
 
-Four kinds of thing, each in its own range of colours, at any size, angle and place, on noisy backgrounds; some
-lie half outside, are blurred or in dim light. Easy enough for a network that starts from scratch, and varied enough that it has to
-look. The same seed draws the same pictures.
+Four kinds of thing, each in its own range of colours, at any angle and in some light, on dull backgrounds. Easy enough
+for a network that starts from scratch, and varied enough that it has to look. The same seed draws the same pictures.
 """
 
 from __future__ import annotations
@@ -76,16 +75,16 @@ def _picture(draw: Drawing, hue: float, random: np.random.Generator) -> Image.Im
 
     width, height = (int(side) for side in random.integers(*SIDES, size=2))
     canvas = _background(width, height, random)
-    side = int(min(width, height) * random.uniform(0.55, 0.95)) * OVERSAMPLE
+    side = int(min(width, height) * random.uniform(0.7, 1.0)) * OVERSAMPLE
     thing = Image.new("RGBA", (side, side))
     draw(ImageDraw.Draw(thing), side, _colour(hue, random), random)
     thing = thing.rotate(random.uniform(-35, 35), Image.Resampling.BICUBIC)
     thing = thing.resize((side // OVERSAMPLE, side // OVERSAMPLE), Image.Resampling.LANCZOS)
-    place = [int(random.uniform(-0.1, 1.1) * (room - side // OVERSAMPLE)) for room in (width, height)]
+    place = [int(random.uniform(0, 1) * (room - side // OVERSAMPLE)) for room in (width, height)]
     canvas.paste(thing, (place[0], place[1]), thing)
     if random.random() < 0.3:
         canvas = canvas.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 1.5)))
-    pixels = np.asarray(canvas, np.float32) * random.uniform(0.6, 1.15) + random.normal(0, 6, (height, width, 3))
+    pixels = np.asarray(canvas, np.float32) * random.uniform(0.7, 1.1) + random.normal(0, 4, (height, width, 3))
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
@@ -93,14 +92,14 @@ def _background(width: int, height: int, random: np.random.Generator) -> Image.I
     """A dull gradient with a few straight-edged patches, as a table or a wall might be."""
     from PIL import Image, ImageDraw
 
-    ends = [_colour(random.random(), random, saturation=0.25) for _ in range(2)]
+    ends = [_colour(random.random(), random, saturation=0.15) for _ in range(2)]
     ramp = np.linspace(0, 1, width)[np.newaxis, :, np.newaxis] * np.ones((height, 1, 1))
     pixels = (1 - ramp) * np.array(ends[0]) + ramp * np.array(ends[1])
     canvas = Image.fromarray(pixels.astype(np.uint8))
     pen = ImageDraw.Draw(canvas)
     for _ in range(random.integers(0, 5)):
         x, y, w, h = random.uniform(0, 1, 4) * (width, height, width / 2, height / 2)
-        pen.rectangle((x, y, x + w, y + h), fill=_colour(random.random(), random, saturation=0.2))
+        pen.rectangle((x, y, x + w, y + h), fill=_colour(random.random(), random, saturation=0.15))
     return canvas
 
 
@@ -108,7 +107,7 @@ def _colour(hue: float, random: np.random.Generator, *, saturation: float = 0.75
     """A colour near a hue (0 to 1), brighter or duller by chance."""
     import colorsys
 
-    shifted = (hue + random.normal(0, 0.03)) % 1.0
+    shifted = (hue + random.normal(0, 0.02)) % 1.0
     red, green, blue = colorsys.hsv_to_rgb(shifted, saturation * random.uniform(0.7, 1.2), random.uniform(0.45, 0.95))
     return int(255 * min(red, 1)), int(255 * min(green, 1)), int(255 * min(blue, 1))
 
@@ -162,5 +161,5 @@ THINGS: dict[str, tuple[Drawing, float]] = {
     "ball": (_ball, 0.97),
     "brick": (_brick, 0.07),
     "leaf": (_leaf, 0.33),
-    "star": (_star, 0.15),
+    "star": (_star, 0.62),
 }

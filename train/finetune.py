@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from train.loop import Plan, State, as_input, batches, fit
+from train.loop import Plan, State, fit
 from train.model import learning_layers, prunable_kernels
 from train.prune import make_pruner
 from train.training import Training, learning_rates
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 PHASE = "finetune"
-STATISTICS_BATCH, STATISTICS_PICTURES = 128, 4096
 
 
 def fine_tune(training: Training, state: State) -> State:
@@ -32,7 +29,8 @@ def fine_tune(training: Training, state: State) -> State:
         epochs=recipe.fine_tune_epochs,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
-        rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_schedule),
+        beta_2=recipe.beta_2,
+        rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
         learning=learning,
         everything=network.variables,
@@ -59,40 +57,3 @@ def _unfreeze(training: Training) -> list[tf.Variable]:
         layer.trainable = layer in learning or statistics or any(id(v) in variables for v in layer.variables)
     chosen = [v for v in network.backbone.trainable_variables if id(v) in variables]
     return chosen + network.head.trainable_variables
-
-
-def settle_statistics(training: Training) -> None:
-    """Replaces the moving statistics of the batch normalisations that learned by averages over training pictures.
-
-    A moving average trails the weights and weighs its last few batches most; the average over many batches at the
-    final weights is what inference should use (Wu & Johnson 2021, https://arxiv.org/abs/2105.07576).
-    """
-    import tensorflow as tf
-    import tf_keras as keras
-
-    backbone, samples = training.network.backbone, training.data.training
-    layers = [
-        layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
-    if not layers:
-        return
-    rows = np.random.default_rng([training.recipe.seed, len(PHASE)]).permutation(len(samples))[:STATISTICS_PICTURES]
-    forward = tf.function(
-        lambda x: backbone(as_input(x), training=True), autograph=False, input_signature=samples.signature()[:1]
-    )
-    moving = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
-    sums = [np.zeros(v.shape, np.float64) for v in moving]
-    for layer in layers:
-        layer.momentum = 0.0  # the moving statistics now are those of the last batch alone
-    count = 0
-    with training.progress.task("statistics", len(rows), "picture") as task:
-        for x, _ in batches(samples, rows, STATISTICS_BATCH):
-            if count and len(x) < STATISTICS_BATCH:
-                break  # a remainder would weigh as much as a whole batch
-            forward(x)
-            for total, variable in zip(sums, moving, strict=True):
-                total += variable.numpy()
-            count += 1
-            task.advance(len(x))
-    for variable, total in zip(moving, sums, strict=True):
-        variable.assign((total / count).astype(np.float32))

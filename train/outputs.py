@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,15 @@ from train.report import Report, training_log
 from train.weights import WeightsFile
 
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
-LIBRARIES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy", "pillow")
+LIBRARIES = (
+    "tensorflow",
+    "tensorflow-cpu",  # the same code without CUDA, in the image; only one of the two is installed
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "ai-edge-litert",
+    "numpy",
+    "pillow",
+)
 
 
 def prepare_folder(out: Path) -> None:
@@ -60,8 +68,15 @@ def config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | 
             "sha256": weights.sha256,
         },
         "versions": {"ei-train": __version__, "python": platform.python_version()}
-        | {name: version(name) for name in LIBRARIES},
+        | {name: found for name in LIBRARIES if (found := _installed_version(name))},
     }
+
+
+def _installed_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:

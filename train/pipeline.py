@@ -14,6 +14,7 @@ from train.checkpoint import Checkpoints
 from train.data import TrainingData, load_data
 from train.evaluate import Scores, predict, prunable_weights, score
 from train.export import keras_zip, saved_model_zip
+from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
 from train.loop import State
 from train.model import Network, all_kernels, build_network, prunable_kernels
@@ -58,8 +59,9 @@ def run(job: Job, progress: Progress) -> Report:
     with watch("finetune"):
         if recipe.fine_tune_epochs:
             state = finetune.fine_tune(training, state)
-            finetune.settle_statistics(training)
     progress.note("Finished training")
+    with watch("int8_ready"):
+        make_int8_ready(training)
 
     models: dict[str, bytes] = {}
     with watch("convert_float"):

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ei_compat.progress import Task
+from train import console
+from train.console import Result
 
 LogFormat = Literal["auto", "plain", "json"]
 PLAIN_SECONDS = 10.0  # between two lines of a task in a log; Edge Impulse's own "% done" lines come as often
@@ -70,6 +72,10 @@ class TerminalProgress:
         """See `ei_compat.progress.Progress.warn`."""
         self._console.print(f"warning: {line}", style="yellow", markup=False)
 
+    def finish(self, result: Result) -> None:
+        """The result of the run, as tables."""
+        console.show(result)
+
 
 class _BarTask:
     def __init__(self, bar: Progress, task: TaskID) -> None:
@@ -105,6 +111,10 @@ class PlainProgress:
         sys.stderr.write(f"warning: {line}\n")
         sys.stderr.flush()
 
+    def finish(self, result: Result) -> None:
+        """The result of the run, as tables."""
+        console.show(result)
+
 
 class JsonProgress:
     """One JSON object a line on stdout: `{"event": …, "time": seconds since 1970, …}`."""
@@ -124,6 +134,10 @@ class JsonProgress:
     def warn(self, line: str) -> None:
         """See `ei_compat.progress.Progress.warn`."""
         self._write("warning", text=line)
+
+    def finish(self, result: Result) -> None:
+        """The result of the run, as one event."""
+        self._write("result", **result.as_json())
 
     def _write(self, event: str, **values: Any) -> None:
         sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")

@@ -65,6 +65,7 @@ def make_pruner(recipe: Recipe, kernels: Sequence[tf.Variable], steps: int) -> P
         recipe.initial_sparsity, recipe.final_sparsity, begin_step=0, end_step=max(ramp, 1), frequency=1
     )
     sparsities = np.array([float(schedule(tf.constant(step))[1]) for step in range(min(ramp, steps))])
+    sparsities = np.minimum(sparsities, recipe.final_sparsity)  # float32 passes it by a hair
     sparsities = np.concatenate([sparsities, np.full(steps - len(sparsities), recipe.final_sparsity)])
     masks = [tf.Variable(tf.ones_like(kernel), trainable=False) for kernel in kernels]
     return Pruner(kernels, masks, sparsities, recipe.prune_every)
