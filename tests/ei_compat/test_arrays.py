@@ -250,8 +250,27 @@ def test_an_array_shorter_than_its_header_says(tmp_path):
     split_folder(tmp_path)
     whole = (tmp_path / "X_split_train.npy").read_bytes()
     (tmp_path / "X_split_train.npy").write_bytes(whole[:-40])
-    with pytest.raises(FormatError, match="is cut short or damaged"):
+    with pytest.raises(FormatError, match="is cut short, 40 bytes are missing"):
         open_arrays(tmp_path, INFO)
+
+
+@pytest.mark.parametrize("shape", ["(0, False, 4)", "(-1,)", "(0, 9223372036854775808)", "(" + "1," * 40 + ")"])
+def test_headers_with_odd_shapes(shape, tmp_path):
+    """Found by fuzzing: numpy's own reader lets some of them through to trip over later."""
+    header = f"{{'descr': '<i4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + bytes(4))
+    with pytest.raises(FormatError, match="cannot be|damaged header"):
+        open_npy(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (0, 4), ()])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_what_numpy_writes(shape, order, tmp_path):
+    array = np.asarray(np.arange(int(np.prod(shape))).reshape(shape), order=order)
+    np.save(tmp_path / "x.npy", array)
+    read = open_npy(tmp_path / "x.npy")
+    assert np.array_equal(read, array)
+    assert read.dtype == array.dtype
 
 
 def test_the_range_is_the_callers(tmp_path):
