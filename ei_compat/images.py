@@ -183,12 +183,12 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
         with Image.open(stream, formats=CODECS) as picture:
             width, height = picture.size
             if width * height > limits.picture_pixels:
-                raise _too_large(f"{width}x{height} pixels", name, limits)
+                raise _too_large(f"{width}x{height} is", name, limits)
             yield picture
     except FileNotFoundError:
         raise PictureError("no such file", where=name) from None
-    except Image.DecompressionBombError as error:
-        raise _too_large(str(error), name, limits) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large("claims", name, limits) from None
     except DataError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
@@ -197,8 +197,8 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
 
 
 def _too_large(what: str, name: str, limits: Limits) -> LimitError:
-    most = f"more than the {limits.picture_pixels:,} pixels allowed"
-    return LimitError(f"{what}, {most}", where=name, fix="raise Limits.picture_pixels or shrink the picture")
+    what = f"{what} more than the {limits.picture_pixels:,} pixels allowed"
+    return LimitError(what, where=name, fix="raise Limits.picture_pixels or shrink the picture")
 
 
 def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
@@ -286,7 +286,10 @@ def load_pictures(
     Raises:
         DataError: when more than `max_broken` of them are broken; names the first few.
     """
+    import warnings
+
     import numpy as np
+    from PIL import Image
 
     count = len(payloads)
     pixels = np.empty((count, *spec.shape), np.uint8) if out is None else out
@@ -294,7 +297,8 @@ def load_pictures(
         raise UsageError(f"'out' is {pixels.dtype} {pixels.shape}, not uint8 {(count, *spec.shape)}")
     kept: list[int] = []
     broken: list[tuple[str, str]] = []
-    with progress.task("pictures", count, "pictures") as task:
+    with progress.task("pictures", count, "pictures") as task, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # it becomes a line of ours
         for index, result in enumerate(_in_order(payloads, spec, limits, workers or os.cpu_count() or 1)):
             if isinstance(result, DataError):
                 broken.append((name_of(payloads[index]), result.what))

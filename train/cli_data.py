@@ -14,7 +14,7 @@ from train import console
 from train.console import Columns
 
 if TYPE_CHECKING:
-    from ei_compat.convert import Converted
+    from ei_compat.conversion import Converted
     from ei_compat.split import SplitCounts
 
 ALIASES = {"ei": "ei-export"}
@@ -116,7 +116,7 @@ def convert(
     as_json: bool = AS_JSON,
 ) -> None:
     """Convert any readable dataset into another format."""
-    from ei_compat import convert as conversion
+    from ei_compat import conversion
     from ei_compat.datasets import WriteOptions, format_named, open_dataset
     from ei_compat.files import refuse_occupied
     from ei_compat.images import PictureSpec

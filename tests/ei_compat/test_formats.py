@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made import class_folders, dataset_for, draw, picture_rows, signal
 
-from ei_compat.convert import convert, losses
+from ei_compat.conversion import convert, losses
 from ei_compat.dataset import (
     ArrayRow,
     Category,
