@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from ei_compat.errors import DataError, FormatError, RemoteError, UsageError
+from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.jobs import follow, job_id
 from ei_compat.model_info import ModelInfo
 from ei_compat.multipart import Multipart, Part
 from ei_compat.studio import Studio
+from ei_compat.studio_model import StudioModel, Tensor, studio_model
 
 MODEL_LIMIT = 512 * 2**20  # bytes of a model file
 FILE_TYPES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx", ".zip": "saved_model"}
@@ -38,49 +39,17 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
-    """An input or output of the model, as Studio sees it."""
-
-    name: str
-    data_type: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VariantProfile:
-    """Studio's own estimate for one variant of the model.
-
-    Attributes:
-        variant: `int8` or `float32`.
-        device: that it is estimated for.
-        milliseconds: of one inference; None where unknown.
-        memory: RAM and ROM in bytes by engine, such as `{"eon": (96000, 480000)}`.
-    """
-
-    variant: str
-    device: str
-    milliseconds: int | None
-    memory: Mapping[str, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
 class ModelReport:
     """What became of an uploaded model.
 
     Attributes:
         project: its number.
-        inputs: of the model.
-        outputs: of the model.
-        variants: that Studio has of it.
-        profile: one entry per variant; empty where it was not profiled.
+        model: as Studio sees it.
         built: the downloaded deployment, None where none was asked for.
     """
 
     project: int
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    variants: tuple[str, ...]
-    profile: tuple[VariantProfile, ...]
+    model: StudioModel
     built: Path | None
 
 
@@ -118,22 +87,14 @@ def upload_model(
     number = job_id(answer, "upload model")
     follow(studio.remote, studio.path, number, what="upload model", patience=studio.patience, progress=studio.progress)
     found = _found(studio)
-    _check_labels(model, info, _tensors(found["model"].get("outputs")))
+    _check_labels(model, info, found.outputs)
     request = {"input": dict(info.input), "model": dict(info.output)}
     studio.remote.call("POST", f"{studio.path}/pretrained-model/save", send=request)
     if profile:
         studio.run_job("/pretrained-model/profile", {}, "profile model")
         found = _found(studio)
-    variants = tuple(str(each) for each in found.get("availableModelTypes", []))
-    built = None if deployment is None else build(studio, deployment, variants)
-    return ModelReport(
-        project=studio.project,
-        inputs=_tensors(found["model"].get("inputs")),
-        outputs=_tensors(found["model"].get("outputs")),
-        variants=variants,
-        profile=_profile(found["model"].get("profileInfo")),
-        built=built,
-    )
+    built = None if deployment is None else build(studio, deployment, found.variants)
+    return ModelReport(studio.project, found, built)
 
 
 def build(studio: Studio, deployment: Deployment, variants: Sequence[str]) -> Path:
@@ -253,21 +214,10 @@ def _file_type(model: Path, known: Mapping[str, str]) -> str:
     return kind
 
 
-def _found(studio: Studio) -> dict[str, Any]:
+def _found(studio: Studio) -> StudioModel:
     """The project's model as Studio sees it."""
-    found = studio.remote.call("GET", f"{studio.path}/pretrained-model")
-    if not isinstance(found.get("model"), dict):
-        raise RemoteError("Studio has no model after the upload", fix="look at the project in Studio")
-    return found
-
-
-def _tensors(listed: Any) -> tuple[Tensor, ...]:
-    entries = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    return tuple(
-        Tensor(str(each.get("name", "")), str(each.get("dataType", "")), tuple(each["shape"]))
-        for each in entries
-        if isinstance(each.get("shape"), list)
-    )
+    path = f"{studio.path}/pretrained-model"
+    return studio_model(studio.remote.call("GET", path), where=path)
 
 
 def _check_labels(model: Path, info: ModelInfo, outputs: Sequence[Tensor]) -> None:
@@ -278,22 +228,3 @@ def _check_labels(model: Path, info: ModelInfo, outputs: Sequence[Tensor]) -> No
     if len(shape) != 2 or shape[1] != len(info.labels):
         what = f"its output is {list(shape)}, and there are {len(info.labels)} labels"
         raise DataError(what, where=model, fix="give one label per class with --labels")
-
-
-def _profile(found: Any) -> tuple[VariantProfile, ...]:
-    if not isinstance(found, dict):
-        return ()
-    return tuple(_variant(found[name]) for name in ("float32", "int8") if isinstance(found.get(name), dict))
-
-
-def _variant(found: Mapping[str, Any]) -> VariantProfile:
-    memory = found.get("memory")
-    engines = memory.items() if isinstance(memory, dict) else ()
-    sized = {name: each for name, each in engines if isinstance(each, dict) and {"ram", "rom"} <= each.keys()}
-    milliseconds = found.get("timePerInferenceMs")
-    return VariantProfile(
-        variant=str(found.get("variant", "")),
-        device=str(found.get("device", "")),
-        milliseconds=milliseconds if isinstance(milliseconds, int) else None,
-        memory={name: (int(each["ram"]), int(each["rom"])) for name, each in sized.items()},
-    )

@@ -61,7 +61,7 @@ class PushReport:
     seconds: float
 
 
-def push(
+def push_block(
     remote: Remote,
     folder: Path,
     *,

@@ -252,7 +252,7 @@ def push(
     with _interruptible("look at the block in Studio, then run again"):
         remote = _studio_session(api_key_file, progress)
         host = Endpoints.from_env().host
-        report = blocks.push(remote, folder, host=host, organization=organization, progress=progress)
+        report = blocks.push_block(remote, folder, host=host, organization=organization, progress=progress)
     console.show(PushView(folder, report), as_json=as_json)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from train.console import Columns
 
 if TYPE_CHECKING:
-    from ei_compat.pretrained import ModelReport, Tensor
+    from ei_compat.pretrained import ModelReport
     from ei_compat.push import PushReport
     from ei_compat.studio import Download
+    from ei_compat.studio_model import Tensor
     from ei_compat.upload_report import FileFailure, UploadPlan, UploadReport
 
 MB = 10**6
@@ -111,9 +112,9 @@ class ModelView:
         return {
             "model": str(self.model),
             "project": done.project,
-            "inputs": [_tensor_json(tensor) for tensor in done.inputs],
-            "outputs": [_tensor_json(tensor) for tensor in done.outputs],
-            "variants": list(done.variants),
+            "inputs": [_tensor_json(tensor) for tensor in done.model.inputs],
+            "outputs": [_tensor_json(tensor) for tensor in done.model.outputs],
+            "variants": list(done.model.variants),
             "profile": [
                 {
                     "variant": each.variant,
@@ -121,7 +122,7 @@ class ModelView:
                     "milliseconds": each.milliseconds,
                     "memory": {engine: {"ram": ram, "rom": rom} for engine, (ram, rom) in each.memory.items()},
                 }
-                for each in done.profile
+                for each in done.model.profile
             ],
             "built": None if done.built is None else str(done.built),
         }
@@ -135,12 +136,13 @@ class ModelView:
                 engine,
                 _count(ram),
                 _count(rom),
-                "" if each.milliseconds is None else str(each.milliseconds),
+                "" if each.milliseconds is None else f"{each.milliseconds:g}",
             ]
-            for each in done.profile
+            for each in done.model.profile
             for engine, (ram, rom) in each.memory.items()
-        ] or [[variant, "", "", "", ""] for variant in done.variants]
-        device = f"Studio's estimate for {done.profile[0].device}" if done.profile else "not profiled"
+        ] or [[variant, "", "", "", ""] for variant in done.model.variants]
+        profile = done.model.profile
+        device = f"Studio's estimate for {profile[0].device}" if profile else "not profiled"
         caption = device if done.built is None else f"{device}; built {done.built}"
         title = f"{self.model} in project {done.project}"
         return [Columns(title, ["variant", "engine", "RAM bytes", "ROM bytes", "ms"], rows, caption)]

@@ -22,7 +22,7 @@ from ei_compat.credentials import Key
 from ei_compat.jobs import Patience
 from ei_compat.model_info import ModelInfo, input_of, output_of
 from ei_compat.pretrained import Deployment, deploy_once, upload_model
-from ei_compat.push import push
+from ei_compat.push import push_block
 from ei_compat.remote import Remote
 from ei_compat.studio import Studio
 
@@ -112,5 +112,5 @@ def test_what_our_client_says_and_hears_is_of_the_official_types(clients_python:
     for name in ("Dockerfile", "parameters.json"):
         shutil.copy(ROOT / name, block)
     organization = Remote(f"{double.origin}/v1", Key(ORGANIZATION_KEY, source="test"))
-    push(organization, block, host="edgeimpulse.com", patience=SOON)
+    push_block(organization, block, host="edgeimpulse.com", patience=SOON)
     assert len(check_types(clients_python, double, folder)) == 21

@@ -61,17 +61,17 @@ def test_the_whole_flow(studio, double, model, features, tmp_path):
         "model": {"modelType": "classification", "labels": ["a", "b", "c"]},
     }
     assert double.state.project.builds == [{"engine": "tflite-eon", "modelType": "int8", "type": "zip"}]
-    assert report.variants == ("float32", "int8")
-    assert report.outputs[0].shape == (1, 3)
-    assert [each.variant for each in report.profile] == ["float32", "int8"]
-    assert report.profile[1].memory["eon"] == (96000, 480000)
+    assert report.model.variants == ("float32", "int8")
+    assert report.model.outputs[0].shape == (1, 3)
+    assert [each.variant for each in report.model.profile] == ["float32", "int8"]
+    assert report.model.profile[1].memory["eon"] == (96000, 480000)
     assert report.built == tmp_path / "out" / "double-v1.zip"
     assert report.built.read_bytes() == b"PK a library"
 
 
 def test_without_representative_data_there_is_no_int8(studio, double, model, tmp_path):
     report = upload_model(studio, model, INFO, profile=False)
-    assert (report.variants, report.profile, report.built) == (("float32",), (), None)
+    assert (report.model.variants, report.model.profile, report.built) == (("float32",), (), None)
     with pytest.raises(UsageError, match="no int8 variant, only float32; give --representative"):
         upload_model(studio, model, INFO, deployment=Deployment("zip", "tflite", "int8", tmp_path))
     with pytest.raises(UsageError, match="this project can build zip"):

@@ -14,7 +14,7 @@ from ei_compat import push as pushing
 from ei_compat.credentials import Key
 from ei_compat.errors import DataError, FormatError, LimitError, RemoteError, UsageError
 from ei_compat.jobs import Patience
-from ei_compat.push import push
+from ei_compat.push import push_block
 from ei_compat.remote import Remote
 
 HOST = "edgeimpulse.com"
@@ -47,7 +47,7 @@ def go(double, folder):
     remote = Remote(f"{double.origin}/v1", Key(ORGANIZATION_KEY, source="EI_API_KEY"))
 
     def go(**options):
-        return push(remote, folder, host=HOST, patience=Patience(first=0.001, most=0.002), **options)
+        return push_block(remote, folder, host=HOST, patience=Patience(first=0.001, most=0.002), **options)
 
     return go
 
