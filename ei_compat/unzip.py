@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import lzma
 import os
 import stat
 import struct
@@ -21,7 +20,6 @@ GIB = 1 << 30
 DAMAGE = (  # what zipfile and its decompressors raise on bytes that are not what they claim
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
     struct.error,
     EOFError,
     IndexError,
@@ -109,6 +107,8 @@ def _relative(member: zipfile.ZipInfo, archive: Path) -> Path:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
         raise FormatError("a member is a link or a device", where=where)
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise FormatError("a member is compressed in another way than by deflate", where=where)
     if member.flag_bits & 0x1:
         raise FormatError("a member is encrypted", where=where)
     return Path(*parts)

@@ -78,6 +78,15 @@ def test_a_link_or_device(place, kind):
         place(packed((member("l", kind=kind), b"/etc/passwd")))
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_another_compression(place, method):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("a", b"x" * 100)
+    with pytest.raises(FormatError, match="another way than by deflate"):
+        place(stream.getvalue())
+
+
 def test_a_name_that_is_too_long(place):
     with pytest.raises(LimitError, match="too long"):
         place(packed(("a/" * 600 + "b", b"x")))
