@@ -15,6 +15,7 @@ from train.console import Columns
 
 if TYPE_CHECKING:
     from ei_compat.conversion import Converted
+    from ei_compat.signals import SignalForm
     from ei_compat.split import SplitCounts
 
 ALIASES = {"ei": "ei-export"}
@@ -112,6 +113,7 @@ def convert(
     channels: int = typer.Option(3, help="3 for RGB, 1 for grayscale; in arrays."),
     resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
     max_broken: float = typer.Option(0.01, help="Share of pictures that arrays may leave out as broken."),
+    signal_format: str | None = typer.Option(None, help="Store every signal as json, cbor, csv or wav."),
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
 ) -> None:
@@ -126,11 +128,19 @@ def convert(
         raise UsageError("--image-size is for --to arrays; other formats keep the files as they are")
     spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
     refuse_occupied(target)
-    options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken)
+    options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
     done = conversion.convert(open_dataset(source), target, chosen.name, options=options)
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
     console.show(ConvertView(done, target), as_json=as_json)
+
+
+def _signal_form(name: str | None) -> SignalForm | None:
+    from ei_compat.signals import SignalForm
+
+    if name is not None and name not in set(SignalForm):
+        raise UsageError(f"no signal format {name!r}", where="--signal-format", fix="use " + ", ".join(SignalForm))
+    return None if name is None else SignalForm(name)
 
 
 def register(app: typer.Typer) -> None:

@@ -95,3 +95,11 @@ def test_importing_is_quick():
     """The best of several tries, since the machine may be busy."""
     code = "import time; t = time.perf_counter(); import ei_compat; print(time.perf_counter() - t)"
     assert min(float(fresh(code)) for _ in range(5)) < 0.15
+
+
+def test_the_documentation_names_every_format():
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    order = [kind.name for kind in ei_compat.FORMATS]
+    documented = [name for row in rows for name in order if f"`{name}`" in row]
+    assert documented == order

@@ -130,3 +130,13 @@ def test_copies_with_other_labels_are_named(tmp_path, capsys):
     assert code == 0
     assert "warning: cat/p0_0.png and dog/copy.png are the same file with different labels" in err
     assert "1 exact copies kept together" in out
+
+
+def test_signals_in_another_form(tmp_path, capsys):
+    folder = tmp_path / "in" / "idle"
+    folder.mkdir(parents=True)
+    (folder / "one.csv").write_text("timestamp,x\n0,1\n10,2\n")
+    code, out, _ = run(capsys, "convert", tmp_path / "in", tmp_path / "out", "--to", "ei", "--signal-format", "cbor")
+    assert code == 0
+    assert (tmp_path / "out" / "split" / "idle.one.cbor").is_file()
+    assert "none" in out
