@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ei_compat.batches import MEDIA_TYPES, Upload, inspect
 from ei_compat.credentials import Key
-from ei_compat.dataset import PICTURE_SUFFIXES, ArrayRow, Dataset, FilePayload, Sample, Signal
+from ei_compat.dataset import PICTURE_SUFFIXES, ArrayRow, Category, Dataset, FilePayload, Sample, Signal
 from ei_compat.errors import PictureError
 from ei_compat.limits import DEFAULT_LIMITS
 
@@ -32,6 +32,7 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
 
     Files of the types that the service takes go as they are, byte for byte. Other pictures, and pictures in arrays,
     become PNG; signals in memory become acquisition JSON, signed with the project's HMAC key where it has one.
+    Validation samples go to training: the service has no category for them, Studio takes its own out of training.
 
     Args:
         dataset: as `open_dataset` gives it.
@@ -52,13 +53,22 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
             key=sample.id,
             name=_named(sample, made.suffix),
             content=made.content,
-            category=category if sample.category is None else sample.category.value,
+            category=_category(sample, category),
             label=sample.label,
             boxes=sample.boxes if boxed else None,
             metadata=sample.metadata,
             version=made.version,
             size=made.size,
         )
+
+
+def _category(sample: Sample, otherwise: str) -> str:
+    match sample.category:
+        case None:
+            return otherwise
+        case Category.VALIDATION:
+            return Category.TRAINING.value
+    return sample.category.value
 
 
 def journal_path(dataset: Path, project: int) -> Path:

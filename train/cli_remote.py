@@ -77,6 +77,7 @@ def upload_data(
     from ei_compat import ingestion
     from ei_compat.batches import CATEGORIES
     from ei_compat.credentials import Endpoints, api_key, optional_key
+    from ei_compat.dataset import Category
     from ei_compat.datasets import open_dataset
     from ei_compat.journal import Journal
     from ei_compat.outbox import journal_path, uploads_of
@@ -95,6 +96,8 @@ def upload_data(
         return
     key, hmac_key = api_key(api_key_file), optional_key("EI_HMAC_KEY", hmac_key_file)
     progress, endpoints = _progress(as_json), Endpoints.from_env()
+    if moved := len(dataset.only(Category.VALIDATION)):
+        progress.note(f"{moved} validation samples go to training, where Studio takes its own validation set from")
     with _interruptible(AGAIN):
         studio = _project(api_key_file, project, progress)
         remote = Remote(endpoints.ingestion, key, progress=progress)

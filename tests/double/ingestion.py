@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from double.checks import FormPart, ViolationError, check, parse_form
 from double.state import Sample, State
 
-CATEGORIES = {"training", "testing", "validation", "anomaly", "split", "post-processing"}
+CATEGORIES = {"training", "testing", "anomaly", "split", "post-processing"}
 FILES_LIMIT, FILE_LIMIT = 1000, 100 * 2**20
 EXTENSIONS = {"wav", "cbor", "json", "jpg", "jpeg", "png", "csv", "txt", "mp4", "avi", "parquet"}
 BOX = {"label": str, "x": int, "y": int, "width": int, "height": int}

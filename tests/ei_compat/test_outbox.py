@@ -61,7 +61,7 @@ def test_names(tmp_path, name, sent):
 
 def test_the_category_of_samples_without_one(tmp_path):
     samples = [sample(FilePayload(str(tmp_path), "z.png"), "a"), sample(SIGNAL, "b", category=Category.VALIDATION)]
-    assert [each.category for each in uploads_of(dataset(*samples), category="training")] == ["training", "validation"]
+    assert [each.category for each in uploads_of(dataset(*samples))] == ["split", "training"]
 
 
 def test_boxes_are_said_of_every_picture_where_one_has_them(tmp_path):
