@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from ei_compat.model_info import ModelInfo
 from ei_compat.multipart import Multipart, Part
 from ei_compat.studio import Studio
 from ei_compat.studio_model import StudioModel, Tensor, studio_model
+from ei_compat.unzip import DAMAGE
 
 MODEL_LIMIT = 512 * 2**20  # bytes of a model file
 FILE_TYPES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx", ".zip": "saved_model"}
@@ -194,10 +197,19 @@ def _read(model: Path) -> bytes:
     suffix = model.suffix.lower()
     if suffix in (".tflite", ".lite") and content[4:8] != b"TFL3":
         raise FormatError("not a TensorFlow Lite file", where=model, fix="give the .tflite that training wrote")
-    if suffix == ".zip" and b"saved_model/saved_model.pb" not in content:
+    if suffix == ".zip" and "saved_model/saved_model.pb" not in _names(content):
         fix = "the zip must hold saved_model/saved_model.pb at that path"
         raise FormatError("not a zipped SavedModel", where=model, fix=fix)
     return content
+
+
+def _names(content: bytes) -> list[str]:
+    """The members of a zip; none where it is no zip."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.namelist()
+    except DAMAGE:
+        return []
 
 
 def _features(representative: Path) -> bytes:

@@ -126,6 +126,8 @@ def test_kinds_of_files(studio, double, tmp_path, name, content, kind):
     [
         ("m.tflite", b"PK\x03\x04 not a model", FormatError, "not a TensorFlow Lite file"),
         ("m.zip", saved_model("model/saved_model.pb"), FormatError, "must hold saved_model/saved_model.pb"),
+        ("x.zip", saved_model("x/saved_model/saved_model.pb"), FormatError, "must hold saved_model/saved_model.pb"),
+        ("y.zip", b"saved_model/saved_model.pb", FormatError, "not a zipped SavedModel"),
         ("m.h5", b"x", UsageError, "a model file ends in .tflite"),
     ],
 )
