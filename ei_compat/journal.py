@@ -105,16 +105,17 @@ class Journal:
         good = 0
         for number, line in enumerate(self._file, start=1):
             record = _record(line)
-            if record is None:
-                if self._file.read(1):
-                    fix = "delete the file: what has arrived is recognised by the service"
-                    raise FormatError("not a journal line", where=f"{self.path}:{number}", fix=fix)
-                break
-            if number == 1:
+            ours = number > 1 or _line(header).startswith(line)  # never cut a file that is something else
+            if record is None and ours and not self._file.read(1):
+                break  # the last line, torn
+            entries = _entries(record)
+            if number == 1 and record is not None:
                 self._check_header(record, header)
+            elif entries is not None:
+                self._arrived.update(_digest(key, fingerprint) for key, fingerprint in entries)
             else:
-                entries = record.get("arrived", {}).items()
-                self._arrived.update(_digest(key, fingerprint) for key, (fingerprint, _) in entries)
+                fix = "delete it if it is one (the service recognises what it has), else give another with --journal"
+                raise FormatError("not a journal line", where=f"{self.path}:{number}", fix=fix)
             good += len(line)
         self._file.truncate(good)
         self._file.seek(0, os.SEEK_END)
@@ -141,9 +142,18 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _entries(record: dict[str, Any] | None) -> list[tuple[str, str]] | None:
+    """Key and fingerprint of each file in a record; None where it is no record of arrivals."""
+    arrived = None if record is None else record.get("arrived")
+    if not isinstance(arrived, dict):
+        return None
+    entries = [(key, value[0]) for key, value in arrived.items() if isinstance(value, list) and len(value) == 2]
+    return entries if len(entries) == len(arrived) and all(isinstance(each, str) for _, each in entries) else None
 
 
 def _digest(key: str, fingerprint: str) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ei_compat.errors import DataError, FormatError
-from ei_compat.journal import Journal
+from ei_compat.journal import Journal, _line
 
 SUBJECT = {"endpoint": "https://ingestion.test", "project": 1}
 
@@ -60,7 +60,27 @@ def test_it_survives_being_torn_anywhere(path):
 )
 def test_damage_before_the_end_is_an_error(path, damage):
     path.write_bytes(b"".join(damage(path.read_bytes().splitlines(keepends=True))))
-    with pytest.raises(FormatError, match=r"journal:\d: not a journal line; delete the file"):
+    with pytest.raises(FormatError, match=r"journal:\d: not a journal line; delete it if it is one"):
+        known(path)
+
+
+@pytest.mark.parametrize("content", [b"precious", b"precious\n", b"0", b'{"a": 1}\n' * 3], ids=repr)
+def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path, content):
+    (tmp_path / "notes").write_bytes(content)
+    with pytest.raises(FormatError, match="not a journal line"):
+        known(tmp_path / "notes")
+    assert (tmp_path / "notes").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"arrived": []}, {"arrived": {"a": None}}, {"arrived": {"a": ["1"]}}, {"arrived": {"a": [1, 2]}}, {"x": 1}],
+    ids=str,
+)
+def test_a_line_of_another_shape_is_an_error(path, record):
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], _line(record), *lines[2:]]))
+    with pytest.raises(FormatError, match=r"journal:3: not a journal line"):
         known(path)
 
 
