@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ei_compat.errors import UsageError
+from ei_compat.progress import SILENT, Progress
 from train import console
 from train.console import Columns
 
@@ -88,14 +89,26 @@ def split(
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
-    parted = split_dataset(open_dataset(source), shares, seed=seed, group_by=pattern)
-    write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy))
+    progress = _progress()
+    parted = split_dataset(open_dataset(source), shares, seed=seed, group_by=pattern, progress=progress)
+    write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
     counts = count_split(parted, pattern)
     for one, other in counts.conflicts[:5]:
         console.warn(f"{one} and {other} are the same file with different labels")
     if len(counts.conflicts) > 5:
         console.warn(f"and {len(counts.conflicts) - 5} more such pairs")
     console.show(SplitView(counts, target), as_json=as_json)
+
+
+def _progress() -> Progress:
+    """Bars on stderr where a person watches; the result alone goes to stdout."""
+    import sys
+
+    from rich.console import Console
+
+    from train.progress import TerminalProgress
+
+    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else SILENT
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -129,7 +142,7 @@ def convert(
     spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
     refuse_occupied(target)
     options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
-    done = conversion.convert(open_dataset(source), target, chosen.name, options=options)
+    done = conversion.convert(open_dataset(source), target, chosen.name, options=options, progress=_progress())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
     console.show(ConvertView(done, target), as_json=as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -86,6 +87,13 @@ def test_exif_rotation(orientation):
     data = stored(picture, exif=exif.tobytes())
     assert np.array_equal(load_picture(data, PictureSpec(12, 8)), np.asarray(upright))
     assert picture_size(data) == (12, 8)
+
+
+def test_broken_exif_data_do_not_cost_the_picture():
+    data = stored(noise(12, 8), "JPEG", quality=100, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    assert load_pictures([data], PictureSpec(12, 8)).pixels.shape == (1, 8, 12, 3)
+    with warnings.catch_warnings(action="ignore"):
+        assert picture_size(data) == (12, 8)
 
 
 GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4

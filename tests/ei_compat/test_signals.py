@@ -243,3 +243,10 @@ def test_what_plain_forms_cannot_hold():
         wav_of(replace(odd, interval_ms=1.0))
     with pytest.raises(DataError, match="has no interval between its rows"):
         csv_of(replace(odd, interval_ms=0.0))
+
+
+@pytest.mark.parametrize("form", list(SignalForm))
+def test_what_no_form_can_hold(form):
+    for values in (np.array([[np.nan]]), np.array([[np.inf]]), np.zeros((0, 1))):
+        with pytest.raises(DataError, match="is empty or holds a value that is not finite"):
+            encode_signal(Signal(values, 1.0, (Axis("a"),)), form)
