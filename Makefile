@@ -70,7 +70,7 @@ package: $(READY) ## Make the C library of the model in OUT, called NAME at VERS
 	$(EI_TRAIN) package "$(OUT)" --name "$(NAME)" --version "$(VERSION)" $(ARGS)
 
 upload: $(READY) ## Put DATA and the model in OUT into an Edge Impulse project (EI_API_KEY)
-	$(EI_TRAIN) upload data "$(DATA)" $(ARGS)
+	$(EI_TRAIN) upload data "$(DATA)"
 	$(EI_TRAIN) upload model "$(OUT)" $(ARGS)
 
 test: $(READY) ## Run every test; builds the image first where an engine answers
