@@ -46,7 +46,7 @@ $(READY): requirements/dev.txt pyproject.toml
 build: ## Build the image IMAGE (TARGET=gpu for the one with CUDA) and print its size
 	docker build $(BUILD) --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1) \
 	    --build-arg BASE_IMAGE="$(BASE_IMAGE)" \
-	    --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+	    --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' train/__init__.py)" \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 	@echo "$(IMAGE): $$(($$(docker image inspect --format '{{.Size}}' "$(IMAGE)") / 1000000)) MB"
 
