@@ -1,0 +1,141 @@
+"""From a `.tflite` to C sources, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware.compiler import emit, tflite
+from firmware.compiler.graph import Quantization
+from firmware.compiler.kernels import kernel
+from firmware.compiler.lower import lower
+from firmware.compiler.plan import plan
+
+ENGINE = Path(__file__).resolve().parents[1] / "engine"
+HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledLayer:
+    """One layer of a compiled model.
+
+    Args:
+        name: the operator's name and number in the file.
+        kernel: the engine's function.
+        input_shape: height, width, channels of its first input.
+        output_shape: the same of its output.
+        encoding: "dense", "sparse", or "" where there are no weights.
+        instructions: the estimate for RV32IMC.
+        bytes: bytes of constants.
+        macs: multiply-accumulates of the dense computation.
+        nonzero: weights that are not zero.
+        weights: all weights.
+    """
+
+    name: str
+    kernel: str
+    input_shape: tuple[int, int, int]
+    output_shape: tuple[int, int, int]
+    encoding: str
+    instructions: int
+    bytes: int
+    macs: int
+    nonzero: int
+    weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTensor:
+    """The model's input or output as callers see it: `dtype` is int8 or uint8."""
+
+    shape: tuple[int, ...]
+    quantization: Quantization
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledModel:
+    """A model as C.
+
+    Args:
+        name: the C prefix: `<name>.h`, `<name>_invoke` and so on.
+        files: text of the generated files by name.
+        engine_sources: names of the engine's .c files (in `ENGINE`) that must be compiled with them.
+        engine_headers: names of the engine's headers that they include.
+        arena_bytes: what the caller must provide.
+        arena_bound: bytes that no placement of the same schedule could go below.
+        layers: in the order in which they start.
+        input: the input tensor.
+        output: the output tensor.
+        macs: multiply-accumulates of the dense computation.
+        nonzero: weights that are not zero.
+        weights: all weights.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    engine_sources: tuple[str, ...]
+    engine_headers: tuple[str, ...]
+    arena_bytes: int
+    arena_bound: int
+    layers: tuple[CompiledLayer, ...]
+    input: CompiledTensor
+    output: CompiledTensor
+    macs: int
+    nonzero: int
+    weights: int
+
+
+def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite") -> CompiledModel:
+    """Compiles a model.
+
+    Args:
+        tflite_bytes: an int8 `.tflite` file's bytes.
+        name: what the model is to be called; becomes the C prefix.
+        file: how errors name the file.
+
+    Raises:
+        FormatError: the file is broken.
+        ExportError: it holds something that is not supported; the error names it, its place, and what is.
+        LimitError: it is too large for any microcontroller.
+        UsageError: the name is no name.
+    """
+    prefix = emit.identifier(name)
+    graph = tflite.read(tflite_bytes, file)
+    program = lower(graph)
+    kernels = tuple(kernel(program, layer) for layer in program.layers)
+    placed = plan(program, [k.scratch for k in kernels])
+    unit = emit.Unit(prefix, graph, program, kernels, placed)
+
+    def shape(plane: int) -> tuple[int, int, int]:
+        p = program.planes[plane]
+        return p.height, p.width, p.channels
+
+    layers = tuple(
+        CompiledLayer(
+            layer.label, k.function, shape(layer.inputs[0].plane), shape(layer.output), k.encoding, k.instructions,
+            k.bytes, layer.macs, k.nonzero, k.weights,
+        )
+        for layer, k in zip(program.layers, kernels, strict=True)
+    )  # fmt: skip
+
+    def tensor(index: int, unsigned: bool) -> CompiledTensor:
+        t = graph.tensors[index]
+        zero = t.quantization.zero_point + (128 if unsigned else 0)
+        return CompiledTensor(t.shape, Quantization(t.quantization.scale, zero), "uint8" if unsigned else "int8")
+
+    return CompiledModel(
+        name=prefix,
+        files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": emit.source(unit)},
+        engine_sources=emit.sources_of(kernels),
+        engine_headers=tuple(sorted({*HEADERS, *(k.header for k in kernels)})),
+        arena_bytes=placed.arena,
+        arena_bound=placed.bound,
+        layers=layers,
+        input=tensor(graph.input, graph.unsigned[0]),
+        output=tensor(graph.output, graph.unsigned[1]),
+        macs=sum(layer.macs for layer in layers),
+        nonzero=sum(layer.nonzero for layer in layers),
+        weights=sum(layer.weights for layer in layers),
+    )

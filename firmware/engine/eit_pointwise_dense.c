@@ -1,0 +1,61 @@
+/* 1x1 convolution with every weight stored: int8 [output channel][input channel]. */
+#include "eit_pointwise.h"
+#include "eit_requant.h"
+#include "eit_tiles.h"
+
+EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, const uint8_t *in, uint32_t in_plane,
+                     uint32_t in_channels, uint8_t *out, uint32_t out_plane, uint32_t channels)
+{
+    const int8_t *w = (const int8_t *)p->weights;
+    in += x0;
+    out += x0;
+    for (uint32_t channel = 0; channel < channels; channel++) {
+        int32_t acc[EIT_TILE];
+        const uint8_t *x = in;
+        const int32_t bias = p->out.bias[channel];
+        EIT_UNROLL
+        for (uint32_t i = 0; i < n; i++) {
+            acc[i] = bias;
+        }
+        for (const int8_t *end = w + (in_channels & ~1u); w != end; w += 2) {
+            const int32_t first = w[0];
+            const int32_t second = w[1];
+            EIT_UNROLL
+            for (uint32_t i = 0; i < n; i++) {
+                acc[i] += first * x[i];
+            }
+            x += in_plane;
+            EIT_UNROLL
+            for (uint32_t i = 0; i < n; i++) {
+                acc[i] += second * x[i];
+            }
+            x += in_plane;
+        }
+        if ((in_channels & 1u) != 0u) {
+            const int32_t first = *w++;
+            EIT_UNROLL
+            for (uint32_t i = 0; i < n; i++) {
+                acc[i] += first * x[i];
+            }
+        }
+        eit_finish(&p->out, channel, acc, n, out);
+        out += out_plane;
+    }
+}
+
+void eit_pointwise_dense(const eit_stage *stage, uint8_t *arena, uint32_t y)
+{
+    const eit_pointwise *p = stage->params;
+    const eit_tensor *input = stage->input[0].tensor;
+    const eit_tensor *output = stage->output;
+    const uint8_t *in = eit_row(input, arena, y) + input->pad_left;
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
+    const uint32_t width = output->width;
+    const uint32_t in_plane = p->pixels != 0u ? p->pixels : input->plane;
+    const uint32_t in_channels = p->pixels != 0u ? p->channels : input->channels;
+    if (width == 1u && in_plane == 1u) {
+        tile(1u, 0u, p, in, 1u, in_channels, out, output->plane, output->channels);
+        return;
+    }
+    EIT_FOR_TILES(tile, width, p, in, in_plane, in_channels, out, output->plane, output->channels)
+}

@@ -1,0 +1,103 @@
+/*
+ * From a 32-bit accumulator to an output byte, exactly as TensorFlow Lite's reference kernels round.
+ *
+ * The reference computes y = floor((x * m + 2^30) / 2^31) and then y / 2^e rounded half away from zero. With
+ * h = floor(4 * x * m / 2^32), which is one multiply-high, and 4 * 2^30 a multiple of 2^32, both roundings become one
+ * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. The zero
+ * point is added before the shift. The compiler proves |4 * x * 2^left| < 2^31 and e <= 20 for every channel.
+ */
+#ifndef EIT_REQUANT_H
+#define EIT_REQUANT_H
+
+#include "eit_engine.h"
+
+/* A bound on how many pixels one pass over the weights serves: as many accumulators as registers allow. */
+#define EIT_TILE 8u
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define EIT_UNROLL _Pragma("GCC unroll 8")
+#define EIT_INLINE static inline __attribute__((always_inline))
+#elif defined(__clang__)
+#define EIT_UNROLL _Pragma("clang loop unroll(full)")
+#define EIT_INLINE static inline __attribute__((always_inline))
+#else
+#define EIT_UNROLL
+#define EIT_INLINE static inline
+#endif
+
+/* One channel's constants, ready for use. */
+typedef struct {
+    int32_t multiplier;
+    int32_t round;
+    uint32_t up, down;
+    int32_t tie; /* mask: 2 where ties below zero must round down, else 0 */
+} eit_channel;
+
+EIT_INLINE eit_channel eit_channel_at(const eit_requant *q, uint32_t channel)
+{
+    const uint32_t packed = q->shift[channel];
+    const uint32_t right = packed & 31u;
+    eit_channel k;
+    k.multiplier = q->multiplier[channel];
+    k.down = right + 1u;
+    k.up = 2u + (packed >> 5);
+    k.round = (int32_t)(((uint32_t)q->zero << k.down) + (right != 0u ? (1u << right) + 1u : 1u));
+    k.tie = q->negative != 0u && right != 0u ? 2 : 0;
+    return k;
+}
+
+EIT_INLINE int32_t eit_multiply_high(int32_t a, int32_t b)
+{
+    return (int32_t)(((int64_t)a * b) >> 32);
+}
+
+/* One accumulator to a stored byte; `high` bounds it above, 0 below. */
+EIT_INLINE uint8_t eit_narrow(int32_t accumulator, const eit_channel *k, int32_t tie, uint32_t high)
+{
+    int32_t h = eit_multiply_high((int32_t)((uint32_t)accumulator << k->up), k->multiplier);
+    if (tie) {
+        h -= (int32_t)(((uint32_t)h >> 31) << 1);
+    }
+    h = (h + k->round) >> k->down;
+    if ((uint32_t)h > high) {
+        h = h < 0 ? 0 : (int32_t)high;
+    }
+    return (uint8_t)h;
+}
+
+/* A tile of one channel's accumulators to its output bytes. */
+EIT_INLINE void eit_finish(const eit_requant *q, uint32_t channel, const int32_t *accumulators, uint32_t n, uint8_t *out)
+{
+    const eit_channel k = eit_channel_at(q, channel);
+    const uint32_t high = q->high;
+    if (k.tie != 0) {
+        EIT_UNROLL
+        for (uint32_t i = 0; i < n; i++) {
+            out[i] = eit_narrow(accumulators[i], &k, 1, high);
+        }
+    } else {
+        EIT_UNROLL
+        for (uint32_t i = 0; i < n; i++) {
+            out[i] = eit_narrow(accumulators[i], &k, 0, high);
+        }
+    }
+    if (q->low != 0u) {
+        for (uint32_t i = 0; i < n; i++) {
+            out[i] = out[i] < q->low ? q->low : out[i];
+        }
+    }
+}
+
+/* The reference's MultiplyByQuantizedMultiplier for any operands, where speed matters less. */
+static inline int32_t eit_scale(int32_t x, int32_t multiplier, int32_t shift)
+{
+    const uint32_t left = shift > 0 ? (uint32_t)shift : 0u;
+    const uint32_t right = shift > 0 ? 0u : (uint32_t)-shift;
+    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * multiplier;
+    const int32_t y = (int32_t)((product + ((int64_t)1 << 30)) >> 31);
+    const int32_t mask = (int32_t)((1u << right) - 1u);
+    const int32_t threshold = (mask >> 1) + (y < 0 ? 1 : 0);
+    return (y >> right) + ((y & mask) > threshold ? 1 : 0);
+}
+
+#endif
