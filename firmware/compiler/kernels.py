@@ -68,7 +68,7 @@ def kernel(program: Program, layer: Layer) -> Kernel:
 
 
 def _requant(out: Requantization) -> tuple[str, dict[str, Array]]:
-    text = "{{{bias}, {multiplier}, {shift}, " + f"{out.zero}, {out.low}, {out.high}, {int(out.negative)}" + "}}"
+    text = "{{{bias}, {multiplier}, {shift}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
     return text, {"bias": out.bias, "multiplier": out.multiplier, "shift": out.shift}
 
 

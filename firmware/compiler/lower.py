@@ -206,7 +206,7 @@ class _Lowering:
         count, height, width, channels = op.weights.shape
         out, flat = requantization(
             op.weights.reshape(count, -1), op.bias, op.multipliers, source.quantization, target.quantization,
-            op.activation, self._where(op),
+            op.activation, self._where(op), once=op.kind == "FULLY_CONNECTED",
         )  # fmt: skip
         if op.kind == "FULLY_CONNECTED":
             self._fully_connected(op, ly.Pointwise(out, flat))

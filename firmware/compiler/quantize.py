@@ -72,6 +72,11 @@ def multiply(value: Any, multiplier: int, shift: int) -> Any:
     return rounding_shift(high_multiply(wrap32(value << left), multiplier), right)
 
 
+def multiply_once(value: Any, multiplier: int, shift: int) -> Any:
+    """The same with one rounding, half up, as the reference's fully connected kernels do."""
+    return (value * multiplier + (1 << (30 - shift))) >> (31 - shift)
+
+
 def activation_range(activation: Activation, output: Quantization) -> tuple[int, int]:
     """The least and the greatest int8 output value under a fused activation."""
 

@@ -12,17 +12,18 @@ import numpy.typing as npt
 
 from ei_compat.errors import ExportError
 from firmware.compiler.graph import Activation, Int8, Int32, Quantization
-from firmware.compiler.quantize import activation_range, multiply, quantize_multiplier
+from firmware.compiler.quantize import activation_range, multiply, multiply_once, quantize_multiplier
 
 MAX_LEFT_SHIFT = 7
 LIMIT = 1 << 31
+ROUND_TWICE_POSITIVE, ROUND_TWICE, ROUND_ONCE = 0, 1, 2  # EIT_ROUND_...
 
 
 @dataclass(frozen=True, slots=True)
 class Requantization:
     """Per output channel: bias with the input's zero point folded in, multiplier and packed shift.
 
-    `zero`, `low` and `high` are in stored form (0..255); `negative` says that results below `zero` are kept.
+    `zero`, `low` and `high` are in stored form (0..255); `rounding` is one of the engine's EIT_ROUND_ values.
     """
 
     bias: Int32
@@ -31,7 +32,7 @@ class Requantization:
     zero: int
     low: int
     high: int
-    negative: bool
+    rounding: int
 
 
 def requantization(
@@ -42,6 +43,8 @@ def requantization(
     target: Quantization,
     activation: Activation,
     where: str,
+    *,
+    once: bool = False,
 ) -> tuple[Requantization, Int8]:
     """Folds and checks the constants of a layer.
 
@@ -53,6 +56,7 @@ def requantization(
         target: the output's quantisation.
         activation: the fused activation.
         where: how an error names the layer.
+        once: whether the reference rounds this layer in one step, as it does for fully connected ones.
 
     Returns:
         The constants, and the weights with those of constant channels set to zero (their result does not depend on them).
@@ -64,9 +68,10 @@ def requantization(
     zero = target.zero_point + 128
     weights = weights.copy()
     count = len(bias)
+    scaled = multiply_once if once else multiply
     out = Requantization(
         np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count, np.uint8), zero, low + 128, high + 128,
-        negative=low < target.zero_point,
+        ROUND_ONCE if once else ROUND_TWICE if low < target.zero_point else ROUND_TWICE_POSITIVE,
     )  # fmt: skip
     if low > high:
         raise ExportError("the activation's range is empty", where=where, fix="convert the model again")
@@ -77,7 +82,7 @@ def requantization(
         least, most = base + 255 * int(row[row < 0].sum()), base + 255 * int(row[row > 0].sum())
         multiplier, shift = quantize_multiplier(multipliers[channel])
         first, last = (
-            max(low, min(high, multiply(x, multiplier, shift) + target.zero_point)) + 128 for x in (least, most)
+            max(low, min(high, scaled(x, multiplier, shift) + target.zero_point)) + 128 for x in (least, most)
         )
         if first == last:
             weights[channel] = 0
@@ -112,8 +117,11 @@ def _one_step(
 ) -> tuple[int, int, int]:
     """Other constants for a channel that takes only two values, moved so that they change at the same accumulator."""
 
+    once = out.rounding == ROUND_ONCE
+    scaled = multiply_once if once else multiply
+
     def stored(x: int) -> int:
-        return max(out.low, min(out.high, multiply(x, multiplier, shift) + out.zero))
+        return max(out.low, min(out.high, scaled(x, multiplier, shift) + out.zero))
 
     below, above = least, most  # the step lies between: stored(below) == first < stored(above)
     while above - below > 1:
@@ -121,8 +129,8 @@ def _one_step(
         below, above = (middle, above) if stored(middle) == first else (below, middle)
     exponent = max((most - least).bit_length(), 1)
     step = first - out.zero  # the new step: from `step` to `step + 1`
-    # With multiplier 2^30 the result is (x + 2^e + 1) >> (e + 1), and 2 less inside where h = x < 0 and ties matter.
-    edge = ((step + 1) << (exponent + 1)) - (1 << exponent) - 1
-    if edge < 0 and out.negative:
+    # With multiplier 2^30 the result is (x + 2^e + 1) >> (e + 1), with 2 less inside where x < 0 and ties matter.
+    edge = ((step + 1) << (exponent + 1)) - (1 << exponent) - (0 if once else 1)
+    if edge < 0 and out.rounding == ROUND_TWICE:
         edge += 2
     return base + edge - above, 1 << 30, exponent

@@ -220,7 +220,7 @@ def _fully_connected(place: Place) -> Operator:
         raise place.broken(f"weights of shape {list(weights.shape)} for an input of {list(source.shape)}")
     per_tensor = len(place.raw(1).scales) == 1
     if per_tensor:  # the reference multiplies these two in float32
-        product = float(np.float32(source.quantization.scale) * np.float32(scales[0]))
+        product = source.quantization.scale * scales[0]
         multipliers = (product / target.quantization.scale,) * len(scales)
     else:
         multipliers = _multipliers(source, scales, target)

@@ -60,8 +60,13 @@ typedef struct {
     const uint8_t *shift;      /* right shift e in bits 0..4, left shift in bits 5..7; one of them is 0 */
     uint8_t zero;              /* the output's zero point, stored form */
     uint8_t low, high;         /* activation range, stored form; low <= zero */
-    uint8_t negative;          /* 1: results below the zero point are kept, so ties there round away from zero */
+    uint8_t rounding;          /* EIT_ROUND_... */
 } eit_requant;
+
+/* How the reference rounds a layer's results. */
+#define EIT_ROUND_TWICE_POSITIVE 0u /* in two steps, and results below the zero point are cut off anyway */
+#define EIT_ROUND_TWICE 1u          /* in two steps, the second half away from zero */
+#define EIT_ROUND_ONCE 2u           /* half up, as its fully connected layers do */
 
 static inline uint8_t *eit_row(const eit_tensor *tensor, uint8_t *arena, uint32_t y)
 {

@@ -3,8 +3,8 @@
  *
  * The reference computes y = floor((x * m + 2^30) / 2^31) and then y / 2^e rounded half away from zero. With
  * h = floor(4 * x * m / 2^32), which is one multiply-high, and 4 * 2^30 a multiple of 2^32, both roundings become one
- * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. The zero
- * point is added before the shift. The compiler proves |4 * x * 2^left| < 2^31 and e <= 20 for every channel.
+ * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. Where the
+ * reference rounds once, it is (h + 2^e) >> (e + 1). The zero point is added before the shift. The compiler proves |4 * x * 2^left| < 2^31 and e <= 20 for every channel.
  */
 #ifndef EIT_REQUANT_H
 #define EIT_REQUANT_H
@@ -41,8 +41,9 @@ EIT_INLINE eit_channel eit_channel_at(const eit_requant *q, uint32_t channel)
     k.multiplier = q->multiplier[channel];
     k.down = right + 1u;
     k.up = 2u + (packed >> 5);
-    k.round = (int32_t)(((uint32_t)q->zero << k.down) + (right != 0u ? (1u << right) + 1u : 1u));
-    k.tie = q->negative != 0u && right != 0u ? 2 : 0;
+    k.round = (int32_t)(((uint32_t)q->zero << k.down) + (1u << right) +
+                        (right != 0u && q->rounding != EIT_ROUND_ONCE ? 1u : 0u));
+    k.tie = q->rounding == EIT_ROUND_TWICE && right != 0u ? 2 : 0;
     return k;
 }
 
