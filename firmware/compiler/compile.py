@@ -65,7 +65,8 @@ class CompiledModel:
         engine_headers: names of the engine's headers that they include.
         arena_bytes: what the caller must provide.
         arena_bound: bytes that no placement of the same schedule could go below.
-        layers: in the order in which they start.
+        layers: in order.
+        groups: how many layers run interleaved, group after group.
         input: the input tensor.
         output: the output tensor.
         macs: multiply-accumulates of the dense computation.
@@ -80,6 +81,7 @@ class CompiledModel:
     arena_bytes: int
     arena_bound: int
     layers: tuple[CompiledLayer, ...]
+    groups: tuple[int, ...]
     input: CompiledTensor
     output: CompiledTensor
     macs: int
@@ -133,6 +135,7 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         arena_bytes=placed.arena,
         arena_bound=placed.bound,
         layers=layers,
+        groups=tuple(len(g.stages) for g in placed.groups),
         input=tensor(graph.input, graph.unsigned[0]),
         output=tensor(graph.output, graph.unsigned[1]),
         macs=sum(layer.macs for layer in layers),
