@@ -13,7 +13,7 @@ from firmware.compiler.lower import lower
 from firmware.compiler.plan import plan
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
-HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h")
+HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h", "eit_depthwise_3x3.h")
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,9 @@ def _constants(unit: Unit, number: int, layer: Layer, kernel: Kernel) -> str:
 
 
 def _array(name: str, values: Array) -> str:
+    if values.ndim == 2:
+        pairs = _wrapped(f"{{{', '.join(map(_literal, pair))}}}" for pair in values.tolist())
+        return f"static const eit_affine {name}[{len(values)}] = {{\n{pairs}\n}};"
     numbers = _wrapped(_literal(v) for v in values.tolist()) if values.size else "    0,"
     return f"static const {C_TYPES[values.dtype.name]} {name}[{max(values.size, 1)}] = {{\n{numbers}\n}};"
 

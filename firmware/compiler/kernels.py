@@ -68,8 +68,8 @@ def kernel(program: Program, layer: Layer) -> Kernel:
 
 
 def _requant(out: Requantization) -> tuple[str, dict[str, Array]]:
-    text = "{{{bias}, {multiplier}, {shift}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
-    return text, {"bias": out.bias, "multiplier": out.multiplier, "shift": out.shift}
+    text = "{{{channels}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
+    return text, {"channels": np.stack([out.bias, out.multiplier], axis=1)}
 
 
 def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
@@ -98,11 +98,12 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out)
-    function = f"eit_conv_{encoded.encoding}"
     c = p.columns
+    family = f"eit_conv_{encoded.encoding}"
+    function = f"{family}_{c.stride if c.stride <= 2 else 'any'}"
     fields = (requant, "{weights}", str(c.kernel), str(c.stride), str(c.before), str(c.dilation))
     return Kernel(
-        function, "eit_conv.h", (f"{function}.c", "eit_conv_taps.c"), "eit_conv", fields,
+        function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c"), "eit_conv", fields,
         {**arrays, "weights": encoded.data}, encoded.encoding, encoded.instructions,
         4 * weights.shape[1] + source.stride, encoded.nonzero, encoded.weights,
     )  # fmt: skip
@@ -115,7 +116,7 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     rows, columns = layer.inputs[0].rows, p.columns
     nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
     special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
-    function = "eit_depthwise_3x3" if special else "eit_depthwise_any"
+    function = f"eit_depthwise_3x3_{columns.stride}" if special else "eit_depthwise_any"
     fields = (
         requant, "(const int8_t *){weights}", str(columns.kernel), str(columns.stride), str(columns.before),
         str(columns.dilation), str(p.depth_multiplier),
