@@ -32,6 +32,7 @@ from firmware.compiler.quantize import activation_range, mean_multiplier, quanti
 from firmware.compiler.requantize import requantization
 
 Shape3 = tuple[int, int, int]
+MAX_SUM_SHIFT = 28  # right shift of a sum, so that its rounding stays inside 32 bits
 
 
 def geometry(shape: tuple[int, ...]) -> Shape3:
@@ -261,7 +262,7 @@ class _Lowering:
         if a.data is not None and b.data is not None:
             raise ExportError("both operands are constant", where=self._where(op), fix="convert with constant folding")
         target = self.graph.tensors[op.output]
-        params = _elementwise(op, a, b, target)
+        params = _elementwise(op, a, b, target, self._where(op))
         shape = geometry(target.shape)
         operands = []
         for tensor in (a, b):
@@ -365,7 +366,7 @@ class _Lowering:
         self.plain[op.output] = made
 
 
-def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor) -> ly.Elementwise:
+def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -> ly.Elementwise:
     """The reference's constants of an ADD, SUB or MUL."""
     low, high = activation_range(op.activation, target.quantization)
     zeros = tuple(t.quantization.zero_point + 128 for t in (a, b, target))
@@ -375,6 +376,8 @@ def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor) -> ly.Element
     else:
         twice = 2.0 * max(scale_a, scale_b)
         pairs = [quantize_multiplier(s) for s in (scale_a / twice, scale_b / twice, twice / ((1 << 20) * scale_out))]
+        if not -MAX_SUM_SHIFT <= pairs[2][1] <= -1 or min(p[1] for p in pairs[:2]) < -30:
+            raise ExportError("operands and result have scales too far apart", where=where, fix="convert the model again")
     multipliers, shifts = zip(*pairs, strict=True)
     return ly.Elementwise(op.kind, zeros, multipliers, shifts, low + 128, high + 128)  # type: ignore[arg-type]
 
