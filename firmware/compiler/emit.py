@@ -71,7 +71,7 @@ def header(unit: Unit) -> str:
         "",
         '#include "eit.h"',
         "",
-        "/* The arena that the caller gives: all memory that an inference needs, input and output included, but the stack. */",
+        "/* The caller's arena: all memory an inference needs, input and output included, but the stack. */",
         f"#define {upper}_ARENA_BYTES {unit.plan.arena}u",
         f"#define {upper}_ARENA_ALIGN 4u",
         "",
@@ -137,8 +137,8 @@ def _tensors(unit: Unit) -> str:
     rows = []
     for number, plane in enumerate(unit.program.planes):
         values = (
-            unit.plan.offsets[number], plane.row_bytes, unit.plan.rings[number], plane.height, plane.width, plane.stride,
-            plane.channels, plane.pad_left, plane.zero,
+            unit.plan.offsets[number], plane.row_bytes, unit.plan.rings[number], plane.height, plane.width,
+            plane.stride, plane.channels, plane.pad_left, plane.zero,
         )  # fmt: skip
         rows.append(f"    {{{', '.join(f'{v}u' for v in values)}}}, /* {number}: {_comment(plane.name)} */")
     head = "/* offset, row bytes, ring, height, width, plane, channels, left padding, zero point */"
@@ -230,9 +230,7 @@ def _input(unit: Unit, stage: Stage, position: int) -> str:
 def _functions(unit: Unit) -> str:
     name, upper = unit.name, unit.name.upper()
     in_type, out_type = (_byte(u) for u in unit.graph.unsigned)
-    runs = "\n".join(
-        f"    eit_run(group{i}, {len(group.stages)}u, arena);" for i, group in enumerate(unit.plan.groups)
-    )
+    runs = "\n".join(f"    eit_run(group{i}, {len(group.stages)}u, arena);" for i, group in enumerate(unit.plan.groups))
     return f"""{in_type} *{name}_input(void *arena)
 {{
     return ({in_type} *)arena + tensors[{unit.program.input}].offset;

@@ -79,9 +79,9 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     if p.flat:  # the file's order is [row][column][channel], the planes' [row][channel][column] with padding
         size = source.height * source.row_bytes
         order = np.arange(size).reshape(source.height, source.channels, source.stride)
-        order = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
+        inside = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
         stored = np.zeros((len(weights), size), np.int8)
-        stored[:, order] = weights
+        stored[:, inside] = weights
         weights = stored
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out)
@@ -137,7 +137,7 @@ def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
     function = {"ADD": "eit_add", "SUB": "eit_sub", "RSUB": "eit_sub_reversed", "MUL": "eit_mul"}[p.kind]
     head = (_braces(p.multipliers), _braces(p.shifts), _braces(p.zeros), str(p.low), str(p.high))
     arrays: dict[str, Array] = {}
-    tail = ("0", "0", "0", "0")
+    tail: tuple[str, ...] = ("0", "0", "0", "0")
     if p.constant is not None:
         height, channels, width = p.constant.shape
         arrays["constant"] = p.constant.reshape(-1)
@@ -156,6 +156,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     values = target.elements
     rows = layer.inputs[0].rows
+    fields: tuple[str, ...]
     match layer.params:
         case ly.Layout(to_planes=to_planes, flip=flip):
             function = "eit_planes_from_pixels" if to_planes else "eit_pixels_from_planes"

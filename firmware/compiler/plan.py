@@ -8,14 +8,15 @@ input that are used up. `Plan.bound` is the most row bytes alive at once, which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware.compiler.layers import Program
-from firmware.compiler.schedule import MAX_STAGES, Lifetimes, Stage, last_readers, replay, ring_rows, stages_of
+from firmware.compiler.schedule import Lifetimes, Stage, last_readers, replay, ring_rows, stages_of
 
 Ints = npt.NDArray[np.int64]
 MAX_GROUP = 24  # layers in one group; longer ones only add rings
@@ -72,10 +73,10 @@ def plan(program: Program, scratch: Sequence[int]) -> Plan:
     """
     last = last_readers(program)
     cuts = _cuts(program, scratch, last)
-    grouped = [stages_of(program, a, b, last) for a, b in zip(cuts, cuts[1:], strict=False)]
+    grouped = [stages_of(program, a, b, last) for a, b in pairwise(cuts)]
     rings, lives, spans = _replay_all(program, grouped, last)
     blocks = {p: _block(program, p, lives[p], rings[p]) for p in lives}
-    scratches = []
+    scratches: list[int] = []
     for (start, end), stages in zip(spans, grouped, strict=True):
         size = max(scratch[s.layer] for s in stages)
         blocks[-1 - len(scratches)] = Block(size, np.array([start]), np.array([end]))
@@ -228,10 +229,10 @@ def _place(blocks: dict[int, Block], aligned: set[int]) -> dict[int, int]:
     return min(tried, key=lambda places: max(places[b] + blocks[b].size for b in blocks))
 
 
-def _bound(blocks: object, events: int) -> int:
+def _bound(blocks: Iterable[Block], events: int) -> int:
     """The most bytes of rows alive at once."""
     change = np.zeros(events + 3, np.int64)
-    for block in blocks:  # type: ignore[attr-defined]
+    for block in blocks:
         np.add.at(change, np.maximum(block.birth, 0), block.row_bytes)
         np.add.at(change, block.death + 1, -block.row_bytes)
     return int(np.cumsum(change).max())

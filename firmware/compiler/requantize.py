@@ -59,7 +59,7 @@ def requantization(
         once: whether the reference rounds this layer in one step, as it does for fully connected ones.
 
     Returns:
-        The constants, and the weights with those of constant channels set to zero (their result does not depend on them).
+        The constants, and the weights with those of constant channels zeroed: their result does not depend on them.
 
     Raises:
         ExportError: an accumulator could leave the engine's range.
@@ -116,12 +116,11 @@ def _one_step(
     base: int, least: int, most: int, multiplier: int, shift: int, out: Requantization, first: int
 ) -> tuple[int, int, int]:
     """Other constants for a channel that takes only two values, moved so that they change at the same accumulator."""
-
     once = out.rounding == ROUND_ONCE
     scaled = multiply_once if once else multiply
 
     def stored(x: int) -> int:
-        return max(out.low, min(out.high, scaled(x, multiplier, shift) + out.zero))
+        return max(out.low, min(out.high, int(scaled(x, multiplier, shift)) + out.zero))
 
     below, above = least, most  # the step lies between: stored(below) == first < stored(above)
     while above - below > 1:
