@@ -2,8 +2,8 @@
 
 Instructions are counted exactly (`minstret` under `-icount shift=0`, the same on every run), in total on the library as
 it is shipped and per layer on a second build whose scheduler reports each finished row. Stack is the deepest byte that
-one inference overwrites of a painted stack. Flash is the size of the library's sections linked on their own, dead code left
-out.
+one inference overwrites of a painted stack. Flash is the size of the library's sections linked on their own, without
+dead code.
 """
 
 from __future__ import annotations

@@ -22,16 +22,21 @@ from firmware.compiler.graph import (
     Pad,
     Pool,
     Reshape,
+    Shape3,
     Softmax,
     Tensor,
     Window,
+    geometry,
 )
 from firmware.compiler.layers import Input, Params, Program
 from firmware.compiler.lookup import softmax_exponentials
+from firmware.compiler.place import MAX_DIMENSION
 from firmware.compiler.quantize import activation_range, mean_multiplier, quantize_multiplier
 from firmware.compiler.requantize import requantization
-from firmware.compiler.values import Shape3, Values, geometry
+from firmware.compiler.values import Values
 
+MAX_PRODUCT_SHIFT = 14  # left shift of a product of 17 bits
+MAX_MEAN = 1 << 20  # values, so that their sum stays inside 32 bits
 MAX_SUM_SHIFT = 28  # right shift of a sum, so that its rounding stays inside 32 bits
 
 
@@ -119,7 +124,7 @@ class _Lowering(Values):
         last = (out_width - 1) * columns.stride - columns.before + (columns.kernel - 1) * columns.dilation
         p.pad_left = max(p.pad_left, columns.before)
         p.pad_right = max(p.pad_right, last - (p.width - 1), 0)
-        if p.pad_left > 255:
+        if p.pad_left > 255 or p.stride > MAX_DIMENSION:
             raise ExportError("more than 255 columns of padding", where=self.graph.file, fix="use smaller kernels")
 
     def _convolution(self, op: Convolution) -> None:
@@ -228,6 +233,10 @@ class _Lowering(Values):
             )
         count = (width if over_width else 1) * (height if over_height else 1)
         multiplier, shift = mean_multiplier(source.quantization.scale / target.quantization.scale, count)
+        if count > MAX_MEAN or not -31 <= shift <= 0:
+            raise ExportError(
+                f"a mean of {count} values", where=self._where(op), fix=f"at most {MAX_MEAN}, of like scales"
+            )
         params = ly.MeanOver(
             count * (source.quantization.zero_point + 128),
             multiplier,
@@ -301,6 +310,10 @@ def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -
     scale_a, scale_b, scale_out = (t.quantization.scale for t in (a, b, target))
     if op.kind == "MUL":
         pairs = [(0, 0), (0, 0), quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b)) / scale_out)]
+        if pairs[2][1] > MAX_PRODUCT_SHIFT:
+            raise ExportError(
+                "operands and result have scales too far apart", where=where, fix="convert the model again"
+            )
     else:
         twice = 2.0 * max(scale_a, scale_b)
         pairs = [quantize_multiplier(s) for s in (scale_a / twice, scale_b / twice, twice / ((1 << 20) * scale_out))]

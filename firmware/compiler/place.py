@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_compat.errors import ExportError, FormatError
-from firmware.compiler.graph import Activation, Int8, Quantization, Tensor, Window
+from firmware.compiler.graph import Activation, Int8, Quantization, Tensor, Window, geometry
 from firmware.compiler.quantize import float32
 from firmware.compiler.schema import RawModel, RawOperator, RawTensor
 
@@ -92,6 +92,10 @@ def int8_tensor(tensor: RawTensor, where: str) -> Tensor:
     if not -128 <= zero_point <= 127:
         raise FormatError(f"tensor {tensor.index} has the zero point {tensor.zero_points[0]}", where=where)
     shape = tensor.shape
+    if geometry(shape)[0] > MAX_SIDE:
+        raise ExportError(
+            f"tensor {tensor.index} has the shape {list(shape)}", where=where, fix=f"at most {MAX_SIDE} rows"
+        )
     if not all(d >= 1 for d in shape) or len(shape) > 4 or max(shape, default=1) > MAX_DIMENSION:
         raise ExportError(
             f"tensor {tensor.index} has the shape {list(shape)}", where=where, fix="at most four dimensions, none 0"

@@ -81,6 +81,8 @@ def requantization(
         base = int(bias[channel]) - (source.zero_point + 128) * int(row.sum())
         least, most = base + 255 * int(row[row < 0].sum()), base + 255 * int(row[row > 0].sum())
         multiplier, shift = quantize_multiplier(multipliers[channel])
+        if shift > 30:
+            raise ExportError(f"output channel {channel} has the scale {multipliers[channel]:g}", where=where)
         first, last = (
             max(low, min(high, scaled(x, multiplier, shift) + target.zero_point)) + 128 for x in (least, most)
         )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ei_compat.errors import FormatError, LimitError
 from firmware.compiler.flatbuffer import Table, root
 
-MAX_TENSORS = 4096
-MAX_OPERATORS = 4096
+MAX_TENSORS = 8192
+MAX_OPERATORS = 1024
 MAX_ELEMENTS = 1 << 26  # of one tensor
 
 TYPES = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ei_compat.errors import ExportError, FormatError
 from firmware.compiler import lookup, schema, weighted, weightless
-from firmware.compiler.graph import Graph, Operator, Tensor
+from firmware.compiler.graph import Binary, Graph, Operator, Tensor
 from firmware.compiler.place import Place, int8_tensor
 from firmware.compiler.schema import RawModel, RawOperator
 
@@ -83,9 +83,12 @@ def _without_float_ends(model: RawModel) -> tuple[tuple[RawOperator, ...], int, 
 
 def _check_order(operators: tuple[Operator, ...], tensors: dict[int, Tensor], start: int, end: int, file: str) -> None:
     """Every tensor is written once, before it is read."""
-    known = {start} | {i for i, t in tensors.items() if t.data is not None}
+    constants = {i for i, t in tensors.items() if t.data is not None}
+    known = {start} | constants
     for operator in operators:
         where = f"{file}: operator {operator.index} ({operator.kind})"
+        if not isinstance(operator, Binary) and constants.intersection(operator.inputs):
+            raise ExportError("reads a constant", where=where, fix="convert the model with constant folding")
         if any(i not in known for i in operator.inputs):
             raise FormatError("reads a tensor that nothing has written", where=where)
         if operator.output in known:

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from firmware.compiler import layers as ly
-from firmware.compiler.graph import Graph, Tensor, Window
+from firmware.compiler.graph import Graph, Shape3, Tensor, Window, geometry
 from firmware.compiler.layers import Input, Layer, Params, Plane, Program
-
-Shape3 = tuple[int, int, int]
-
-
-def geometry(shape: tuple[int, ...]) -> Shape3:
-    """Height, width and channels of a tensor: the last dimension is the channels, leading ones vanish."""
-    full = (1, 1, 1, *shape)
-    return math.prod(full[:-2]), full[-2], full[-1]
 
 
 class Values:

@@ -21,6 +21,8 @@ from firmware.compiler.graph import (
 )
 from firmware.compiler.place import MAX_SIDE, Place, image, window
 
+MAX_CLASSES = 4095  # the reference adds up exponentials in 12 integer bits
+
 
 def binary(place: Place) -> Operator:
     """ADD, SUB and MUL."""
@@ -122,8 +124,10 @@ def concatenation(place: Place) -> Operator:
 def softmax(place: Place) -> Operator:
     """SOFTMAX."""
     source, target = place.int8(place.raw(0)), place.int8(place.raw_output())
-    if source.shape != target.shape:
+    if source.shape != target.shape or not source.shape:
         raise place.broken("softmax changes the shape")
+    if source.shape[-1] > MAX_CLASSES:
+        raise place.refuse(f"{source.shape[-1]} classes", f"at most {MAX_CLASSES} are supported")
     if target.quantization != Quantization(1 / 256, -128):
         raise place.refuse("an output scale other than 1/256 from -128", "supported: the scale that converters write")
     beta = place.operator.options.real(0) if place.operator.options else 1.0
