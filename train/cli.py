@@ -15,7 +15,7 @@ from itertools import pairwise
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, UsageError
-from train import cli_train, console
+from train import cli_firmware, cli_train, console
 
 OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -46,6 +46,7 @@ def program(
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
+cli_firmware.register(app)
 cli_train.register(app)
 
 

@@ -164,9 +164,10 @@ def _constants(unit: Unit, number: int, layer: Layer, kernel: Kernel) -> str:
     prefix = _prefix(number)
     shapes = " + ".join(shape_text(unit.program, s.plane) for s in layer.inputs)
     about = f"{layer.label}: {shapes} -> {shape_text(unit.program, layer.output)}"
-    if kernel.weights:
-        share = 100.0 * kernel.nonzero / kernel.weights
-        about += f"; {kernel.encoding}, {kernel.nonzero} of {kernel.weights} weights not zero ({share:.0f} %)"
+    if kernel.encoded is not None:
+        e = kernel.encoded
+        share = 100.0 * e.nonzero / e.weights
+        about += f"; {e.encoding}, {e.nonzero} of {e.weights} weights not zero ({share:.0f} %)"
     about += f"; {kernel.bytes} bytes, about {kernel.instructions} instructions"
     parts = [f"/* {prefix}: {about} */"]
     parts.extend(_array(f"{prefix}_{key}", values) for key, values in kernel.arrays.items())

@@ -22,6 +22,8 @@ class Encoded:
         encoding: "dense" or "sparse".
         data: the bytes.
         instructions: what the layer is estimated to cost on RV32IMC.
+        dense_instructions: the same with every weight stored.
+        dense_bytes: bytes of the dense form.
         nonzero: weights that are not zero.
         weights: all weights.
     """
@@ -29,6 +31,8 @@ class Encoded:
     encoding: str
     data: Bytes
     instructions: int
+    dense_instructions: int
+    dense_bytes: int
     nonzero: int
     weights: int
 
@@ -96,10 +100,10 @@ def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int,
     dense_bytes = dense_code(weights, shifts)
     if isinstance(params, DepthwiseConv):
         instructions = cost.depthwise(channels, taps, height, width)
-        return Encoded("dense", dense_bytes, instructions, nonzero, total)
+        return Encoded("dense", dense_bytes, instructions, instructions, dense_bytes.size, nonzero, total)
     dense = cost.dense(channels, taps, height, width)
     sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
     code = sparse_code(weights, shifts) if sparse < dense else None
     if code is not None and cost.prefers_sparse(dense, dense_bytes.size, sparse, code.size):
-        return Encoded("sparse", code, sparse, nonzero, total)
-    return Encoded("dense", dense_bytes, dense, nonzero, total)
+        return Encoded("sparse", code, sparse, dense, dense_bytes.size, nonzero, total)
+    return Encoded("dense", dense_bytes, dense, dense, dense_bytes.size, nonzero, total)

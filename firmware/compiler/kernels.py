@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from firmware.compiler import cost
 from firmware.compiler import layers as ly
-from firmware.compiler.encode import encode
+from firmware.compiler.encode import Encoded, encode
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.requantize import Requantization
 
@@ -27,11 +27,9 @@ class Kernel:
         struct: the C type of its parameters, None where the parameter is the array "table" itself.
         fields: initialisers of the parameters, in order; `{name}` stands for the array of that name.
         arrays: constant arrays by name.
-        encoding: how the weights are stored, "" where there are none.
         instructions: the estimate for one inference on RV32IMC.
         scratch: bytes of scratch.
-        nonzero: weights that are not zero.
-        weights: all weights.
+        encoded: the weights, where there are any.
     """
 
     function: str
@@ -40,11 +38,9 @@ class Kernel:
     struct: str | None
     fields: tuple[str, ...]
     arrays: dict[str, Array] = field(default_factory=dict)
-    encoding: str = ""
     instructions: int = 0
     scratch: int = 0
-    nonzero: int = 0
-    weights: int = 0
+    encoded: Encoded | None = None
 
     @property
     def bytes(self) -> int:
@@ -89,7 +85,7 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     return Kernel(
         function, "eit_pointwise.h", (f"{function}.c",), "eit_pointwise",
         (requant, "{weights}", "1" if p.flat else "0", str(size)), {**arrays, "weights": encoded.data},
-        encoded.encoding, encoded.instructions, 0, encoded.nonzero, encoded.weights,
+        encoded.instructions, 0, encoded,
     )  # fmt: skip
 
 
@@ -104,8 +100,7 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     fields = (requant, "{weights}", str(c.kernel), str(c.stride), str(c.before), str(c.dilation))
     return Kernel(
         function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c"), "eit_conv", fields,
-        {**arrays, "weights": encoded.data}, encoded.encoding, encoded.instructions,
-        4 * weights.shape[1] + source.stride, encoded.nonzero, encoded.weights,
+        {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, encoded,
     )  # fmt: skip
 
 
@@ -123,8 +118,7 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     )  # fmt: skip
     return Kernel(
         function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c"), "eit_depthwise", fields,
-        {**arrays, "weights": encoded.data}, encoded.encoding, encoded.instructions, source.stride, encoded.nonzero,
-        encoded.weights,
+        {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, encoded,
     )  # fmt: skip
 
 
