@@ -50,13 +50,17 @@ class ProfileView:
         header = ["layer", "input", "output", "weights", "encoding", "bytes", "dense", "instructions", "dense"]
         rows = [
             [
-                layer.name, layer.input_shape, layer.output_shape, f"{layer.nonzero:,}/{layer.weights:,}",
-                layer.encoding, f"{layer.bytes:,}", f"{layer.dense_bytes:,}", f"{layer.instructions:,}",
+                layer.name, _shape(layer.input_shape), _shape(layer.output_shape),
+                f"{layer.nonzero:,}/{layer.weights:,}", layer.encoding, f"{layer.bytes:,}", f"{layer.dense_bytes:,}", f"{layer.instructions:,}",
                 f"{layer.dense_instructions:,}",
             ]
             for layer in self.profile.layers
         ]  # fmt: skip
         return Columns("Layers", header, rows)
+
+
+def _shape(sides: tuple[int, ...]) -> str:
+    return "x".join(map(str, sides))
 
 
 def register(app: typer.Typer) -> None:
