@@ -12,6 +12,7 @@ from train import console
 from train.console import Columns
 
 if TYPE_CHECKING:
+    from firmware.compiler import CompiledLayer
     from firmware.profile import Profile
 
 MODEL = typer.Argument(help="An INT8 .tflite file.", show_default=False)
@@ -48,19 +49,17 @@ class ProfileView:
 
     def _layers(self) -> Columns:
         header = ["layer", "input", "output", "weights", "encoding", "bytes", "dense", "instructions", "dense"]
-        rows = [
-            [
-                layer.name, _shape(layer.input_shape), _shape(layer.output_shape),
-                f"{layer.nonzero:,}/{layer.weights:,}", layer.encoding, f"{layer.bytes:,}", f"{layer.dense_bytes:,}", f"{layer.instructions:,}",
-                f"{layer.dense_instructions:,}",
-            ]
-            for layer in self.profile.layers
-        ]  # fmt: skip
+        rows = [[*_about(layer), *map("{:,}".format, _needs(layer))] for layer in self.profile.layers]
         return Columns("Layers", header, rows)
 
 
-def _shape(sides: tuple[int, ...]) -> str:
-    return "x".join(map(str, sides))
+def _about(layer: CompiledLayer) -> tuple[str, ...]:
+    shapes = ("x".join(map(str, shape)) for shape in (layer.input_shape, layer.output_shape))
+    return layer.name, *shapes, f"{layer.nonzero:,}/{layer.weights:,}", layer.encoding
+
+
+def _needs(layer: CompiledLayer) -> tuple[int, ...]:
+    return layer.bytes, layer.dense_bytes, layer.instructions, layer.dense_instructions
 
 
 def register(app: typer.Typer) -> None:
