@@ -85,7 +85,7 @@ class Checkpoints:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 meta = json.loads(file["meta"].tobytes())
                 lists = {name: [file[f"{name}.{i}"] for i in range(meta["lengths"][name])] for name in ARRAY_LISTS}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
