@@ -15,7 +15,7 @@ from firmware.compiler.lower import lower
 from firmware.compiler.plan import plan
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
-HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h", "eit_depthwise_3x3.h")
+ALWAYS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_run.c")  # of the engine, in every model
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,12 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         zero = t.quantization.zero_point + (128 if unsigned else 0)
         return CompiledTensor(t.shape, Quantization(t.quantization.scale, zero), "uint8" if unsigned else "int8")
 
+    parts = sorted({*ALWAYS, *(f for k in kernels for f in (k.header, *k.parts))})
     return CompiledModel(
         name=prefix,
         files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": emit.source(unit)},
-        engine_sources=emit.sources_of(kernels),
-        engine_headers=tuple(sorted({*HEADERS, *(k.header for k in kernels)})),
+        engine_sources=tuple(f for f in parts if f.endswith(".c")),
+        engine_headers=tuple(f for f in parts if f.endswith(".h")),
         arena_bytes=placed.arena,
         whole_tensor_bytes=_whole_tensor_bytes(graph),
         arena_bound=placed.bound,
