@@ -233,7 +233,7 @@ class _Lowering(Values):
             )
         count = (width if over_width else 1) * (height if over_height else 1)
         multiplier, shift = mean_multiplier(source.quantization.scale / target.quantization.scale, count)
-        if count > MAX_MEAN or not -31 <= shift <= 0:
+        if not -31 <= shift <= 15 or count << max(shift, 0) > MAX_MEAN:
             raise ExportError(
                 f"a mean of {count} values", where=self._where(op), fix=f"at most {MAX_MEAN}, of like scales"
             )
