@@ -1,0 +1,5 @@
+"""The compiler: an int8 `.tflite` becomes C sources on the engine in `firmware/engine`. It never imports TensorFlow."""
+
+from firmware.compiler.compile import ENGINE, CompiledLayer, CompiledModel, CompiledTensor, compile_model
+
+__all__ = ["ENGINE", "CompiledLayer", "CompiledModel", "CompiledTensor", "compile_model"]

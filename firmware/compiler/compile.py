@@ -1,0 +1,173 @@
+"""From a `.tflite` to C sources, in one call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware.compiler import emit, tflite
+from firmware.compiler.graph import Graph, Quantization, Shape3
+from firmware.compiler.kernels import Kernel, kernel
+from firmware.compiler.layers import Layer, Program
+from firmware.compiler.lower import lower
+from firmware.compiler.plan import plan
+
+ENGINE = Path(__file__).resolve().parents[1] / "engine"
+ALWAYS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_run.c")  # of the engine, in every model
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledLayer:
+    """One layer of a compiled model.
+
+    Args:
+        name: the operator's name and number in the file.
+        kernel: the engine's function.
+        input_shape: height, width, channels of its first input.
+        output_shape: the same of its output.
+        encoding: "dense", "sparse", or "" where there are no weights.
+        instructions: the estimate for RV32IMC.
+        dense_instructions: the estimate with every weight stored.
+        bytes: bytes of constants.
+        dense_bytes: bytes of constants with every weight stored.
+        macs: multiply-accumulates of the dense computation.
+        nonzero: weights that are not zero.
+        weights: all weights.
+    """
+
+    name: str
+    kernel: str
+    input_shape: Shape3
+    output_shape: Shape3
+    encoding: str
+    instructions: int
+    dense_instructions: int
+    bytes: int
+    dense_bytes: int
+    macs: int
+    nonzero: int
+    weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTensor:
+    """The model's input or output as callers see it: `dtype` is int8 or uint8."""
+
+    shape: tuple[int, ...]
+    quantization: Quantization
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledModel:
+    """A model as C.
+
+    Args:
+        name: the C prefix: `<name>.h`, `<name>_invoke` and so on.
+        files: text of the generated files by name.
+        engine_sources: names of the engine's .c files (in `ENGINE`) that must be compiled with them.
+        engine_headers: names of the engine's headers that they include.
+        arena_bytes: what the caller must provide.
+        whole_tensor_bytes: what an engine that keeps whole tensors needs for them, as TensorFlow Lite Micro does.
+        arena_bound: bytes that no placement of the same schedule could go below.
+        layers: in order.
+        groups: how many layers run interleaved, group after group.
+        input: the input tensor.
+        output: the output tensor.
+        macs: multiply-accumulates of the dense computation.
+        nonzero: weights that are not zero.
+        weights: all weights.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    engine_sources: tuple[str, ...]
+    engine_headers: tuple[str, ...]
+    arena_bytes: int
+    whole_tensor_bytes: int
+    arena_bound: int
+    layers: tuple[CompiledLayer, ...]
+    groups: tuple[int, ...]
+    input: CompiledTensor
+    output: CompiledTensor
+    macs: int
+    nonzero: int
+    weights: int
+
+
+def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite") -> CompiledModel:
+    """Compiles a model.
+
+    Args:
+        tflite_bytes: an int8 `.tflite` file's bytes.
+        name: what the model is to be called; becomes the C prefix.
+        file: how errors name the file.
+
+    Raises:
+        FormatError: the file is broken.
+        ExportError: it holds something that is not supported; the error names it, its place, and what is.
+        LimitError: it is too large for any microcontroller.
+        UsageError: the name is no name.
+    """
+    prefix = emit.identifier(name)
+    graph = tflite.read(tflite_bytes, file)
+    program = lower(graph)
+    kernels = tuple(kernel(program, layer) for layer in program.layers)
+    placed = plan(program, [k.scratch for k in kernels])
+    unit = emit.Unit(prefix, graph, program, kernels, placed)
+
+    layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
+
+    def tensor(index: int, unsigned: bool) -> CompiledTensor:
+        t = graph.tensors[index]
+        zero = t.quantization.zero_point + (128 if unsigned else 0)
+        return CompiledTensor(t.shape, Quantization(t.quantization.scale, zero), "uint8" if unsigned else "int8")
+
+    parts = sorted({*ALWAYS, *(f for k in kernels for f in (k.header, *k.parts))})
+    return CompiledModel(
+        name=prefix,
+        files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": emit.source(unit)},
+        engine_sources=tuple(f for f in parts if f.endswith(".c")),
+        engine_headers=tuple(f for f in parts if f.endswith(".h")),
+        arena_bytes=placed.arena,
+        whole_tensor_bytes=_whole_tensor_bytes(graph),
+        arena_bound=placed.bound,
+        layers=layers,
+        groups=tuple(len(g.stages) for g in placed.groups),
+        input=tensor(graph.input, graph.unsigned[0]),
+        output=tensor(graph.output, graph.unsigned[1]),
+        macs=sum(layer.macs for layer in layers),
+        nonzero=sum(layer.nonzero for layer in layers),
+        weights=sum(layer.weights for layer in layers),
+    )
+
+
+def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
+    def shape(plane: int) -> Shape3:
+        p = program.planes[plane]
+        return p.height, p.width, p.channels
+
+    shapes = shape(layer.inputs[0].plane), shape(layer.output)
+    if k.encoded is None:
+        return CompiledLayer(
+            layer.label, k.function, *shapes, "", k.instructions, k.instructions, k.bytes, k.bytes, layer.macs, 0, 0
+        )
+    e = k.encoded
+    return CompiledLayer(
+        layer.label, k.function, *shapes, e.encoding, k.instructions, e.dense_instructions, k.bytes,
+        k.bytes - e.data.nbytes + e.dense_bytes, layer.macs, e.nonzero, e.weights,
+    )  # fmt: skip
+
+
+def _whole_tensor_bytes(graph: Graph) -> int:
+    """The most bytes of whole tensors that are alive during one operator."""
+    last = {index: number for number, op in enumerate(graph.operators) for index in op.inputs}
+    alive = {graph.input}
+    peak = 0
+    for number, op in enumerate(graph.operators):
+        alive.add(op.output)
+        peak = max(peak, sum(math.prod(graph.tensors[i].shape) for i in alive))
+        alive = {i for i in alive if last.get(i, -1) > number or i == graph.output}
+    return peak

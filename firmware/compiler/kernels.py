@@ -1,0 +1,202 @@
+"""Which kernel of the engine computes a layer, with which constants: the bridge from layers to C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware.compiler import cost
+from firmware.compiler import layers as ly
+from firmware.compiler.encode import Encoded, encode
+from firmware.compiler.layers import Layer, Program
+from firmware.compiler.requantize import Requantization
+
+Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A layer as the engine sees it.
+
+    Args:
+        function: the row kernel.
+        header: the engine's header that declares it and its parameters.
+        parts: the engine's files that it needs besides.
+        struct: the C type of its parameters, None where the parameter is the array "table" itself.
+        fields: initialisers of the parameters, in order; `{name}` stands for the array of that name.
+        arrays: constant arrays by name.
+        instructions: the estimate for one inference on RV32IMC.
+        scratch: bytes of scratch.
+        encoded: the weights, where there are any.
+    """
+
+    function: str
+    header: str
+    parts: tuple[str, ...]
+    struct: str | None
+    fields: tuple[str, ...]
+    arrays: dict[str, Array] = field(default_factory=dict)
+    instructions: int = 0
+    scratch: int = 0
+    encoded: Encoded | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of its constant arrays."""
+        return sum(a.nbytes for a in self.arrays.values())
+
+
+def kernel(program: Program, layer: Layer) -> Kernel:
+    """Picks the kernel of a layer; all planes have their final padding."""
+    match layer.params:
+        case ly.Pointwise():
+            return _pointwise(program, layer, layer.params)
+        case ly.Conv():
+            return _conv(program, layer, layer.params)
+        case ly.DepthwiseConv():
+            return _depthwise(program, layer, layer.params)
+        case ly.Elementwise():
+            return _elementwise(program, layer, layer.params)
+        case _:
+            return _bytewise(program, layer)
+
+
+def _requant(out: Requantization) -> tuple[str, dict[str, Array]]:
+    text = "{{{channels}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
+    return text, {"channels": np.stack([out.bias, out.multiplier], axis=1)}
+
+
+def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
+    source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
+    weights = p.weights
+    size = 0
+    if p.flat:  # the file's order is [row][column][channel], the planes' [row][channel][column] with padding
+        size = source.height * source.row_bytes
+        order = np.arange(size).reshape(source.height, source.channels, source.stride)
+        inside = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
+        stored = np.zeros((len(weights), size), np.int8)
+        stored[:, inside] = weights
+        weights = stored
+    encoded = encode(p, weights, target.height, target.width)
+    requant, arrays = _requant(p.out)
+    function = f"eit_pointwise_{encoded.encoding}"
+    return Kernel(
+        function, "eit_pointwise.h", (f"{function}.c", "eit_pointwise_row.h", "eit_tiles.h"), "eit_pointwise",
+        (requant, "{weights}", "1" if p.flat else "0", str(size)), {**arrays, "weights": encoded.data},
+        encoded.instructions, 0, encoded,
+    )  # fmt: skip
+
+
+def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
+    source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
+    weights = p.weights.reshape(len(p.weights), -1)
+    encoded = encode(p, weights, target.height, target.width)
+    requant, arrays = _requant(p.out)
+    c = p.columns
+    family = f"eit_conv_{encoded.encoding}"
+    function = f"{family}_{c.stride if c.stride <= 2 else 'any'}"
+    fields = (requant, "{weights}", str(c.kernel), str(c.stride), str(c.before), str(c.dilation))
+    return Kernel(
+        function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c", "eit_conv_row.h", "eit_tiles.h"), "eit_conv", fields,
+        {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, encoded,
+    )  # fmt: skip
+
+
+def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
+    source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
+    encoded = encode(p, p.weights.reshape(len(p.weights), -1), target.height, target.width)
+    requant, arrays = _requant(p.out)
+    rows, columns = layer.inputs[0].rows, p.columns
+    nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
+    special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
+    function = f"eit_depthwise_3x3_{columns.stride}" if special else "eit_depthwise_any"
+    fields = (
+        requant, "(const int8_t *){weights}", str(columns.kernel), str(columns.stride), str(columns.before),
+        str(columns.dilation), str(p.depth_multiplier),
+    )  # fmt: skip
+    return Kernel(
+        function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c", "eit_depthwise_3x3.h"), "eit_depthwise",
+        fields, {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, encoded,
+    )  # fmt: skip
+
+
+def _braces(values: tuple[int, ...]) -> str:
+    return "{{" + ", ".join(map(str, values)) + "}}"
+
+
+def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
+    target = program.planes[layer.output]
+    function = {"ADD": "eit_add", "SUB": "eit_sub", "RSUB": "eit_sub_reversed", "MUL": "eit_mul"}[p.kind]
+    head = (_braces(p.multipliers), _braces(p.shifts), _braces(p.zeros), str(p.low), str(p.high))
+    arrays: dict[str, Array] = {}
+    tail: tuple[str, ...] = ("0", "0", "0", "0")
+    if p.constant is not None:
+        height, channels, width = p.constant.shape
+        arrays["constant"] = p.constant.reshape(-1)
+        steps = (channels * width if height > 1 else 0, width if channels > 1 else 0, 1 if width > 1 else 0)
+        tail = ("{constant}", *map(str, steps))
+    source = "eit_mul.c" if p.kind == "MUL" else "eit_add.c"
+    instructions = cost.bytewise(target.elements, cost.PER_MUL if p.kind == "MUL" else cost.PER_ADD)
+    return Kernel(
+        function, "eit_elementwise.h", (source, "eit_operand.c"), "eit_elementwise", head + tail, arrays,
+        instructions=instructions,
+    )  # fmt: skip
+
+
+def _bytewise(program: Program, layer: Layer) -> Kernel:
+    """The kernels whose cost is so much per value."""
+    source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
+    values = target.elements
+    rows = layer.inputs[0].rows
+    fields: tuple[str, ...]
+    match layer.params:
+        case ly.Layout(to_planes=to_planes, flip=flip):
+            function = "eit_planes_from_pixels" if to_planes else "eit_pixels_from_planes"
+            fields = ("128" if flip else "0",)
+            return Kernel(
+                function, "eit_layout.h", ("eit_layout.c",), "eit_layout", fields,
+                instructions=cost.bytewise(values, cost.PER_COPY),
+            )  # fmt: skip
+        case ly.Pooling() as p:
+            function = "eit_average_pool" if p.average else "eit_max_pool"
+            fields = (str(p.columns.kernel), str(p.columns.stride), str(p.columns.before), str(p.low), str(p.high))
+            per = cost.PER_POOL_OUTPUT + cost.PER_POOL_INPUT * rows.kernel * p.columns.kernel
+            return Kernel(
+                function, "eit_pool.h", ("eit_pool.c",), "eit_pool", fields, instructions=cost.bytewise(values, per)
+            )
+        case ly.MeanOver() as p:
+            fields = (str(p.offset), str(p.multiplier), str(p.shift), str(p.zero), str(int(p.all_columns)))
+            per = cost.PER_COPY * rows.kernel * (source.width if p.all_columns else 1)
+            return Kernel(
+                "eit_mean", "eit_mean.h", ("eit_mean.c",), "eit_mean_params", fields,
+                instructions=cost.bytewise(values, per),
+            )  # fmt: skip
+        case ly.Table() as p:
+            return Kernel(
+                "eit_lookup", "eit_lookup.h", ("eit_lookup.c",), None, (), {"table": p.table},
+                instructions=cost.bytewise(values, cost.PER_COPY),
+            )  # fmt: skip
+        case ly.SoftmaxOver() as p:
+            return Kernel(
+                "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), None, (), {"table": p.exponentials},
+                instructions=cost.bytewise(values, cost.PER_SOFTMAX),
+            )  # fmt: skip
+        case ly.Copy() as p:
+            size = ", ".join(map(str, p.sizes))
+            fields = (
+                "{{" + size + "}}", str(p.start_in), str(p.start_out), _braces(p.strides_in), _braces(p.strides_out)
+            )  # fmt: skip
+            return Kernel(
+                "eit_copy", "eit_copy.h", ("eit_copy.c",), "eit_copy_params", fields,
+                instructions=cost.bytewise(values, cost.PER_COPY),
+            )  # fmt: skip
+        case ly.PadWith() as p:
+            fields = (str(p.top), str(p.left), str(p.front))
+            return Kernel(
+                "eit_pad", "eit_copy.h", ("eit_pad.c",), "eit_pad_params", fields,
+                instructions=cost.bytewise(values, cost.PER_COPY),
+            )  # fmt: skip
+        case _:
+            raise AssertionError(layer.params)

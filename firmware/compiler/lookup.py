@@ -1,0 +1,160 @@
+"""Functions of one int8 value as tables of 256 int8 results, and softmax's table of exponentials.
+
+The fixed-point functions (exp, logistic, tanh) are those of gemmlowp, which the reference kernels use; they run here
+once, at compile time, in exact integer arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from firmware.compiler.graph import Activation, Int8, Int32, Quantization
+from firmware.compiler.quantize import (
+    activation_range,
+    float32,
+    high_multiply,
+    multiply,
+    quantize_multiplier,
+    rounding_shift,
+)
+
+ONE = (1 << 31) - 1  # 1.0 in Q0.31
+EXP_FACTORS = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
+
+
+def _saturated_left(value: int, bits: int) -> int:
+    return max(-(1 << 31), min(ONE, value << bits))
+
+
+def exp_of_negative(value: int, integer_bits: int) -> int:
+    """exp(value) in Q0.31 for value <= 0 in Q(integer_bits).(31 - integer_bits)."""
+    if value == 0:
+        return ONE
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
+    rest = (value & (quarter - 1)) - quarter
+    x = _saturated_left(rest, integer_bits) + (1 << 28)
+    x2 = high_multiply(x, x)
+    x3, x4 = high_multiply(x2, x), high_multiply(x2, x2)
+    tail = rounding_shift(high_multiply(rounding_shift(x4, 2) + x3, 715827883) + x2, 1)
+    result: int = 1895147668 + high_multiply(1895147668, x + tail)
+    remainder = rest - value
+    for exponent, factor in EXP_FACTORS:
+        if integer_bits > exponent and remainder >> (fraction_bits + exponent) & 1:
+            result = high_multiply(result, factor)
+    return result
+
+
+def one_over_one_plus(value: int) -> int:
+    """1 / (1 + value) in Q0.31 for value in 0..1, by Newton's method."""
+    half = (value + ONE + 1) >> 1
+    x = 1515870810 + high_multiply(half, -1010580540)
+    for _ in range(3):
+        x += _saturated_left(high_multiply(x, (1 << 29) - high_multiply(half, x)), 2)
+    return _saturated_left(x, 1)
+
+
+def _input_radius(integer_bits: int, left_shift: int) -> int:
+    return math.floor(((1 << integer_bits) - 1) * (1 << (31 - integer_bits)) / (1 << left_shift))
+
+
+def softmax_exponentials(scale: float, beta: float) -> Int32:
+    """Exp of -d steps below the maximum in Q0.31, for d in 0..255; 0 where the reference leaves a value out."""
+    real = min(float32(beta) * scale * (1 << 26), float(ONE))
+    if real <= 1.0:
+        raise ValueError(f"input scale {scale:g} is too small for softmax")
+    multiplier, shift = quantize_multiplier(real)
+    radius = _input_radius(5, shift)
+    values = [exp_of_negative(high_multiply(-d << shift, multiplier), 5) if d <= radius else 0 for d in range(256)]
+    return np.array(values, np.int32)
+
+
+def _clamped(values: list[int], low: int = -128, high: int = 127) -> Int8:
+    return np.clip(np.array(values, np.int64), low, high).astype(np.int8)
+
+
+def requantize(source: Quantization, target: Quantization, _alpha: float) -> Int8:
+    """QUANTIZE from int8 to int8."""
+    multiplier, shift = quantize_multiplier(source.scale / target.scale)
+    return _clamped([multiply(q - source.zero_point, multiplier, shift) + target.zero_point for q in range(-128, 128)])
+
+
+def _relu(activation: Activation) -> Callable[[Quantization, Quantization, float], Int8]:
+    def table(source: Quantization, target: Quantization, _alpha: float) -> Int8:
+        multiplier, shift = quantize_multiplier(float(np.float32(source.scale) / np.float32(target.scale)))
+        low, high = activation_range(activation, target)
+        values = [multiply(q - source.zero_point, multiplier, shift) + target.zero_point for q in range(-128, 128)]
+        return _clamped(values, low, high)
+
+    return table
+
+
+def leaky_relu(source: Quantization, target: Quantization, alpha: float) -> Int8:
+    """LEAKY_RELU."""
+    if alpha < 0:
+        raise ValueError(f"a negative slope ({alpha:g})")
+    identity = quantize_multiplier(source.scale / target.scale)
+    slope = quantize_multiplier(source.scale * float32(alpha) / target.scale)
+    values = []
+    for q in range(-128, 128):
+        x = q - source.zero_point
+        values.append(multiply(x, *(identity if x >= 0 else slope)) + target.zero_point)
+    return _clamped(values)
+
+
+def _sigmoid_value(raw: int) -> int:
+    if raw == 0:
+        return 1 << 30
+    positive = one_over_one_plus(exp_of_negative(-abs(raw), 4))
+    return positive if raw > 0 else ONE - positive
+
+
+def _tanh_value(raw: int) -> int:
+    if raw == 0:
+        return 0
+    # tanh(a) = (1 - e) / (1 + e) with e = exp(-2 a); -2a in one integer bit more is the same raw number
+    e = exp_of_negative(-abs(raw), 5)
+    half = (e + ONE + 1) >> 1
+    x = 1515870810 + high_multiply(half, -1010580540)
+    for _ in range(3):
+        x += _saturated_left(high_multiply(x, (1 << 29) - high_multiply(half, x)), 2)
+    positive = _saturated_left(x - (1 << 29), 2)
+    return positive if raw > 0 else -positive
+
+
+def _saturating(
+    value: Callable[[int], int], bits: int, offset: int
+) -> Callable[[Quantization, Quantization, float], Int8]:
+    """A function with inputs in Q4.27 and `bits` result bits."""
+
+    def table(source: Quantization, target: Quantization, _alpha: float) -> Int8:
+        if target != Quantization(2.0**-bits, offset):
+            raise ValueError(f"an output scale other than 1/{1 << bits} from {offset}")
+        multiplier, shift = quantize_multiplier(source.scale * (1 << 27))
+        if shift < 0:
+            raise ValueError(f"input scale {source.scale:g} is too small")
+        radius = _input_radius(4, shift)
+        values = []
+        for q in range(-128, 128):
+            x = q - source.zero_point
+            if abs(x) >= radius:
+                values.append(127 if x > 0 else -128)
+            else:
+                values.append(rounding_shift(value(multiply(x, multiplier, shift)), 31 - bits) + offset)
+        return _clamped(values)
+
+    return table
+
+
+FUNCTIONS: dict[str, Callable[[Quantization, Quantization, float], Int8]] = {
+    "LEAKY_RELU": leaky_relu,
+    "LOGISTIC": _saturating(_sigmoid_value, 8, -128),
+    "QUANTIZE": requantize,
+    "RELU": _relu("relu"),
+    "RELU6": _relu("relu6"),
+    "RELU_N1_TO_1": _relu("relu_n1_to_1"),
+    "TANH": _saturating(_tanh_value, 7, 0),
+}

@@ -1,0 +1,341 @@
+"""From the typed graph to layers on planes: padding goes into convolutions, reshapes vanish, constants fold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from ei_compat.errors import ExportError
+from firmware.compiler import layers as ly
+from firmware.compiler.graph import (
+    Binary,
+    Concatenation,
+    Convolution,
+    Depthwise,
+    Gather,
+    Graph,
+    Lookup,
+    Mean,
+    Operator,
+    Pad,
+    Pool,
+    Reshape,
+    Shape3,
+    Softmax,
+    Tensor,
+    Window,
+    geometry,
+)
+from firmware.compiler.layers import Input, Params, Program
+from firmware.compiler.lookup import softmax_exponentials
+from firmware.compiler.place import MAX_DIMENSION
+from firmware.compiler.quantize import activation_range, mean_multiplier, quantize_multiplier
+from firmware.compiler.requantize import requantization
+from firmware.compiler.values import Values
+
+MAX_PRODUCT_SHIFT = 14  # left shift of a product of 17 bits
+MAX_MEAN = 1 << 20  # values, so that their sum stays inside 32 bits
+MAX_SUM_SHIFT = 28  # right shift of a sum, so that its rounding stays inside 32 bits
+
+
+def lower(graph: Graph) -> Program:
+    """Lowers a whole graph.
+
+    Raises:
+        ExportError: an operator is used in a way that the engine does not support.
+    """
+    lowering = _Lowering(graph)
+    for operator in graph.operators:
+        lowering.operator(operator)
+    return lowering.finish()
+
+
+class _Lowering(Values):
+    """One method per operator, on top of where each tensor's values are."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.folded: dict[int, Pad] = {}
+        self.readers: dict[int, list[Operator]] = {}
+        for operator in graph.operators:
+            for index in operator.inputs:
+                self.readers.setdefault(index, []).append(operator)
+
+    def operator(self, op: Operator) -> None:
+        """Adds the layers of one operator."""
+        match op:
+            case Convolution():
+                self._convolution(op)
+            case Depthwise():
+                self._depthwise(op)
+            case Binary():
+                self._binary(op)
+            case Pool():
+                self._pool(op)
+            case Mean():
+                self._mean(op)
+            case Reshape():
+                self._reshape(op)
+            case Pad():
+                self._pad(op)
+            case Concatenation():
+                self._concatenation(op)
+            case Softmax():
+                source = self.planes(op.inputs[0], channels=self.graph.tensors[op.inputs[0]].shape[-1])
+                table = softmax_exponentials(self.graph.tensors[op.inputs[0]].quantization.scale, op.beta)
+                self._simple(op, ly.SoftmaxOver(table), Input(source), self.shape(source))
+            case Lookup():
+                source = self.planes(op.inputs[0])
+                stored = (op.table.astype(np.int16) + 128).astype(np.uint8)
+                self._simple(op, ly.Table(stored), Input(source), self.shape(source))
+            case Gather():
+                self._gather(op)
+            case _:
+                raise AssertionError(op)
+
+    def _label(self, op: Operator) -> str:
+        return f"{op.kind} {op.index}"
+
+    def _where(self, op: Operator) -> str:
+        return f"{self.graph.file}: operator {op.index} ({op.kind})"
+
+    def _simple(self, op: Operator, params: Params, source: Input, shape: Shape3, macs: int = 0) -> None:
+        made = self.plane(self.graph.tensors[op.output], shape)
+        self.add(self._label(op), params, (source,), made, macs)
+        self.planar[op.output] = made
+
+    def _pads_of(self, index: int, rows: Window, columns: Window) -> tuple[int, Window, Window]:
+        """The tensor that a convolution really reads, and its windows, with a folded PAD before it."""
+        pad = self.folded.get(index)
+        if pad is None:
+            return index, rows, columns
+        (top, bottom), (left, right) = pad.padding[1], pad.padding[2]
+        return (
+            pad.inputs[0],
+            replace(rows, before=rows.before + top, after=rows.after + bottom),
+            replace(columns, before=columns.before + left, after=columns.after + right),
+        )
+
+    def _demand(self, plane: int, columns: Window, out_width: int) -> None:
+        """Makes room for the columns that a window sees beyond the edges."""
+        p = self.program.planes[plane]
+        last = (out_width - 1) * columns.stride - columns.before + (columns.kernel - 1) * columns.dilation
+        p.pad_left = max(p.pad_left, columns.before)
+        p.pad_right = max(p.pad_right, last - (p.width - 1), 0)
+        if p.pad_left > 255 or p.stride > MAX_DIMENSION:
+            raise ExportError("more than 255 columns of padding", where=self.graph.file, fix="use smaller kernels")
+
+    def _convolution(self, op: Convolution) -> None:
+        tensors = self.graph.tensors
+        source, target = tensors[op.inputs[0]], tensors[op.output]
+        count, height, width, channels = op.weights.shape
+        out, flat = requantization(
+            op.weights.reshape(count, -1), op.bias, op.multipliers, source.quantization, target.quantization,
+            op.activation, self._where(op), once=op.kind == "FULLY_CONNECTED",
+        )  # fmt: skip
+        if op.kind == "FULLY_CONNECTED":
+            self._fully_connected(op, ly.Pointwise(out, flat))
+            return
+        shape = geometry(target.shape)
+        macs = math.prod(shape) * height * width * channels
+        index, rows, columns = self._pads_of(op.inputs[0], op.rows, op.columns)
+        plane = self.planes(index, geometry(tensors[index].shape))
+        if (height, width, rows.stride, columns.stride) == (1, 1, 1, 1) and not any(
+            (rows.before, rows.after, columns.before, columns.after)
+        ):
+            self._simple(op, ly.Pointwise(out, flat), Input(plane), shape, macs)
+            return
+        self._demand(plane, columns, shape[1])
+        params = ly.Conv(out, flat.reshape(op.weights.shape), columns)
+        self._simple(op, params, Input(plane, rows), shape, macs)
+
+    def _fully_connected(self, op: Convolution, params: ly.Pointwise) -> None:
+        source = self.graph.tensors[op.inputs[0]]
+        count, depth = params.weights.shape
+        elements = math.prod(source.shape)
+        macs = elements * count
+        if (elements == depth and source.shape[-1:] != (depth,)) or (elements == depth and op.inputs[0] in self.planar):
+            plane = self.planes(op.inputs[0])
+            if self.shape(plane) != (1, 1, depth):
+                params = replace(params, flat=True)
+                rows = Window(self.program.planes[plane].height, 0)
+                self._simple(op, params, Input(plane, rows), (1, 1, count), macs)
+                return
+        wanted = None if source.shape[-1:] == (depth,) else (1, elements // depth, depth)
+        plane = self.planes(op.inputs[0], wanted, depth)
+        height, width, _ = self.shape(plane)
+        self._simple(op, params, Input(plane), (height, width, count), macs)
+
+    def _depthwise(self, op: Depthwise) -> None:
+        tensors = self.graph.tensors
+        source, target = tensors[op.inputs[0]], tensors[op.output]
+        height, width, count = op.weights.shape
+        weights = np.ascontiguousarray(op.weights.transpose(2, 0, 1))
+        out, flat = requantization(
+            weights.reshape(count, -1), op.bias, op.multipliers, source.quantization, target.quantization,
+            op.activation, self._where(op),
+        )  # fmt: skip
+        shape = geometry(target.shape)
+        index, rows, columns = self._pads_of(op.inputs[0], op.rows, op.columns)
+        plane = self.planes(index, geometry(tensors[index].shape))
+        self._demand(plane, columns, shape[1])
+        params = ly.DepthwiseConv(out, flat.reshape(weights.shape), columns, op.depth_multiplier)
+        self._simple(op, params, Input(plane, rows), shape, math.prod(shape) * height * width)
+
+    def _binary(self, op: Binary) -> None:
+        a, b = (self.graph.tensors[i] for i in op.inputs)
+        if a.data is not None and b.data is not None:
+            raise ExportError("both operands are constant", where=self._where(op), fix="convert with constant folding")
+        target = self.graph.tensors[op.output]
+        params = _elementwise(op, a, b, target, self._where(op))
+        shape = geometry(target.shape)
+        operands = []
+        for tensor in (a, b):
+            own = geometry((1,) * (len(target.shape) - len(tensor.shape)) + tensor.shape)
+            if any(x not in (1, y) for x, y in zip(own, shape, strict=True)):
+                raise ExportError(f"broadcasting {list(tensor.shape)}", where=self._where(op), fix="repeat the operand")
+            operands.append(own)
+        made = None
+        if a.data is not None:  # the plane is the first operand; sums and products commute, differences turn around
+            params, a, b = _swapped(params), b, a
+            operands.reverse()
+        if b.data is not None:
+            constant = (b.data.astype(np.int16) + 128).astype(np.uint8).reshape(operands[1]).transpose(0, 2, 1)
+            params = replace(params, constant=np.ascontiguousarray(constant))
+            inputs: tuple[Input, ...] = (Input(self.planes(a.index, operands[0])),)
+        elif a.shape == b.shape:
+            first = self.planes(a.index)
+            shape = self.shape(first)
+            inputs = Input(first), Input(self.planes(b.index, shape))
+        else:
+            inputs = tuple(Input(self.planes(t.index, s)) for t, s in zip((a, b), operands, strict=True))
+        made = self.plane(target, shape)
+        self.add(self._label(op), params, inputs, made)
+        self.planar[op.output] = made
+
+    def _pool(self, op: Pool) -> None:
+        target = self.graph.tensors[op.output]
+        low, high = activation_range(op.activation, target.quantization)
+        plane = self.planes(op.inputs[0], geometry(self.graph.tensors[op.inputs[0]].shape))
+        params = ly.Pooling(op.kind == "AVERAGE_POOL_2D", op.columns, low + 128, high + 128)
+        self._simple(op, params, Input(plane, op.rows), geometry(target.shape))
+
+    def _mean(self, op: Mean) -> None:
+        source, target = self.graph.tensors[op.inputs[0]], self.graph.tensors[op.output]
+        height, width, channels = geometry(source.shape)
+        first = len(source.shape) - 2  # the dimension that is the width
+        over_width, over_height = first in op.axes, any(a < first and source.shape[a] > 1 for a in op.axes)
+        if over_height and not all(a in op.axes or source.shape[a] == 1 for a in range(first)):
+            raise ExportError(
+                "a mean over part of the height", where=self._where(op), fix="supported: height and width"
+            )
+        count = (width if over_width else 1) * (height if over_height else 1)
+        multiplier, shift = mean_multiplier(source.quantization.scale / target.quantization.scale, count)
+        if not -31 <= shift <= 15 or count << max(shift, 0) > MAX_MEAN:
+            raise ExportError(
+                f"a mean of {count} values", where=self._where(op), fix=f"at most {MAX_MEAN}, of like scales"
+            )
+        params = ly.MeanOver(
+            count * (source.quantization.zero_point + 128),
+            multiplier,
+            shift,
+            target.quantization.zero_point + 128,
+            over_width,
+        )
+        plane = self.planes(op.inputs[0], (height, width, channels))
+        rows = Window(height, 0) if over_height else ly.ROW
+        shape = (1 if over_height else height, 1 if over_width else width, channels)
+        self._simple(op, params, Input(plane, rows), shape)
+
+    def _reshape(self, op: Reshape) -> None:
+        """The same bytes: whatever form the input has, the output has too."""
+        for form in (self.planar, self.plain):
+            if op.inputs[0] in form:
+                form[op.output] = form[op.inputs[0]]
+
+    def _pad(self, op: Pad) -> None:
+        readers = self.readers.get(op.output, [])
+        spatial = len(op.padding) == 4 and op.padding[0] == op.padding[3] == (0, 0)
+        folds = all(isinstance(r, Convolution | Depthwise) and r.kind != "FULLY_CONNECTED" for r in readers)
+        if spatial and readers and folds and op.output != self.graph.output:
+            self.folded[op.output] = op
+            return
+        full = ((0, 0),) * (4 - len(op.padding)) + op.padding
+        if full[0] != (0, 0):
+            raise ExportError("padding of the batch", where=self._where(op), fix="supported: height, width, channels")
+        (top, bottom), (left, _), (front, _) = full[1:]
+        plane = self.planes(op.inputs[0], geometry(self.graph.tensors[op.inputs[0]].shape))
+        rows = Window(1, 1, 1, top, bottom)
+        shape = geometry(self.graph.tensors[op.output].shape)
+        self._simple(op, ly.PadWith(top, left, front), Input(plane, rows), shape)
+
+    def _concatenation(self, op: Concatenation) -> None:
+        target = self.graph.tensors[op.output]
+        outer = math.prod(target.shape[: op.axis])
+        inner = math.prod(target.shape[op.axis + 1 :])
+        total = target.shape[op.axis] * inner
+        made = self.plane(target, (1, 1, math.prod(target.shape)), plain=True)
+        start = 0
+        for position, index in enumerate(op.inputs):
+            size = self.graph.tensors[index].shape[op.axis] * inner
+            params = ly.Copy((1, 1, outer, size), 0, (0, 0, size, 1), start, (0, 0, total, 1))
+            source = self.stored_bytes(index)
+            inputs: tuple[Input, ...] = (Input(source, Window(self.program.planes[source].height, 0)),)
+            if position:
+                inputs = (*inputs, Input(made))  # the part before this one is in place
+            self.add(self._label(op), params, inputs, made)
+            start += size
+        self.plain[op.output] = made
+
+    def _gather(self, op: Gather) -> None:
+        target = self.graph.tensors[op.output]
+        made = self.plane(target, (1, 1, math.prod(target.shape)), plain=True)
+        missing = (1,) * (4 - len(target.shape))
+        sizes = (*missing, *target.shape)
+        strides_out = tuple(math.prod(sizes[i + 1 :]) for i in range(4))
+        strides_in = (*(0 for _ in missing), *op.strides)
+        source = self.stored_bytes(op.inputs[0])
+        rows = Window(self.program.planes[source].height, 0)
+        params = ly.Copy(sizes, op.start, strides_in, 0, strides_out)  # type: ignore[arg-type]
+        self.add(self._label(op), params, (Input(source, rows),), made)
+        self.plain[op.output] = made
+
+
+def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -> ly.Elementwise:
+    """The reference's constants of an ADD, SUB or MUL."""
+    low, high = activation_range(op.activation, target.quantization)
+    zeros = tuple(t.quantization.zero_point + 128 for t in (a, b, target))
+    scale_a, scale_b, scale_out = (t.quantization.scale for t in (a, b, target))
+    if op.kind == "MUL":
+        pairs = [(0, 0), (0, 0), quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b)) / scale_out)]
+        if pairs[2][1] > MAX_PRODUCT_SHIFT:
+            raise ExportError(
+                "operands and result have scales too far apart", where=where, fix="convert the model again"
+            )
+    else:
+        twice = 2.0 * max(scale_a, scale_b)
+        pairs = [quantize_multiplier(s) for s in (scale_a / twice, scale_b / twice, twice / ((1 << 20) * scale_out))]
+        if not -MAX_SUM_SHIFT <= pairs[2][1] <= -1 or min(p[1] for p in pairs[:2]) < -30:
+            raise ExportError(
+                "operands and result have scales too far apart", where=where, fix="convert the model again"
+            )
+    multipliers, shifts = zip(*pairs, strict=True)
+    return ly.Elementwise(op.kind, zeros, multipliers, shifts, low + 128, high + 128)  # type: ignore[arg-type]
+
+
+def _swapped(params: ly.Elementwise) -> ly.Elementwise:
+    """The same with its operands turned around; RSUB is b - a."""
+    kind = "RSUB" if params.kind == "SUB" else params.kind
+
+    def turned(values: tuple[int, int, int]) -> tuple[int, int, int]:
+        return values[1], values[0], values[2]
+
+    return replace(
+        params,
+        kind=kind,
+        zeros=turned(params.zeros),
+        multipliers=turned(params.multipliers),
+        shifts=turned(params.shifts),
+    )

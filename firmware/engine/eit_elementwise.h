@@ -1,0 +1,31 @@
+/* ADD, SUB and MUL of two tensors, or of a tensor and a constant, one of them possibly broadcast. */
+#ifndef EIT_ELEMENTWISE_H
+#define EIT_ELEMENTWISE_H
+
+#include "eit_engine.h"
+
+typedef struct {
+    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only */
+    int8_t shift[3];
+    uint8_t zero[3]; /* stored form */
+    uint8_t low, high;
+    const uint8_t *constant;              /* b in stored form [row][channel][column], or null: b is input 1 */
+    uint32_t constant_row;                /* bytes from a row of the constant to the next, 0: the same for all rows */
+    uint16_t constant_plane;              /* and from a channel to the next */
+    uint8_t constant_step;                /* and from a column to the next: 1 or 0 */
+} eit_elementwise;
+
+void eit_add(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y);         /* a - b */
+void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y); /* b - a */
+void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y);
+
+/* An operand's row: where it starts and the steps to its next channel and column, 0 where it is broadcast. */
+typedef struct {
+    const uint8_t *row;
+    uint32_t plane, step;
+} eit_operand;
+
+eit_operand eit_operand_at(const eit_stage *stage, const eit_elementwise *p, uint32_t which, uint8_t *arena, uint32_t y);
+
+#endif

@@ -1,0 +1,118 @@
+"""Builds a compiled model for this machine and runs it beside TensorFlow Lite's reference kernels."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware.compiler import ENGINE, CompiledModel, compile_model
+
+Bytes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
+PLAIN = ("-O1",)
+SANITIZED = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+# Reads inputs from stdin, writes outputs to stdout; the arena is as small as allowed and full of rubbish each time.
+MAIN = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "@.h"
+int main(void)
+{
+    void *arena = malloc(#_ARENA_BYTES);
+    for (;;) {
+        memset(arena, 0xa5, #_ARENA_BYTES);
+        if (fread(@_input(arena), 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
+            break;
+        }
+        if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK) {
+            return 1;
+        }
+        fwrite(@_output(arena), 1, #_OUTPUT_BYTES, stdout);
+    }
+    free(arena);
+    return 0;
+}
+"""
+
+
+def write(model: CompiledModel, folder: Path) -> list[str]:
+    """Writes the generated files; returns everything to compile."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in model.files.items():
+        (folder / name).write_text(text)
+    return [str(folder / f"{model.name}.c"), *(str(ENGINE / s) for s in model.engine_sources)]
+
+
+class Host:
+    """A compiled model as a program of this machine."""
+
+    def __init__(self, data: bytes, folder: Path, flags: tuple[str, ...] = PLAIN) -> None:
+        self.model = compile_model(data, name="model")
+        sources = write(self.model, folder)
+        main, self.program = folder / "main.c", folder / "model"
+        main.write_text(MAIN.replace("@", self.model.name).replace("#_", f"{self.model.name.upper()}_"))
+        command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", *sources, str(main), "-o", str(self.program)]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+
+    def __call__(self, values: Bytes) -> Bytes:
+        """Outputs, one row per row of inputs."""
+        done = subprocess.run([str(self.program)], input=values.tobytes(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        return np.frombuffer(done.stdout, self.model.output.dtype).reshape(len(values), -1)
+
+
+class Reference:
+    """The reference interpreter."""
+
+    def __init__(self, data: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        self.interpreter = Interpreter(
+            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+        )
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]
+        self.output = self.interpreter.get_output_details()[0]
+
+    def __call__(self, values: Bytes) -> Bytes:
+        """Outputs, one row per row of inputs."""
+        rows = []
+        for row in values:
+            self.interpreter.set_tensor(self.input["index"], row.reshape(self.input["shape"]))
+            self.interpreter.invoke()
+            rows.append(self.interpreter.get_tensor(self.output["index"]).reshape(-1))
+        return np.stack(rows)
+
+
+def pictures(shape: tuple[int, ...], count: int, seed: int = 0, dtype: str = "int8") -> Bytes:
+    """Inputs of several kinds, one per row: noise, waves, extremes, flat ones."""
+    rng = np.random.default_rng(seed)
+    size = int(np.prod(shape))
+    rows = []
+    for i in range(count):
+        noise = rng.integers(-128, 128, size)
+        match i % 4:
+            case 0:
+                values = noise
+            case 1:
+                values = np.round(127 * np.sin(np.arange(size) * rng.uniform(0.001, 0.1) + rng.uniform(0, 6)))
+            case 2:
+                values = np.where(noise > rng.integers(-128, 128), 127, -128)
+            case _:
+                values = np.clip(noise // 4 + rng.integers(-128, 128), -128, 127)
+        rows.append(values)
+    stacked = np.array(rows)
+    return (stacked + 128).astype(np.uint8) if dtype == "uint8" else stacked.astype(np.int8)
+
+
+def mismatches(data: bytes, folder: Path, count: int, flags: tuple[str, ...] = PLAIN, seed: int = 0) -> tuple[int, int]:
+    """Output bytes that differ from the reference, and how many were compared."""
+    host = Host(data, folder, flags)
+    values = pictures(host.model.input.shape, count, seed, host.model.input.dtype)
+    mine, theirs = host(values), Reference(data)(values)
+    return int(np.count_nonzero(mine != theirs)), theirs.size
