@@ -51,7 +51,7 @@ RUN if [ -n "$GPU" ]; then \
         pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes -r /build/gpu.txt \
         && python /build/slim.py; \
     else \
-        rm -r /opt/ei-train && install -D -m 755 /build/no_gpu.sh /opt/ei-train/bin/ei-train; \
+        rm -r /opt/ei-train && install -D -m 755 /build/no_gpu.sh /opt/ei-train/bin/python3; \
     fi
 
 

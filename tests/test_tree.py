@@ -83,11 +83,33 @@ def test_every_make_target_is_documented() -> None:
         assert re.search(rf"^  {name} +{re.escape(text)}$", listing, re.MULTILINE), name
 
 
-def test_make_targets_named_in_the_documentation_exist() -> None:
-    for page in [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]:
-        if page.is_file():
-            named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
-            assert named <= set(makefile_targets()), page.name
+def documentation() -> list[Path]:
+    pages = [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]
+    return [page for page in pages if page.is_file()]
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
+    assert named <= set(makefile_targets())
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_command_lines_in_the_documentation_exist(page: Path) -> None:
+    import typer
+
+    from train.cli import app
+
+    called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)
+    lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
+    for words in [match[1].split() for line in lines if (match := called.match(line))]:
+        command = typer.main.get_command(app)
+        names = iter(words if not words[0].startswith("-") else ["train"])
+        while hasattr(command, "commands"):
+            command = command.commands[next(names)]
+        known = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}, words
 
 
 def block_parameters() -> list[dict[str, Any]]:
