@@ -34,7 +34,7 @@ def open_npy(path: Path) -> NDArray[Any]:
 
     Raises:
         DataError: when it is missing or holds Python objects.
-        FormatError: when it is not numpy's format, or shorter than its header says.
+        FormatError: when it is not numpy's format, has no rows, or is shorter than its header says.
     """
     import numpy as np
 
@@ -47,6 +47,8 @@ def open_npy(path: Path) -> NDArray[Any]:
         raise DataError("holds Python objects, which are never loaded", where=path, fix="save it with a numeric dtype")
     if layout.dtype.kind not in NUMERIC:
         raise FormatError(f"dtype {layout.dtype} is not numeric", where=path)
+    if not layout.shape:
+        raise FormatError("holds a single number, not rows", where=path)
     size = math.prod(layout.shape) * layout.dtype.itemsize
     missing = layout.offset + size - path.stat().st_size
     if missing > 0:

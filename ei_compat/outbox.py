@@ -118,7 +118,7 @@ def _signed(signal: Signal, key: Signer) -> bytes:
 def _row(row: ArrayRow, where: str) -> bytes:
     from PIL import Image
 
-    from ei_compat.images import picture_of_row
+    from ei_compat.picture_files import picture_of_row
 
     pixels = picture_of_row(row, where=where)
     return _png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
@@ -128,7 +128,7 @@ def _converted(file: FilePayload) -> bytes:
     """A picture of a type that the service does not take, upright, as PNG."""
     from PIL import Image, ImageOps
 
-    from ei_compat.images import picture_size
+    from ei_compat.picture_files import picture_size
 
     picture_size(file, DEFAULT_LIMITS)  # refuses what would not fit in memory
     try:

@@ -12,8 +12,8 @@ from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Datas
 from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, stem_of, walk_files
 from ei_compat.datasets._format import Carries, WriteOptions
 from ei_compat.errors import DataError, FormatError
-from ei_compat.images import picture_size
 from ei_compat.limits import Limits
+from ei_compat.picture_files import picture_size
 from ei_compat.progress import Progress
 
 CARRIES = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES})

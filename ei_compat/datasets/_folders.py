@@ -19,8 +19,8 @@ from ei_compat.dataset import (
 from ei_compat.datasets._format import WriteOptions
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import CHUNK, Inside, encodable, link_or_copy, safe_file_name
-from ei_compat.images import picture_of_row, write_png
 from ei_compat.limits import Limits
+from ei_compat.picture_files import picture_of_row, write_png
 from ei_compat.signals import SignalForm, encode_signal, read_signal
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})

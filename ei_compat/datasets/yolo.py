@@ -122,8 +122,17 @@ def _yaml_names(text: str, *, where: str) -> list[str]:
 
 
 def _no_comment(text: str) -> str:
-    """YAML text before a comment; a hash inside quotes or a word is none."""
-    return re.sub(r"""(?:^|(?<=\s))#(?=(?:[^"']*["'][^"']*["'])*[^"']*$).*""", "", text).strip()
+    """YAML text before a comment; a hash inside quotes or a word begins none."""
+    quote = ""
+    for at, character in enumerate(text):
+        before = text[at - 1 : at]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'" and (not before or before in " \t[{,:"):
+            quote = character
+        elif character == "#" and (not before or before.isspace()):
+            return text[:at].strip()
+    return text.strip()
 
 
 def _flow(text: str, *, where: str) -> list[str]:

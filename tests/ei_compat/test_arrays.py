@@ -226,6 +226,7 @@ def spoiled(name: str, array: np.ndarray | bytes | None, **changes: object):
         ),
         (*spoiled("X_split_train.npy", np.array([{}, 1], object)), "holds Python objects, which are never loaded"),
         (*spoiled("X_split_train.npy", np.array(["a"])), "is not numeric"),
+        (*spoiled("Y_split_train.npy", np.array(1.0)), "Y_split_train.npy: holds a single number, not rows"),
         (*spoiled("X_split_train.npy", b'{"version":1}'), "is not numpy's file format"),
         (*spoiled("X_split_train.npy", b"\x93NUMPY\x02\x00"), "damaged header"),
         (*spoiled("X_split_train.npy", b"\x93NUMPY\x09\x00" + bytes(100)), "damaged header"),
@@ -263,7 +264,7 @@ def test_headers_with_odd_shapes(shape, tmp_path):
         open_npy(tmp_path / "x.npy")
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (0, 4), ()])
+@pytest.mark.parametrize("shape", [(3, 4), (0, 4), (5,)])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_what_numpy_writes(shape, order, tmp_path):
     array = np.asarray(np.arange(int(np.prod(shape))).reshape(shape), order=order)

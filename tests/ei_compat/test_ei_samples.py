@@ -13,8 +13,9 @@ from ei_compat.block import parse_train_input, read_train_input, train_input_as_
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Intervals
 from ei_compat.datasets import open_dataset, write_dataset
 from ei_compat.errors import DataError, FormatError
-from ei_compat.images import PictureSpec, load_picture, picture_size
+from ei_compat.images import PictureSpec, load_picture
 from ei_compat.parameters import from_arguments, parameters_as_json, read_parameters, to_arguments
+from ei_compat.picture_files import picture_size
 from ei_compat.signals import read_signal
 
 pytestmark = pytest.mark.shared

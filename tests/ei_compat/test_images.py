@@ -15,8 +15,9 @@ from PIL import Image
 from ei_compat import images
 from ei_compat.dataset import ArrayRow, FilePayload
 from ei_compat.errors import DataError, LimitError, PictureError, UsageError
-from ei_compat.images import PictureSpec, load_picture, load_pictures, picture_size
+from ei_compat.images import PictureSpec, load_picture, load_pictures
 from ei_compat.limits import Limits
+from ei_compat.picture_files import picture_size
 from ei_compat.pixels import InputScaling, scale_pixels, unscale_pixels, value_range
 
 

@@ -15,7 +15,8 @@ from made import class_folders, draw
 from ei_compat.dataset import UNLABELLED, Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets import open_dataset
 from ei_compat.errors import DataError, UsageError
-from ei_compat.split import SETS, Shares, apportion, class_of, count_split, split_dataset
+from ei_compat.split import SETS, Shares, class_of, count_split, split_dataset
+from ei_compat.stratify import Part, apportion, assign
 
 USUAL = Shares(0.64, 0.16, 0.20)
 
@@ -42,6 +43,7 @@ def counts(dataset: Dataset) -> dict[str, tuple[int, int, int]]:
         (2527, (0.64, 0.16, 0.20), (1617, 404, 506)),
         (3, (0.64, 0.16, 0.20), (1, 1, 1)),
         (2, (0.64, 0.16, 0.20), (1, 0, 1)),
+        (2, (0.2, 0.4, 0.4), (1, 1, 0)),
         (1, (0.64, 0.16, 0.20), (1, 0, 0)),
         (10, (0.8, 0.2, 0.0), (8, 2, 0)),
         (7, (1.0, 0.0, 0.0), (7, 0, 0)),
@@ -132,6 +134,25 @@ def test_a_sample_without_a_class_is_refused(tmp_path):
 def test_shares_must_make_one(shares):
     with pytest.raises(UsageError):
         Shares(*shares)
+
+
+def test_classes_that_share_groups_are_all_trained_on():
+    """Found by hypothesis: the rarest classes had given both groups of a third one to other sets."""
+    groups = ({"a": 1}, {"a": 1, "c": 1}, {"b": 1}, {"b": 1, "c": 1})
+    parts = [Part((str(number),), classes) for number, classes in enumerate(groups)]
+    for seed in range(20):
+        sides = assign(parts, (0.5, 0.5), seed)
+        for label in "abc":
+            assert {side for part, side in zip(parts, sides, strict=True) if label in part.classes} == {0, 1}
+
+
+def test_training_has_every_class_whatever_the_others_lack():
+    parts = [Part(("1",), {"a": 1, "b": 1}), Part(("2",), {"b": 1, "c": 1}), Part(("3",), {"c": 1, "a": 1})]
+    for seed in range(20):
+        sides = assign(parts, (0.2, 0.4, 0.4), seed)
+        assert {label for part, side in zip(parts, sides, strict=True) for label in part.classes if side == 0} == set(
+            "abc"
+        )
 
 
 @settings(max_examples=40, deadline=None)
