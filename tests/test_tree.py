@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[1]
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 REGISTRY = re.compile(
