@@ -32,7 +32,7 @@ PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
 
 # Decoders that are tried. Pillow has more, some of which start other programs.
 CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-ORIENTATION = 0x0112  # EXIF tag
+ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF tag, and its values for pictures on their side
 IN_FLIGHT = 4  # pictures per worker that are decoded but not yet stored
 
 
@@ -150,16 +150,29 @@ def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tupl
         return width, height
     with _opened(source, limits) as picture:
         width, height = picture.size
-        on_its_side = picture.getexif().get(ORIENTATION, 1) in range(5, 9)
-        return (height, width) if on_its_side else (width, height)
+        return (height, width) if _orientation(picture) in SIDEWAYS else (width, height)
 
 
 def _decode(source: PictureSource, limits: Limits) -> Image.Image:
     """The whole picture, upright, as 8-bit L or RGB."""
-    from PIL import ImageOps
-
     with _opened(source, limits) as picture:
-        return _eight_bit(ImageOps.exif_transpose(picture), name_of(source))
+        return _upright(_eight_bit(picture, name_of(source)), _orientation(picture))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; upright where the EXIF data are broken, which says nothing of the pixels."""
+    try:
+        value = picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # Pillow's parser raises many kinds
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    from PIL import Image
+
+    turns = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"]
+    return picture.transpose(Image.Transpose[turns[orientation - 2]]) if 2 <= orientation <= 8 else picture
 
 
 @contextmanager
@@ -183,12 +196,12 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
         with Image.open(stream, formats=CODECS) as picture:
             width, height = picture.size
             if width * height > limits.picture_pixels:
-                raise _too_large(f"{width}x{height} pixels", name, limits)
+                raise _too_large(f"{width}x{height} is", name, limits)
             yield picture
     except FileNotFoundError:
         raise PictureError("no such file", where=name) from None
-    except Image.DecompressionBombError as error:
-        raise _too_large(str(error), name, limits) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large("claims", name, limits) from None
     except DataError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
@@ -197,8 +210,8 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
 
 
 def _too_large(what: str, name: str, limits: Limits) -> LimitError:
-    most = f"more than the {limits.picture_pixels:,} pixels allowed"
-    return LimitError(f"{what}, {most}", where=name, fix="raise Limits.picture_pixels or shrink the picture")
+    what = f"{what} more than the {limits.picture_pixels:,} pixels allowed"
+    return LimitError(what, where=name, fix="raise Limits.picture_pixels or shrink the picture")
 
 
 def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
@@ -286,7 +299,10 @@ def load_pictures(
     Raises:
         DataError: when more than `max_broken` of them are broken; names the first few.
     """
+    import warnings
+
     import numpy as np
+    from PIL import Image
 
     count = len(payloads)
     pixels = np.empty((count, *spec.shape), np.uint8) if out is None else out
@@ -294,7 +310,9 @@ def load_pictures(
         raise UsageError(f"'out' is {pixels.dtype} {pixels.shape}, not uint8 {(count, *spec.shape)}")
     kept: list[int] = []
     broken: list[tuple[str, str]] = []
-    with progress.task("pictures", count, "pictures") as task:
+    with progress.task("pictures", count, "pictures") as task, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's about odd metadata, which nobody can act on
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # it becomes a line of ours
         for index, result in enumerate(_in_order(payloads, spec, limits, workers or os.cpu_count() or 1)):
             if isinstance(result, DataError):
                 broken.append((name_of(payloads[index]), result.what))

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Box, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
-from ei_compat.datasets._folders import files_of
+from ei_compat.datasets._folders import files_of, path_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
@@ -203,7 +203,8 @@ def write(
             raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
     class_of = {label: index for index, label in enumerate(labels)}
     folders = set()
-    for sample, relative in place_pictures(dataset, target, options, progress, below=f"{PICTURES}/"):
+    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=path_without_extension)
+    for sample, relative in placed:
         inner = PurePosixPath(relative).relative_to(PICTURES)
         folders.add(str(inner.parent))
         if sample.boxes:

@@ -28,6 +28,7 @@ def state() -> State:
         optimizer=[random.normal(size=5).astype(np.float32)],
         masks=[np.ones((2, 2), np.float32)],
         best=[],
+        teacher=[np.arange(3.0)],
         best_epochs={"head": 4},
         history=[Epoch("head", 1, 0.5, 0.6, 0.7, 0.8, 0.001, 0.0, 1.5)],
     )
@@ -40,7 +41,7 @@ def test_round_trip(tmp_path: Path, state: State) -> None:
     checkpoints.save(state)
     back = checkpoints.load()
 
-    for name in ("weights", "optimizer", "masks", "best"):
+    for name in ("weights", "optimizer", "masks", "best", "teacher"):
         ours, theirs = getattr(state, name), getattr(back, name)
         assert len(ours) == len(theirs)
         for a, b in zip(ours, theirs, strict=True):
