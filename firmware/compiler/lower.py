@@ -83,9 +83,7 @@ class _Lowering(Values):
             case Concatenation():
                 self._concatenation(op)
             case Softmax():
-                source = self.planes(op.inputs[0], channels=self.graph.tensors[op.inputs[0]].shape[-1])
-                table = softmax_exponentials(self.graph.tensors[op.inputs[0]].quantization.scale, op.beta)
-                self._simple(op, ly.SoftmaxOver(table), Input(source), self.shape(source))
+                self._softmax(op)
             case Lookup():
                 source = self.planes(op.inputs[0])
                 stored = (op.table.astype(np.int16) + 128).astype(np.uint8)
@@ -288,6 +286,17 @@ class _Lowering(Values):
             self.add(self._label(op), params, inputs, made)
             start += size
         self.plain[op.output] = made
+
+    def _softmax(self, op: Softmax) -> None:
+        tensor = self.graph.tensors[op.inputs[0]]
+        source = self.planes(op.inputs[0], channels=tensor.shape[-1])
+        try:
+            table = softmax_exponentials(tensor.quantization.scale, op.beta)
+        except ValueError as error:
+            raise ExportError(
+                str(error), where=self._where(op), fix="train the model longer, or convert again"
+            ) from error
+        self._simple(op, ly.SoftmaxOver(table), Input(source), self.shape(source))
 
     def _gather(self, op: Gather) -> None:
         target = self.graph.tensors[op.output]
