@@ -80,8 +80,13 @@ def _installed_version(name: str) -> str | None:
 
 
 def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
-    """What a checkpoint must share with the run that resumes it: a digest for each part of the configuration."""
-    return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in config.items()}
+    """What a checkpoint must share with the run that resumes it: a digest for each part of the configuration.
+
+    Of the weights only the content counts: what was downloaded the first time is local the next.
+    """
+    weights = config["weights"] and config["weights"]["sha256"]
+    parts = {**config, "weights": weights}
+    return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in parts.items()}
 
 
 def write_results(out: Path, report: Report, config: Mapping[str, Any], models: Mapping[str, bytes]) -> None:
