@@ -1,1 +1,9 @@
-"""The training service. TensorFlow is imported only inside the functions that need it."""
+"""The training service. TensorFlow is imported only inside the functions that need it, so that help answers at once."""
+
+import os
+
+__version__ = "0.1.0"
+
+# tensorflow-model-optimization refuses any model but legacy Keras'; both must be told before TensorFlow is imported.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -7,15 +7,17 @@ imports TensorFlow: each command imports what it needs when it runs.
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from itertools import pairwise
+from types import FrameType
 
 import typer
 
-from ei_compat.errors import DataError, EiTrainError, UsageError
-from train import cli_train, console
+from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
+from train import __version__, cli_data, cli_train, console
 
 OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -27,15 +29,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        sys.stdout.write(f"ei-train {version('ei-train')}\n")
+        sys.stdout.write(f"ei-train {__version__}\n")
         raise typer.Exit
 
 
@@ -46,7 +47,8 @@ def program(
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
-cli_train.register(app)
+for area in (cli_train, cli_data):
+    area.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -57,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)  # a container's first process would ignore SIGTERM
     try:
         sys.exit(app(args=arguments, prog_name="ei-train", standalone_mode=False) or 0)
     except Exception as error:
@@ -65,6 +69,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         failure = _as_failure(error)
         console.fail(failure, as_json=_wants_json(arguments))
         sys.exit(failure.exit_code)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    raise Interrupted(signal.Signals(number))
 
 
 def _as_failure(error: Exception) -> EiTrainError:

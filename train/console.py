@@ -46,9 +46,9 @@ def _console(stream: Any) -> Console:
 
 
 def show(result: Result, *, as_json: bool = False) -> None:
-    """Renders a command's result on stdout."""
+    """Renders a command's result on stdout, as tables or as one line of JSON."""
     if as_json:
-        sys.stdout.write(json.dumps(result.as_json(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(result.as_json()) + "\n")
         return
     console = _console(sys.stdout)
     for columns in result.as_tables():

@@ -1,0 +1,50 @@
+"""What the container starts: works as whoever owns the place that the results go to, then is `ei-train`.
+
+Edge Impulse's own command line (`docker run --rm -v $PWD:/scripts IMAGE …`) names no user, so the container starts as
+root, and root's files are a nuisance to whoever typed it. A container that is started with `--user` is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+
+def results_directory(arguments: list[str]) -> Path:
+    """The nearest folder that exists above `--out-directory`, or the working directory where none is named."""
+    path = Path()
+    for index, argument in enumerate(arguments):
+        name, separator, value = argument.partition("=")
+        if name == "--out-directory":
+            path = Path(value if separator else next(iter(arguments[index + 1 : index + 2]), ""))
+    path = path.absolute()
+    while not path.is_dir():
+        path = path.parent
+    return path
+
+
+def become_owner_of(directory: Path) -> None:
+    """Gives root's rights away for good; a root without the right to do so (`--cap-drop ALL`) stays what it is."""
+    owner = directory.stat()
+    with contextlib.suppress(PermissionError):
+        os.setgroups([])
+        os.setgid(owner.st_gid)
+        os.setuid(owner.st_uid)
+
+
+def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    """Ends as a process that SIGTERM has killed. The kernel spares a container's first process, so it has to itself."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    if os.getuid() == 0:
+        become_owner_of(results_directory(sys.argv[1:]))
+    from train.cli import main
+
+    main()

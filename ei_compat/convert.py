@@ -1,0 +1,111 @@
+"""From any readable dataset to any writable one, saying what is lost on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ei_compat.dataset import ArrayRow, ClassLabel, Dataset, FilePayload, Intervals, KeyValues, Sample, Signal
+from ei_compat.datasets import Carries, Format, WriteOptions, format_named, write_dataset
+from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
+from ei_compat.errors import DataError
+from ei_compat.progress import SILENT, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What a conversion did.
+
+    Attributes:
+        source: name of the format that was read.
+        target: name of the format that was written.
+        samples: how many there are in the target, by category (`none` where a sample has none).
+        lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
+        left_out: name and reason of every sample that was not written.
+    """
+
+    source: str
+    target: str
+    samples: dict[str, int]
+    lost: tuple[str, ...]
+    left_out: LeftOut
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole result as JSON values."""
+        return {
+            "from": self.source,
+            "to": self.target,
+            "samples": self.samples,
+            "lost": list(self.lost),
+            "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
+        }
+
+
+def convert(
+    dataset: Dataset,
+    target: Path,
+    to: str,
+    *,
+    options: WriteOptions = DEFAULT_OPTIONS,
+    progress: Progress = SILENT,
+) -> Converted:
+    """Writes a dataset in another format.
+
+    Raises:
+        DataError: when the format cannot carry a label or the data of a sample, or the target is occupied.
+        UsageError: when there is no such format, or it needs an option that is not given.
+    """
+    chosen = format_named(to)
+    lost = losses(dataset, chosen)
+    left_out = write_dataset(dataset, target, to, options=options, progress=progress)
+    counts = Counter(str(sample.category or "none") for sample in dataset.samples)
+    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out)
+
+
+def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
+    """What a format cannot hold of a dataset and that can be done without.
+
+    Raises:
+        DataError: when it cannot hold the labels or the data themselves.
+    """
+    counts: Counter[Carries] = Counter()
+    first: dict[Carries, str] = {}
+    for sample in dataset.samples:
+        for needed in _needs(sample):
+            counts[needed] += 1
+            first.setdefault(needed, sample.id)
+    missing = [needed for needed in counts if needed not in to.carries]
+    for needed in missing:
+        if needed in LABELS | PAYLOADS:
+            what = f"format {to.name!r} cannot hold {needed}, of which there are {counts[needed]}"
+            raise DataError(what, where=first[needed], fix="choose another format")
+    return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
+
+
+def _needs(sample: Sample) -> set[Carries]:
+    needs = {Carries.NAMES}
+    match sample.label:
+        case ClassLabel():
+            needs.add(Carries.CLASS)
+        case Intervals():
+            needs.add(Carries.INTERVALS)
+        case KeyValues():
+            needs.add(Carries.KEY_VALUES)
+        case _ if not sample.boxes:
+            needs.add(Carries.UNLABELLED)
+    if sample.boxes:
+        needs.add(Carries.BOXES)
+    if sample.category is not None:
+        needs.add(Carries.CATEGORIES)
+    if sample.metadata:
+        needs.add(Carries.METADATA)
+    match sample.payload:
+        case FilePayload() if sample.payload.is_picture:
+            needs.add(Carries.PICTURES)
+        case FilePayload() | Signal():
+            needs.add(Carries.SIGNALS)
+        case ArrayRow():
+            needs.add(Carries.PICTURES if sample.payload.array.ndim == 4 else Carries.FEATURES)
+    return needs

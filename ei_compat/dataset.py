@@ -1,0 +1,269 @@
+"""The neutral dataset: what every format is read into and written from.
+
+All types are frozen and cheap (about 400 bytes a sample). Pictures and signals stay where they are until asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ei_compat.errors import DataError, FormatError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+SIGNAL_SUFFIXES = frozenset({".json", ".cbor", ".csv", ".wav"})
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+def no_metadata() -> Mapping[str, str]:
+    """The one empty mapping that every sample without metadata shares."""
+    return NO_METADATA
+
+
+class Category(StrEnum):
+    """Which set of an Edge Impulse project a sample belongs to; `split` asks the project to decide."""
+
+    TRAINING = "training"
+    VALIDATION = "validation"
+    TESTING = "testing"
+    POST_PROCESSING = "post-processing"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """No label."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLabel:
+    """One class for the whole sample."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of a signal with one label; both ends are sample indices and belong to it."""
+
+    start: int
+    end: int
+    label: str
+    label_map: Mapping[str, str] = field(default_factory=no_metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """A signal's labels over time, in order."""
+
+    intervals: tuple[Interval, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValues:
+    """Free key-value labels."""
+
+    values: Mapping[str, str]
+
+
+Label: TypeAlias = Unlabelled | ClassLabel | Intervals | KeyValues
+UNLABELLED = Unlabelled()
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A bounding box in pixels of the picture as shown (EXIF rotation applied), origin at its top left."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def checked_box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
+    """A box with its numbers checked.
+
+    Raises:
+        FormatError: when one is not finite, or a side is negative.
+    """
+    if not all(map(math.isfinite, (x, y, width, height))) or width < 0 or height < 0:
+        raise FormatError(f"box {x:g}, {y:g}, {width:g} x {height:g} cannot be", where=where)
+    return Box(label, x, y, width, height)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePayload:
+    """A file of the dataset: a picture, a signal, a video.
+
+    Attributes:
+        root: the dataset's folder.
+        relative: the file's path below it, with forward slashes.
+    """
+
+    root: str
+    relative: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return Path(self.root, self.relative)
+
+    @property
+    def suffix(self) -> str:
+        """The last extension, lower case, with its dot."""
+        return PurePosixPath(self.relative).suffix.lower()
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the extension is one of a picture."""
+        return self.suffix in PICTURE_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayRow:
+    """One row of an array, usually memory-mapped: a picture [H, W, C] or a flat feature vector.
+
+    Attributes:
+        array: shape (N, …), shared by all rows.
+        index: which row.
+    """
+
+    array: NDArray[Any]
+    index: int
+
+    def read(self) -> NDArray[Any]:
+        """The row, without the leading axis; a view where the array is in memory."""
+        row: NDArray[Any] = self.array[self.index]
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a signal, as `accX` in `m/s2`."""
+
+    name: str
+    units: str = "N/A"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signal:
+    """A time series that is in memory.
+
+    Attributes:
+        values: float64 [T, axes].
+        interval_ms: time between two rows; 0 for a single row.
+        axes: one per column.
+        device_type: what recorded it.
+        device_name: which one of them, empty where unknown.
+        recorded_at: seconds since 1970, None where unknown.
+    """
+
+    values: NDArray[np.float64]
+    interval_ms: float
+    axes: tuple[Axis, ...]
+    device_type: str = "EI_TRAIN"
+    device_name: str = ""
+    recorded_at: float | None = None
+
+
+Payload: TypeAlias = FilePayload | ArrayRow | Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample.
+
+    Attributes:
+        id: unique in its dataset and the same on every machine: the relative path, or Edge Impulse's number.
+        name: what a person calls it; Edge Impulse's sample name.
+        category: None where the format does not say.
+        label: of the whole sample.
+        payload: the data itself, read lazily.
+        boxes: objects in a picture.
+        metadata: free text by key.
+    """
+
+    id: str
+    name: str
+    category: Category | None
+    label: Label
+    payload: Payload
+    boxes: tuple[Box, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=no_metadata)
+
+    def with_category(self, category: Category | None) -> Sample:
+        """The same sample in another set."""
+        return replace(self, category=category)
+
+    def with_label(self, label: Label) -> Sample:
+        """The same sample with another label."""
+        return replace(self, label=label)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Samples in their order, with the format they came from.
+
+    Attributes:
+        samples: in the order of the source.
+        format: the name of the format they were read from, such as `class-folders`.
+        root: the folder they were read from; None where there is none.
+        labels: every class name, sorted: of samples, boxes and intervals, and those declared without a sample.
+    """
+
+    samples: tuple[Sample, ...]
+    format: str
+    root: Path | None
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        samples: Iterable[Sample],
+        *,
+        format: str,  # noqa: A002 - the attribute's name
+        root: Path | None = None,
+        declared: Iterable[str] = (),
+    ) -> Dataset:
+        """A dataset whose `labels` are gathered from the samples and `declared`.
+
+        Raises:
+            DataError: when two samples have the same id.
+        """
+        kept = tuple(samples)
+        labels = set(declared)
+        seen: set[str] = set()
+        for sample in kept:
+            if sample.id in seen:
+                raise DataError("two samples have this id", where=sample.id, fix="list each sample once")
+            seen.add(sample.id)
+            labels.update(labels_of(sample))
+        return cls(kept, format, root, tuple(sorted(labels)))
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def only(self, category: Category) -> Dataset:
+        """The samples of one set, with all labels kept."""
+        chosen = tuple(sample for sample in self.samples if sample.category is category)
+        return replace(self, samples=chosen)
+
+
+def labels_of(sample: Sample) -> Iterable[str]:
+    """Every class name that one sample carries."""
+    match sample.label:
+        case ClassLabel(label):
+            yield label
+        case Intervals(intervals):
+            yield from (interval.label for interval in intervals)
+    yield from (box.label for box in sample.boxes)

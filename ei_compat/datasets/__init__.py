@@ -1,0 +1,118 @@
+"""Every dataset format, one module each, and the way in: `open_dataset`.
+
+Formats know nothing of each other; a conversion goes through the neutral `ei_compat.dataset.Dataset`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ei_compat.dataset import Dataset
+from ei_compat.datasets import (
+    arrays,
+    class_folders,
+    coco,
+    ei_export,
+    file_names,
+    open_images,
+    openmv,
+    plain_csv,
+    remo,
+    sidecars,
+    voc,
+    yolo,
+)
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.errors import DataError, FormatError, UsageError
+from ei_compat.files import new_folder
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.progress import SILENT, Progress
+
+__all__ = ["FORMATS", "Carries", "Format", "WriteOptions", "format_named", "open_dataset", "write_dataset"]
+
+# In the order in which they are tried: a file that names the format comes before a mere layout of folders.
+FORMATS: tuple[Format, ...] = (
+    ei_export.FORMAT,
+    arrays.FORMAT,
+    sidecars.FORMAT,
+    open_images.FORMAT,
+    plain_csv.BOXES,
+    plain_csv.CLASSES,
+    remo.BOXES,
+    remo.CLASSES,
+    coco.FORMAT,
+    yolo.FORMAT,
+    voc.FORMAT,
+    openmv.FORMAT,
+    class_folders.FORMAT,
+    file_names.FORMAT,
+)
+
+
+def open_dataset(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads a dataset in whatever format it is; the format's name is kept in it.
+
+    Args:
+        path: a folder, or a file that describes one, such as `info.labels`.
+        limits: how much is read at most.
+
+    Raises:
+        DataError: when there is no such path, or it is an empty folder, or it holds no sample.
+        FormatError: when no format fits; the message lists what was looked for.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise DataError("no such file or folder", where=place, fix="check the path")
+    if place.is_dir() and next(place.iterdir(), None) is None:
+        raise DataError("the folder is empty", where=place, fix="put the data there")
+    for candidate in FORMATS:
+        if candidate.recognise(place):
+            dataset = candidate.read(place, limits=limits)
+            if not dataset.samples:
+                raise DataError(f"holds no sample (read as {candidate.name})", where=place)
+            return dataset
+    looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
+    raise FormatError("no known dataset format", where=place, fix=f"looked for {looked}")
+
+
+def format_named(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    for candidate in FORMATS:
+        if candidate.name == name:
+            return candidate
+    raise UsageError(f"no dataset format {name!r}", fix="use one of " + ", ".join(known.name for known in FORMATS))
+
+
+def write_dataset(
+    dataset: Dataset,
+    target: str | os.PathLike[str],
+    to: str,
+    *,
+    options: WriteOptions = DEFAULT_OPTIONS,
+    progress: Progress = SILENT,
+) -> LeftOut:
+    """Writes a dataset into a new folder, whole or not at all.
+
+    Args:
+        dataset: its files are linked or copied, never changed.
+        target: a folder that does not exist or is empty, outside the dataset's own.
+        to: the name of a format.
+        options: see `WriteOptions`.
+        progress: counts samples.
+
+    Returns:
+        Name and reason of every sample that was left out, which only arrays do, for broken pictures.
+
+    Raises:
+        DataError: when the target holds anything, or the format cannot carry a sample.
+    """
+    place, chosen = Path(target), format_named(to)
+    if dataset.root is not None and place.resolve().is_relative_to(dataset.root.resolve()):
+        raise DataError("lies inside the dataset that is read", where=place, fix="name a folder beside it")
+    with new_folder(place) as folder:
+        return chosen.write(dataset, folder, options=options, progress=progress)

@@ -1,0 +1,214 @@
+"""Walking a dataset's folders, and laying files into one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path, PurePosixPath
+
+from ei_compat.dataset import (
+    PICTURE_SUFFIXES,
+    SIGNAL_SUFFIXES,
+    ArrayRow,
+    Category,
+    ClassLabel,
+    FilePayload,
+    Sample,
+    Signal,
+)
+from ei_compat.datasets._format import WriteOptions
+from ei_compat.errors import DataError, FormatError, LimitError
+from ei_compat.files import CHUNK, Inside, link_or_copy, safe_file_name
+from ei_compat.images import picture_of_row, write_png
+from ei_compat.limits import Limits
+from ei_compat.signals import SignalForm, encode_signal, read_signal
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
+SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES
+CATEGORY_FOLDERS = {
+    "train": Category.TRAINING,
+    "training": Category.TRAINING,
+    "val": Category.VALIDATION,
+    "valid": Category.VALIDATION,
+    "validation": Category.VALIDATION,
+    "test": Category.TESTING,
+    "testing": Category.TESTING,
+    "post-processing": Category.POST_PROCESSING,
+    "split": Category.SPLIT,
+}
+MOST_LABEL_FILES = 16
+DEEPEST = 16  # folders below a dataset's root
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return sorted((entry for entry in found if not _hidden(entry.name)), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX")) or name == "Thumbs.db"
+
+
+def folders_of(folder: Path) -> list[str]:
+    """Names of the folders directly below, sorted, hidden ones left out."""
+    return [entry.name for entry in _entries(folder) if entry.is_dir()]
+
+
+def files_of(folder: Path) -> list[str]:
+    """Names of the files directly below, sorted, hidden ones left out."""
+    return [entry.name for entry in _entries(folder) if entry.is_file()]
+
+
+def sample_files_of(folder: Path) -> list[str]:
+    """Names of pictures, signals and videos directly below, sorted."""
+    return [name for name in files_of(folder) if PurePosixPath(name).suffix.lower() in SAMPLE_SUFFIXES]
+
+
+def is_sample_file(name: str) -> bool:
+    """Whether a file's extension is one of a picture, signal or video."""
+    return PurePosixPath(name).suffix.lower() in SAMPLE_SUFFIXES
+
+
+def walk(root: Path, below: str, limits: Limits, inside: Inside) -> Iterator[str]:
+    """Relative paths of the sample files at any depth under `root/below`, sorted; see `walk_files`."""
+    return walk_files(root, below, limits, SAMPLE_SUFFIXES, inside)
+
+
+def walk_files(
+    root: Path, below: str, limits: Limits, suffixes: Set[str], inside: Inside | None = None
+) -> Iterator[str]:
+    """Relative paths of the files with one of these extensions at any depth under `root/below`, sorted.
+
+    Raises:
+        FormatError: when a linked folder or a link out of the dataset is met.
+        LimitError: when there are more than `limits.samples`.
+    """
+    inside, found = inside or Inside(root), 0
+    waiting = [below]
+    while waiting:
+        folder = waiting.pop()
+        if folder.count("/") > DEEPEST:
+            raise LimitError(f"folders are nested deeper than {DEEPEST}", where=root / folder)
+        deeper = []
+        for entry in _entries(root / folder):
+            relative = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir():
+                if entry.is_symlink():
+                    raise FormatError("is a link to a folder", where=root / relative, fix="copy the folder here")
+                deeper.append(relative)
+            elif PurePosixPath(entry.name).suffix.lower() in suffixes:
+                found += 1
+                if found > limits.samples:
+                    raise LimitError(f"more than {limits.samples:,} files", where=root, fix="raise Limits.samples")
+                yield inside.file(relative, where=str(root)) if entry.is_symlink() else relative
+        waiting.extend(reversed(deeper))
+
+
+def files_holding(path: Path, suffix: str, marks: Sequence[bytes]) -> list[str]:
+    """Label files that contain every mark: relative paths at the top, in `annotations/` and in sets' folders.
+
+    A folder with more than a few such files is not looked into, since they are then data. `path` may be the label file
+    itself.
+    """
+    if path.is_file():
+        return [path.name] if path.suffix.lower() == suffix and _holds(path, marks) else []
+    label_folders = {"annotations", "images", *CATEGORY_FOLDERS}
+    found = []
+    for place in ["", *(name for name in folders_of(path) if name.lower() in label_folders)]:
+        names = [name for name in files_of(path / place) if name.lower().endswith(suffix)]
+        candidates = [f"{place}/{name}" if place else name for name in names[: MOST_LABEL_FILES + 1]]
+        if len(candidates) <= MOST_LABEL_FILES:
+            found += [relative for relative in candidates if _holds(path / relative, marks)]
+    return found
+
+
+def _holds(path: Path, marks: Sequence[bytes]) -> bool:
+    missing, tail = set(marks), b""
+    with path.open("rb") as stream:
+        while missing and (piece := stream.read(CHUNK)):
+            missing -= {mark for mark in missing if mark in tail + piece}
+            tail = piece[-64:]
+    return not missing
+
+
+def category_folders(root: Path) -> dict[str, Category]:
+    """The folders directly below that are named after a category, with it, in the order of their names."""
+    return {name: CATEGORY_FOLDERS[name.lower()] for name in folders_of(root) if name.lower() in CATEGORY_FOLDERS}
+
+
+def file_label(name: str) -> str | None:
+    """The label in `label.rest.ext`: what stands before the first dot; None where the name has only one."""
+    parts = name.split(".")
+    return parts[0].strip() or None if len(parts) >= 3 else None
+
+
+class Layout:
+    """Gives every sample a file below `target`, under names that no two share.
+
+    Args:
+        target: an existing folder.
+        options: whether to copy files, and what signals are stored as.
+    """
+
+    def __init__(self, target: Path, options: WriteOptions) -> None:
+        self.target, self.options = target, options
+        self._taken: set[str] = set()
+        self._folders: set[str] = set()
+
+    def place(self, sample: Sample, folder: str, stem: str) -> str:
+        """Writes the sample's data as `folder/stem` with its extension; returns the relative path."""
+        suffix = self._suffix(sample)
+        start = f"{folder}/{stem}" if folder else stem
+        relative, number = f"{start}{suffix}", 1
+        while relative.casefold() in self._taken:
+            number += 1
+            relative = f"{start}.{number}{suffix}"
+        self._taken.add(relative.casefold())
+        if folder not in self._folders:
+            (self.target / folder).mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+        self._write(sample, self.target / relative)
+        return relative
+
+    def _suffix(self, sample: Sample) -> str:
+        if self._is_encoded(sample):
+            return f".{self.options.signal_form or SignalForm.JSON}"
+        return sample.payload.suffix if isinstance(sample.payload, FilePayload) else ".png"
+
+    def _is_encoded(self, sample: Sample) -> bool:
+        """Whether the sample is a signal that is not simply a file to be linked."""
+        if isinstance(sample.payload, FilePayload):
+            form = self.options.signal_form
+            return form is not None and sample.payload.suffix in SIGNAL_SUFFIXES - {f".{form}"}
+        return isinstance(sample.payload, Signal)
+
+    def _write(self, sample: Sample, path: Path) -> None:
+        if self._is_encoded(sample):
+            form = self.options.signal_form or SignalForm.JSON
+            path.write_bytes(encode_signal(read_signal(sample.payload, self.options.limits), form))
+        elif isinstance(sample.payload, ArrayRow):
+            write_png(path, picture_of_row(sample.payload, where=sample.id))
+        elif isinstance(sample.payload, FilePayload):
+            try:
+                link_or_copy(sample.payload.path, path, copy=self.options.copy)
+            except FileNotFoundError:
+                raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
+
+
+def stem_of(sample: Sample) -> str:
+    """A file name for a sample, without label and extension, that is safe on any system."""
+    return safe_file_name(sample.name)
+
+
+def labelled_stem(sample: Sample) -> str:
+    """`label.name`, as Edge Impulse names the files of an export; a file already named so keeps its name."""
+    label = sample.label.label if isinstance(sample.label, ClassLabel) else None
+    if isinstance(sample.payload, FilePayload):
+        name = PurePosixPath(sample.payload.relative).name
+        if (label is None and not sample.boxes) or (label is not None and name.startswith(f"{label}.")):
+            return name.removesuffix(PurePosixPath(name).suffix)
+    stem = stem_of(sample)
+    return stem if label is None else f"{safe_file_name(label)}.{stem}"

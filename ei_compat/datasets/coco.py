@@ -1,0 +1,142 @@
+"""COCO: a JSON file with `images`, `annotations` and `categories`. Segmentations are not read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ei_compat.dataset import Box, Category, Dataset, Sample, checked_box
+from ei_compat.datasets._boxes import CARRIES, Pictures, category_of_path, place_pictures, shown, size_of
+from ei_compat.datasets._folders import files_holding
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.errors import FormatError
+from ei_compat.files import write_file
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.parsing import read_json, typed
+from ei_compat.progress import SILENT, Progress
+
+KEYS = (b'"images"', b'"annotations"', b'"categories"')
+ANNOTATIONS = "annotations.coco.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    id: int | str
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    id: int | str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    image_id: int | str
+    category_id: int | str
+    bbox: tuple[float, float, float, float] | list[tuple[float, float, float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Class]
+
+
+def recognise(path: Path) -> bool:
+    """Whether a JSON file at the top, in `annotations/` or in a set's folder has COCO's three lists."""
+    return bool(files_holding(path, ".json", KEYS))
+
+
+def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads every COCO file of the folder.
+
+    Raises:
+        FormatError: naming the annotation at fault.
+        DataError: when a picture is missing.
+    """
+    root = path if path.is_dir() else path.parent
+    pictures, names = Pictures(root, limits), set[str]()
+    boxes: dict[str, list[Box]] = {}
+    categories: dict[str, Category | None] = {}
+    for relative in files_holding(path, ".json", KEYS):
+        where = str(root / relative)
+        document = typed(_Document, read_json(root / relative, limits), where=where)
+        names.update(kind.name for kind in document.categories)
+        near, by_file = relative.rpartition("/")[0], category_of_path(relative)
+        path_of = {
+            image.id: pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
+            for index, image in enumerate(document.images)
+        }
+        for picture in path_of.values():
+            boxes.setdefault(picture, [])
+            categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
+        for picture, found in _boxes(document, path_of, where=where):
+            boxes[picture].append(found)
+    samples = (pictures.sample(picture, found, categories[picture]) for picture, found in boxes.items())
+    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names)
+
+
+def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> list[tuple[str, Box]]:
+    name_of = {kind.id: kind.name for kind in document.categories}
+    found: list[tuple[str, Box]] = []
+    for index, item in enumerate(document.annotations):
+        place = f"{where}, annotations[{index}]"
+        if item.image_id not in path_of:
+            raise FormatError(f"image {item.image_id!r} is not listed", where=place)
+        if item.category_id not in name_of:
+            raise FormatError(f"category {item.category_id!r} is not listed", where=place)
+        sides = [item.bbox] if isinstance(item.bbox, tuple) else item.bbox
+        label = name_of[item.category_id]
+        found.extend((path_of[item.image_id], checked_box(label, *numbers, where=place)) for numbers in sides)
+    return found
+
+
+def write(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes a folder of pictures with a COCO file in it for every category."""
+    by_folder: dict[str, list[tuple[Sample, str]]] = {}
+    for sample, relative in place_pictures(dataset, target, options, progress):
+        folder, _, name = relative.rpartition("/")
+        by_folder.setdefault(folder, []).append((sample, name))
+    for folder, placed in by_folder.items():
+        document = json.dumps(_document(dataset.labels, placed, options.limits), ensure_ascii=False)
+        write_file(target / folder / ANNOTATIONS, document.encode())
+    return ()
+
+
+def _document(labels: tuple[str, ...], placed: list[tuple[Sample, str]], limits: Limits) -> dict[str, Any]:
+    class_of = {label: number for number, label in enumerate(labels, start=1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for identity, (sample, name) in enumerate(placed, start=1):
+        width, height = size_of(sample, limits)
+        images.append({"id": identity, "file_name": name, "width": width, "height": height})
+        for item in sample.boxes:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": identity,
+                    "category_id": class_of[item.label],
+                    "bbox": [shown(value) for value in (item.x, item.y, item.width, item.height)],
+                    "area": shown(item.width * item.height),
+                    "iscrowd": 0,
+                }
+            )
+    categories = [{"id": number, "name": label, "supercategory": "none"} for label, number in class_of.items()]
+    return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
+
+
+FORMAT = Format(
+    name="coco",
+    looks_for="a JSON file with images, annotations and categories",
+    carries=CARRIES,
+    recognise=recognise,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,102 @@
+"""Open Images: a CSV of boxes as shares of the picture, classes by id in `class-descriptions.csv`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ei_compat.dataset import Box, Category, Dataset
+from ei_compat.datasets._boxes import (
+    CARRIES,
+    NO_CATEGORY,
+    Pictures,
+    category_of_path,
+    corners,
+    number,
+    place_pictures,
+    size_of,
+)
+from ei_compat.datasets._csv import csv_files, rows_of, table_of, write_table
+from ei_compat.datasets._folders import files_of
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.errors import DataError
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.progress import SILENT, Progress
+
+HEADER = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
+DESCRIPTIONS = "class-descriptions.csv"
+EXACT = 4  # decimals of a pixel that survive the normalised form
+
+
+def recognise(path: Path) -> bool:
+    """Whether a CSV file names the columns of Open Images."""
+    return bool(csv_files(path, HEADER))
+
+
+def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads every table of boxes; pictures that none mentions follow, unlabelled.
+
+    The pictures' headers are read, since boxes are given as shares of their size.
+
+    Raises:
+        FormatError: naming the row at fault.
+        DataError: when a picture is missing.
+    """
+    root = path if path.is_dir() else path.parent
+    names = _descriptions(root, limits)
+    pictures = Pictures(root, limits)
+    boxes: dict[str, list[Box]] = {}
+    sizes: dict[str, tuple[int, int]] = {}
+    categories: dict[str, Category | None] = {}
+    for relative in csv_files(path, HEADER):
+        for where, (identity, kind, *ends) in rows_of(root / relative, HEADER, limits):
+            picture = pictures.named(identity, near=relative.rpartition("/")[0], where=where)
+            if picture not in sizes:
+                sizes[picture] = size_of(pictures.sample(picture), limits)
+                categories[picture] = category_of_path(picture.rpartition("/")[0]) or category_of_path(relative)
+            width, height = sizes[picture]
+            shares = [number(end, where=where) for end in ends]  # XMin, XMax, YMin, YMax
+            x0, x1, y0, y1 = (round(s * e, EXACT) for s, e in zip(shares, (width, width, height, height), strict=True))
+            boxes.setdefault(picture, []).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
+    samples = pictures.samples(boxes, categories)
+    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values())
+
+
+def _descriptions(root: Path, limits: Limits) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for name in files_of(root):
+        if name.endswith(DESCRIPTIONS):
+            for where, row in table_of(root / name, limits):
+                if len(row) < 2:
+                    raise DataError("has no name for its class", where=where)
+                names[row[0]] = row[1]
+    return names
+
+
+def write(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes a folder of pictures and a CSV file `<set>-annotations-bbox.csv` for every category."""
+    class_of = {label: f"/m/{number:06d}" for number, label in enumerate(dataset.labels)}
+    tables: dict[str, list[tuple[object, ...]]] = {}
+    for sample, relative in place_pictures(dataset, target, options, progress):
+        rows = tables.setdefault(relative.partition("/")[0], [HEADER])
+        width, height = size_of(sample, options.limits)
+        for item in sample.boxes:
+            across = item.x / width, (item.x + item.width) / width
+            down = item.y / height, (item.y + item.height) / height
+            rows.append((Path(relative).stem, class_of[item.label], *across, *down))
+    for folder, rows in tables.items():
+        name = "annotations-bbox.csv" if folder == NO_CATEGORY else f"{folder}-annotations-bbox.csv"
+        write_table(target / name, rows)
+    write_table(target / DESCRIPTIONS, ((kind, label) for label, kind in class_of.items()))
+    return ()
+
+
+FORMAT = Format(
+    name="open-images",
+    looks_for=f"a CSV file with the columns {', '.join(HEADER)}",
+    carries=CARRIES,
+    recognise=recognise,
+    read=read,
+    write=write,
+)

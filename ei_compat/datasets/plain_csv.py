@@ -1,0 +1,115 @@
+"""The two plain CSV files of Edge Impulse's uploader: a class per file, or a box per row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
+from ei_compat.datasets._boxes import CARRIES, Pictures, corners, number, place_pictures, shown
+from ei_compat.datasets._csv import csv_files, rows_of, write_table
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.errors import DataError
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.progress import SILENT, Progress
+
+CLASS_HEADER = ("file_name", "class_name")
+BOX_HEADER = ("file_name", "classes", "xmin", "ymin", "xmax", "ymax")
+TABLE = "labels.csv"
+SEPARATOR = ";"  # between several classes of one box
+
+
+def recognise_classes(path: Path) -> bool:
+    """Whether a CSV file names the columns of the class form."""
+    return bool(csv_files(path, CLASS_HEADER))
+
+
+def recognise_boxes(path: Path) -> bool:
+    """Whether a CSV file names the columns of the box form."""
+    return bool(csv_files(path, BOX_HEADER))
+
+
+def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads the class form; an empty class, or a picture that is not listed, is unlabelled.
+
+    Raises:
+        FormatError: naming the row at fault.
+        DataError: when a picture is missing or listed twice with different classes.
+    """
+    root = path if path.is_dir() else path.parent
+    pictures, labels = Pictures(root, limits), dict[str, str]()
+    for relative in csv_files(path, CLASS_HEADER):
+        for where, (name, label) in rows_of(root / relative, CLASS_HEADER, limits):
+            picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
+            if labels.setdefault(picture, label) != label:
+                raise DataError(f"{name!r} has two classes, {labels[picture]!r} and {label!r}", where=where)
+    known = {label: ClassLabel(label) for label in set(labels.values())}
+    samples = []
+    for sample in pictures.samples({picture: [] for picture in labels}):
+        label = labels.get(sample.id, "")
+        samples.append(sample.with_label(known[label]) if label else sample)
+    return Dataset.of(samples, format=CLASSES.name, root=root)
+
+
+def read_boxes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads the box form; several classes of one box, separated by semicolons, become several boxes.
+
+    Raises:
+        FormatError: naming the row at fault.
+        DataError: when a picture is missing.
+    """
+    root = path if path.is_dir() else path.parent
+    pictures, boxes = Pictures(root, limits), dict[str, list[Box]]()
+    for relative in csv_files(path, BOX_HEADER):
+        for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, limits):
+            found = boxes.setdefault(pictures.named(name, near=relative.rpartition("/")[0], where=where), [])
+            sides = [number(end, where=where) for end in ends]
+            found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
+    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root)
+
+
+def write_classes(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes the class form, with the pictures in a folder per category."""
+    rows: list[tuple[object, ...]] = [CLASS_HEADER]
+    for sample, relative in place_pictures(dataset, target, options, progress):
+        rows.append((relative, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
+    write_table(target / TABLE, rows)
+    return ()
+
+
+def write_boxes(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes the box form, with the pictures in a folder per category."""
+    rows: list[tuple[object, ...]] = [BOX_HEADER]
+    for sample, relative in place_pictures(dataset, target, options, progress):
+        for box in sample.boxes:
+            ends = box.x, box.y, box.x + box.width, box.y + box.height
+            rows.append((relative, _cell(sample, box.label), *map(shown, ends)))
+    write_table(target / TABLE, rows)
+    return ()
+
+
+def _cell(sample: Sample, label: str) -> str:
+    if label != label.strip() or not label or SEPARATOR in label or "\n" in label or "\r" in label:
+        raise DataError(f"label {label!r} cannot be stored in plain CSV", where=sample.id)
+    return label
+
+
+CLASSES = Format(
+    name="csv",
+    looks_for=f"a CSV file with the columns {', '.join(CLASS_HEADER)}",
+    carries=frozenset({Carries.CLASS, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES}),
+    recognise=recognise_classes,
+    read=read_classes,
+    write=write_classes,
+)
+BOXES = Format(
+    name="csv-boxes",
+    looks_for=f"a CSV file with the columns {', '.join(BOX_HEADER)}",
+    carries=CARRIES,
+    recognise=recognise_boxes,
+    read=read_boxes,
+    write=write_boxes,
+)

@@ -1,0 +1,156 @@
+"""Remo's JSON: a list of pictures with their classes, or with classes and boxes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ei_compat.dataset import Box, ClassLabel, Dataset
+from ei_compat.datasets._boxes import CARRIES, Pictures, corners, place_pictures, shown, size_of
+from ei_compat.datasets._folders import files_holding
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.errors import FormatError
+from ei_compat.files import write_file
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.parsing import read_json, typed
+from ei_compat.progress import SILENT, Progress
+
+CLASS_TASK, BOX_TASK = "Image classification", "Object detection"
+FILE = "remo.json"
+COMMON = b'"file_name"', b'"task"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Corners:
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    classes: list[str]
+    bbox: _Corners
+
+
+@dataclass(frozen=True, slots=True)
+class _BoxItem:
+    file_name: str
+    annotations: list[_Annotation]
+
+
+@dataclass(frozen=True, slots=True)
+class _ClassItem:
+    file_name: str
+    classes: list[str]
+
+
+def _files(path: Path, task: str) -> list[str]:
+    return files_holding(path, ".json", (*COMMON, json.dumps(task).encode()))
+
+
+def recognise_classes(path: Path) -> bool:
+    """Whether a JSON file is of Remo's classification task."""
+    return bool(_files(path, CLASS_TASK))
+
+
+def recognise_boxes(path: Path) -> bool:
+    """Whether a JSON file is of Remo's detection task."""
+    return bool(_files(path, BOX_TASK))
+
+
+def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads the classification form, which names one class per picture.
+
+    Raises:
+        FormatError: naming the item at fault.
+        DataError: when a picture is missing.
+    """
+    root = path if path.is_dir() else path.parent
+    pictures, labels = Pictures(root, limits), dict[str, str]()
+    for relative in _files(path, CLASS_TASK):
+        where, near = str(root / relative), relative.rpartition("/")[0]
+        for index, item in enumerate(typed(list[_ClassItem], read_json(root / relative, limits), where=where)):
+            if len(item.classes) > 1:
+                raise FormatError(f"has {len(item.classes)} classes, not one", where=f"{where}, [{index}]")
+            picture = pictures.named(item.file_name, near=near, where=f"{where}, [{index}]")
+            labels[picture] = item.classes[0] if item.classes else ""
+    samples = []
+    for sample in pictures.samples({picture: [] for picture in labels}):
+        label = labels.get(sample.id, "")
+        samples.append(sample.with_label(ClassLabel(label)) if label else sample)
+    return Dataset.of(samples, format=CLASSES.name, root=root)
+
+
+def read_boxes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads the detection form; several classes of one box become several boxes.
+
+    Raises:
+        FormatError: naming the item at fault.
+        DataError: when a picture is missing.
+    """
+    root = path if path.is_dir() else path.parent
+    pictures, boxes = Pictures(root, limits), dict[str, list[Box]]()
+    for relative in _files(path, BOX_TASK):
+        where, near = str(root / relative), relative.rpartition("/")[0]
+        for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, limits), where=where)):
+            place = f"{where}, [{index}]"
+            found = boxes.setdefault(pictures.named(item.file_name, near=near, where=place), [])
+            for annotation in item.annotations:
+                box = annotation.bbox
+                for label in annotation.classes:
+                    found.append(corners(label, box.xmin, box.ymin, box.xmax, box.ymax, where=place))
+    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root)
+
+
+def write_classes(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes the classification form, with the pictures in a folder per category."""
+    items: list[dict[str, Any]] = []
+    for sample, relative in place_pictures(dataset, target, options, progress):
+        width, height = size_of(sample, options.limits)
+        classes = [sample.label.label] if isinstance(sample.label, ClassLabel) else []
+        items.append({"file_name": relative, "height": height, "width": width, "tags": [], "task": CLASS_TASK})
+        items[-1]["classes"] = classes
+    write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
+    return ()
+
+
+def write_boxes(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes the detection form, with the pictures in a folder per category."""
+    items: list[dict[str, Any]] = []
+    for sample, relative in place_pictures(dataset, target, options, progress):
+        width, height = size_of(sample, options.limits)
+        items.append({"file_name": relative, "height": height, "width": width, "tags": [], "task": BOX_TASK})
+        items[-1]["annotations"] = [_annotation(box) for box in sample.boxes]
+    write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
+    return ()
+
+
+def _annotation(box: Box) -> dict[str, Any]:
+    ends = {"xmin": box.x, "ymin": box.y, "xmax": box.x + box.width, "ymax": box.y + box.height}
+    return {"classes": [box.label], "bbox": {name: shown(value) for name, value in ends.items()}}
+
+
+CLASSES = Format(
+    name="remo",
+    looks_for="a JSON list of file_name and classes, task Image classification",
+    carries=frozenset({Carries.CLASS, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES}),
+    recognise=recognise_classes,
+    read=read_classes,
+    write=write_classes,
+)
+BOXES = Format(
+    name="remo-boxes",
+    looks_for="a JSON list of file_name and annotations, task Object detection",
+    carries=CARRIES,
+    recognise=recognise_boxes,
+    read=read_boxes,
+    write=write_boxes,
+)

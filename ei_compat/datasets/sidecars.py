@@ -1,0 +1,202 @@
+"""Edge Impulse's label sidecars, beside the files they describe.
+
+`bounding_boxes.labels`, `structured_labels.labels` (intervals) and `label_map.labels` (key-values), in one folder or in
+`training/`, `testing/` and so on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from ei_compat.dataset import (
+    UNLABELLED,
+    Box,
+    Category,
+    Dataset,
+    FilePayload,
+    Interval,
+    Intervals,
+    KeyValues,
+    Label,
+    Sample,
+    checked_box,
+)
+from ei_compat.datasets._boxes import shown
+from ei_compat.datasets._folders import Layout, category_folders, sample_files_of, stem_of
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.errors import DataError, FormatError
+from ei_compat.files import Inside, write_file
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.parsing import read_json, typed
+from ei_compat.progress import SILENT, Progress
+
+BOXES, INTERVALS, KEY_VALUES = "bounding_boxes.labels", "structured_labels.labels", "label_map.labels"
+SIDECARS = (BOXES, INTERVALS, KEY_VALUES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    startIndex: int  # noqa: N815 - the document's name, as below
+    endIndex: int  # noqa: N815
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class _BoxFile:
+    version: Literal[1]
+    type: Literal["bounding-box-labels"]
+    boundingBoxes: dict[str, list[_Box]]  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class _IntervalFile:
+    version: Literal[1]
+    type: Literal["structured-labels"]
+    structuredLabels: dict[str, list[_Interval]]  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyValueFile:
+    version: Literal[1]
+    type: Literal["label-map-labels"]
+    labels: dict[str, dict[str, str] | list[str]]
+
+
+def recognise(path: Path) -> bool:
+    """Whether a sidecar lies in the folder or in a category's folder, or the path is one."""
+    if path.is_file():
+        return path.name in SIDECARS
+    return any((path / folder / name).is_file() for folder in ["", *category_folders(path)] for name in SIDECARS)
+
+
+def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads the files of each folder with what the sidecars say of them; others are unlabelled.
+
+    Raises:
+        FormatError: naming the entry at fault.
+        DataError: when a sidecar names a file that is missing.
+    """
+    root = path if path.is_dir() else path.parent
+    inside, samples = Inside(root), list[Sample]()
+    places: dict[str, Category | None] = {f"{name}/": category for name, category in category_folders(root).items()}
+    for prefix, category in {"": None, **places}.items():
+        found = {}
+        for name in sample_files_of(root / prefix):
+            relative = inside.file(prefix + name, where=str(root))
+            payload = FilePayload(str(root), relative)
+            found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
+        samples.extend(_labelled(root / prefix, found, limits))
+    return Dataset.of(samples, format=FORMAT.name, root=root)
+
+
+def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Iterable[Sample]:
+    """The samples of one folder with the labels of its sidecars."""
+
+    def entry(name: str, sidecar: str) -> Sample:
+        if name not in samples:
+            raise DataError(f"file {name!r} is missing", where=folder / sidecar, fix="restore it or remove its entry")
+        return samples[name]
+
+    if (folder / BOXES).is_file():
+        where = str(folder / BOXES)
+        for name, items in typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes.items():
+            place = f"{where}, {name}"
+            found = tuple(
+                checked_box(item.label, item.x, item.y, item.width, item.height, where=place) for item in items
+            )
+            samples[name] = replace(entry(name, BOXES), boxes=found)
+    if (folder / INTERVALS).is_file():
+        where = str(folder / INTERVALS)
+        for name, rows in typed(_IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
+            samples[name] = entry(name, INTERVALS).with_label(_intervals(rows, where=f"{where}, {name}"))
+    if (folder / KEY_VALUES).is_file():
+        where = str(folder / KEY_VALUES)
+        for name, values in typed(_KeyValueFile, read_json(where, limits), where=where).labels.items():
+            if isinstance(values, list):
+                raise FormatError("lists labels without keys, which is not supported", where=f"{where}, {name}")
+            samples[name] = entry(name, KEY_VALUES).with_label(KeyValues(values))
+    return samples.values()
+
+
+def _intervals(rows: list[_Interval], *, where: str) -> Intervals:
+    _gapless([(row.startIndex, row.endIndex) for row in rows], where=where)
+    return Intervals(tuple(Interval(row.startIndex, row.endIndex, row.label) for row in rows))
+
+
+def _gapless(ends: Iterable[tuple[int, int]], *, where: str) -> None:
+    """Checks that intervals start at 0 and follow each other, as Edge Impulse demands of this file."""
+    expected = 0
+    for start, end in ends:
+        if start != expected or end < start:
+            what = f"interval {start} to {end} does not follow {expected - 1} without a gap"
+            raise FormatError(what, where=where)
+        expected = end + 1
+
+
+def write(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes files and sidecars, in a folder per category where the samples have one."""
+    layout = Layout(target, options)
+    content: dict[tuple[str, str], dict[str, Any]] = {}
+    with progress.task("write", len(dataset), "files") as task:
+        for sample in dataset.samples:
+            folder, _, name = layout.place(sample, sample.category or "", stem_of(sample)).rpartition("/")
+            if sample.boxes:
+                content.setdefault((folder, BOXES), {})[name] = [_box_as_json(item) for item in sample.boxes]
+            sidecar, labels = _label_as_json(sample.label)
+            if sidecar:
+                content.setdefault((folder, sidecar), {})[name] = labels
+            task.advance()
+    content.setdefault(("", BOXES), {})  # so that a set without any label is still recognised
+    for (folder, sidecar), entries in content.items():
+        document = {"version": 1} | _HEADERS[sidecar] | {_KEYS[sidecar]: entries}
+        write_file(target / folder / sidecar, json.dumps(document, ensure_ascii=False).encode())
+    return ()
+
+
+_HEADERS = {
+    BOXES: {"type": "bounding-box-labels"},
+    INTERVALS: {"type": "structured-labels"},
+    KEY_VALUES: {"type": "label-map-labels"},
+}
+_KEYS = {BOXES: "boundingBoxes", INTERVALS: "structuredLabels", KEY_VALUES: "labels"}
+
+
+def _box_as_json(item: Box) -> dict[str, Any]:
+    sides = {"x": item.x, "y": item.y, "width": item.width, "height": item.height}
+    return {"label": item.label} | {name: shown(value) for name, value in sides.items()}
+
+
+def _label_as_json(label: Label) -> tuple[str, Any]:
+    match label:
+        case Intervals(intervals):
+            _gapless([(item.start, item.end) for item in intervals], where="the sample's labels")
+            return INTERVALS, [{"startIndex": i.start, "endIndex": i.end, "label": i.label} for i in intervals]
+        case KeyValues(values):
+            return KEY_VALUES, dict(values)
+        case _:
+            return "", None
+
+
+FORMAT = Format(
+    name="ei-labels",
+    looks_for=" or ".join(SIDECARS),
+    carries=frozenset(Carries) - {Carries.CLASS, Carries.METADATA, Carries.FEATURES},
+    recognise=recognise,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,238 @@
+"""YOLO: one text file per picture, class names in `data.yaml`, `classes.txt` or a `.names` file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from ei_compat.dataset import Box, Dataset, Sample, checked_box
+from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
+from ei_compat.datasets._folders import files_of
+from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.errors import DataError, FormatError
+from ei_compat.files import write_file
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.parsing import read_text
+from ei_compat.progress import SILENT, Progress
+
+CLASSES, DESCRIPTION = "classes.txt", "data.yaml"
+PICTURES, LABELS = "images", "labels"
+EXACT = 4  # decimals of a pixel that survive the normalised form
+_KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
+_ITEM = re.compile(r"-\s+(.*)")
+_NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
+
+
+def recognise(path: Path) -> bool:
+    """Whether the folder holds a file of class names."""
+    return _names_file(path) is not None
+
+
+def _names_file(root: Path) -> str | None:
+    names = files_of(root)
+    endings = [name for name in names if name.lower().endswith(".names")]
+    known = [name for name in names if name.lower() in {DESCRIPTION, "data.yml", "dataset.yaml", CLASSES}]
+    return next(iter(sorted(known, key=lambda name: name.lower() == CLASSES)), None) or next(iter(endings), None)
+
+
+def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+    """Reads every picture with the boxes of its text file, which lies beside it or below `labels/`.
+
+    The pictures' headers are read, since boxes are given as shares of their size.
+
+    Raises:
+        FormatError: naming the line at fault.
+    """
+    names_file = _names_file(path)
+    if names_file is None:
+        raise DataError(f"has neither {DESCRIPTION}, {CLASSES} nor a .names file", where=path)
+    names = parse_names(read_text(path / names_file, limits), names_file, where=str(path / names_file))
+    pictures = Pictures(path, limits)
+    samples = []
+    for relative in pictures.paths:
+        sample = pictures.sample(relative)
+        labels = next((name for name in _label_files(relative) if (path / name).is_file()), None)
+        if labels is not None:
+            text = read_text(path / labels, limits)
+            sample = pictures.sample(relative, _boxes(text, names, sample, limits, where=str(path / labels)))
+        samples.append(sample)
+    return Dataset.of(samples, format=FORMAT.name, root=path, declared=names)
+
+
+def _label_files(picture: str) -> Iterator[str]:
+    """Where a picture's text file may be: beside it, or where `images` is replaced by `labels`."""
+    beside = PurePosixPath(picture).with_suffix(".txt")
+    yield str(beside)
+    parts = list(beside.parts)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == PICTURES:
+            yield "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
+
+
+def _boxes(text: str, names: Sequence[str], sample: Sample, limits: Limits, *, where: str) -> list[Box]:
+    found: list[Box] = []
+    size: tuple[int, int] | None = None
+    for line, row in enumerate(text.splitlines(), start=1):
+        cells, place = row.split(), f"{where}, line {line}"
+        if not cells:
+            continue
+        if len(cells) != 5:
+            raise FormatError(f"has {len(cells)} columns, not class, x, y, width, height", where=place)
+        if not cells[0].isdecimal() or not cells[0].isascii() or len(cells[0]) > 6 or int(cells[0]) >= len(names):
+            raise FormatError(f"class {cells[0][:20]!r} is not from 0 to {len(names) - 1}", where=place)
+        size = size or size_of(sample, limits)
+        x, y, width, height = (number(cell, where=place) for cell in cells[1:])
+        corner = (x - width / 2) * size[0], (y - height / 2) * size[1]
+        sides = width * size[0], height * size[1]
+        exact = (round(value, EXACT) for value in (*corner, *sides))
+        found.append(checked_box(names[int(cells[0])], *exact, where=place))
+    return found
+
+
+def parse_names(text: str, name: str, *, where: str) -> list[str]:
+    """The class names, in order, of a YAML description or a list of lines.
+
+    Raises:
+        FormatError: when there are none.
+    """
+    if name.lower().endswith((".yaml", ".yml")):
+        names = _yaml_names(text, where=where)
+    else:
+        names = [line.strip() for line in text.strip().splitlines()]
+    if not names or not all(names) or len(set(names)) != len(names):
+        raise FormatError("names no class, or one twice", where=where)
+    return names
+
+
+def _yaml_names(text: str, *, where: str) -> list[str]:
+    """`names` of a YAML file, in the three ways it is written: `[a, b]`, `- a` lines, `0: a` lines."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    for index, line in enumerate(lines):
+        match = _KEY.match(line)
+        if match is None or match[1] != "names":
+            continue
+        rest = _no_comment(match[2])
+        if rest:
+            whole = " ".join([rest, *map(_no_comment, lines[index + 1 :])])
+            return _flow(whole, where=where)
+        return _block(lines[index + 1 :], where=where)
+    raise FormatError("has no entry 'names'", where=where)
+
+
+def _no_comment(text: str) -> str:
+    """YAML text before a comment; a hash inside quotes or a word is none."""
+    return re.sub(r"""(?:^|(?<=\s))#(?=(?:[^"']*["'][^"']*["'])*[^"']*$).*""", "", text).strip()
+
+
+def _flow(text: str, *, where: str) -> list[str]:
+    closing = {"[": "]", "{": "}"}.get(text[:1])
+    names, word, quote = list[str](), "", ""
+    for character in text[1:]:
+        if quote:
+            word, quote = word + character, "" if character == quote else quote
+        elif character in "\"'" and not word.strip():
+            word, quote = character, character
+        elif character == "," or character == closing:
+            if word.strip():
+                names.append(word.strip())
+            word = ""
+            if character == closing:
+                return (
+                    _numbered(names, where=where) if text[0] == "{" else [_scalar(name, where=where) for name in names]
+                )
+        else:
+            word += character
+    raise FormatError("entry 'names' is not a list", where=where)
+
+
+def _block(lines: list[str], *, where: str) -> list[str]:
+    stripped = [_no_comment(line) for line in lines]
+    items = []
+    for line, text in zip(lines, stripped, strict=True):
+        if match := _ITEM.match(text):
+            items.append(_scalar(match[1], where=where))
+        elif line[:1].isspace() and _NUMBERED.match(text):
+            return _numbered([text for text in stripped if _NUMBERED.match(text)], where=where)
+        else:
+            break
+    return items
+
+
+def _numbered(lines: Sequence[str], *, where: str) -> list[str]:
+    names: dict[int, str] = {}
+    for line in lines:
+        match = _NUMBERED.fullmatch(line)
+        if match is None:
+            raise FormatError(f"{line[:40]!r} is not 'number: name'", where=where)
+        names[int(match[1])] = _scalar(match[2], where=where)
+    if sorted(names) != list(range(len(names))):
+        raise FormatError("classes are not numbered from 0 without a gap", where=where)
+    return [names[index] for index in range(len(names))]
+
+
+def _scalar(text: str, *, where: str) -> str:
+    text = text.strip()
+    if text[:1] == '"':
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, str):
+            raise FormatError(f"{text[:40]!r} is not a quoted name", where=where)
+        return value
+    if text[:1] == "'":
+        if len(text) < 2 or text[-1] != "'":
+            raise FormatError(f"{text[:40]!r} is not a quoted name", where=where)
+        return text[1:-1].replace("''", "'")
+    return text
+
+
+def write(
+    dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
+) -> LeftOut:
+    """Writes `images/<set>/`, `labels/<set>/`, `classes.txt` and `data.yaml`; a picture without boxes has no text.
+
+    Raises:
+        FormatError: for a label that a line cannot hold.
+    """
+    labels = dataset.labels
+    for label in labels:
+        if label != label.strip() or not label or len(label.splitlines()) != 1:
+            raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
+    class_of = {label: index for index, label in enumerate(labels)}
+    folders = set()
+    for sample, relative in place_pictures(dataset, target, options, progress, below=f"{PICTURES}/"):
+        inner = PurePosixPath(relative).relative_to(PICTURES)
+        folders.add(str(inner.parent))
+        if sample.boxes:
+            place = target / LABELS / inner.with_suffix(".txt")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            size = size_of(sample, options.limits)
+            lines = "".join(_line(item, class_of[item.label], size) for item in sample.boxes)
+            place.write_text(lines, encoding="utf-8")
+    description = [f"{_ROLES[folder]}: {PICTURES}/{folder}" for folder in sorted(folders & _ROLES.keys())]
+    description += [f"nc: {len(labels)}", f"names: {json.dumps(labels, ensure_ascii=False)}", ""]
+    write_file(target / DESCRIPTION, "\n".join(description).encode())
+    write_file(target / CLASSES, "".join(f"{label}\n" for label in labels).encode())
+    return ()
+
+
+_ROLES = {"training": "train", "validation": "val", "testing": "test"}
+
+
+def _line(item: Box, index: int, size: tuple[int, int]) -> str:
+    width, height = size
+    x, y = (item.x + item.width / 2) / width, (item.y + item.height / 2) / height
+    return f"{index} {x!r} {y!r} {item.width / width!r} {item.height / height!r}\n"
+
+
+FORMAT = Format(
+    name="yolo",
+    looks_for="data.yaml, classes.txt or a .names file",
+    carries=CARRIES,
+    recognise=recognise,
+    read=read,
+    write=write,
+)

@@ -1,0 +1,360 @@
+"""Pictures as Edge Impulse's Studio prepares them: crop, resize, channels.
+
+A picture is cropped or padded to the target's aspect first and then resized with Pillow's LANCZOS filter; grayscale is
+0.299 R + 0.587 G + 0.114 B. Transparency is dropped, 16 bits become 8, EXIF rotation is applied.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ei_compat.dataset import ArrayRow, FilePayload, Payload
+from ei_compat.errors import DataError, LimitError, PictureError, UsageError
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.pixels import unscale_pixels
+from ei_compat.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
+
+# Decoders that are tried. Pillow has more, some of which start other programs.
+CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+ORIENTATION = 0x0112  # EXIF tag
+IN_FLIGHT = 4  # pictures per worker that are decoded but not yet stored
+
+
+class ResizeMode(StrEnum):
+    """How a picture of another aspect is fitted.
+
+    `fit-short` crops what is too long, `fit-long` pads what is too short with black, `squash` distorts.
+    """
+
+    FIT_SHORT = "fit-short"
+    FIT_LONG = "fit-long"
+    SQUASH = "squash"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSpec:
+    """What pictures are turned into.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        channels: 3 for RGB, 1 for grayscale.
+        resize_mode: see `ResizeMode`.
+    """
+
+    width: int
+    height: int
+    channels: int = 3
+    resize_mode: str = ResizeMode.FIT_SHORT
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.width <= 4096 and 1 <= self.height <= 4096):
+            raise UsageError(f"picture size {self.width}x{self.height} is not within 1 and 4096")
+        if self.channels not in {1, 3}:
+            raise UsageError(f"{self.channels} channels", fix="use 3 for RGB or 1 for grayscale")
+        if self.resize_mode not in set(ResizeMode):
+            raise UsageError(f"no resize mode {self.resize_mode!r}", fix="use " + ", ".join(ResizeMode))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[H, W, C] of one picture."""
+        return self.height, self.width, self.channels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Pictures that were decoded.
+
+    Attributes:
+        pixels: uint8 [N, H, W, C], of those that could be decoded.
+        kept: for each row of `pixels`, its index in what was asked for.
+        broken: name and reason of every picture that was left out.
+    """
+
+    pixels: NDArray[np.uint8]
+    kept: NDArray[np.int64]
+    broken: tuple[tuple[str, str], ...]
+
+
+def load_picture(source: PictureSource, spec: PictureSpec, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+    """Decodes and prepares one picture.
+
+    Args:
+        source: a file, the bytes of one, or a sample's payload.
+        spec: what to make of it.
+        limits: `picture_pixels` is checked against the header, before anything is decoded.
+
+    Returns:
+        uint8 [H, W, C].
+
+    Raises:
+        PictureError: when it cannot be decoded; names the file.
+        LimitError: when it is too large.
+    """
+    import numpy as np
+
+    if isinstance(source, ArrayRow):
+        row = picture_of_row(source, where=f"row {source.index}")
+        if row.shape == spec.shape:
+            return row
+        from PIL import Image
+
+        picture = Image.fromarray(row[:, :, 0] if row.shape[2] == 1 else row)
+    else:
+        picture = _decode(source, limits)
+    prepared = _resize(picture, spec)
+    wanted = "L" if spec.channels == 1 else "RGB"
+    return np.asarray(prepared if prepared.mode == wanted else prepared.convert(wanted)).reshape(spec.shape)
+
+
+def name_of(source: PictureSource) -> str:
+    """What to call a picture in messages."""
+    match source:
+        case bytes():
+            return "<bytes>"
+        case FilePayload():
+            return str(source.path)
+        case str() | os.PathLike():
+            return os.fspath(source)
+        case ArrayRow():
+            return f"row {source.index}"
+        case _:
+            return type(source).__name__
+
+
+def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Width and height as shown, after any EXIF rotation; only the header of a file is read.
+
+    Raises:
+        PictureError: when there is no header of a known kind.
+        LimitError: when it is too large.
+    """
+    if isinstance(source, ArrayRow):
+        height, width = picture_of_row(source, where=name_of(source)).shape[:2]
+        return width, height
+    with _opened(source, limits) as picture:
+        width, height = picture.size
+        on_its_side = picture.getexif().get(ORIENTATION, 1) in range(5, 9)
+        return (height, width) if on_its_side else (width, height)
+
+
+def _decode(source: PictureSource, limits: Limits) -> Image.Image:
+    """The whole picture, upright, as 8-bit L or RGB."""
+    from PIL import ImageOps
+
+    with _opened(source, limits) as picture:
+        return _eight_bit(ImageOps.exif_transpose(picture), name_of(source))
+
+
+@contextmanager
+def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
+    """An open picture whose header was checked; what goes wrong while it is used becomes a PictureError."""
+    from PIL import Image, UnidentifiedImageError
+
+    name = name_of(source)
+    match source:
+        case bytes():
+            stream: Any = io.BytesIO(source)
+        case FilePayload():
+            stream = source.path
+        case str() | os.PathLike():
+            stream = Path(source)
+        case _:
+            raise PictureError("is not a picture", where=name)
+    if limits.picture_pixels > (Image.MAX_IMAGE_PIXELS or limits.picture_pixels):
+        Image.MAX_IMAGE_PIXELS = limits.picture_pixels  # Pillow has a limit of its own, which the caller means to lift
+    try:
+        with Image.open(stream, formats=CODECS) as picture:
+            width, height = picture.size
+            if width * height > limits.picture_pixels:
+                raise _too_large(f"{width}x{height} pixels", name, limits)
+            yield picture
+    except FileNotFoundError:
+        raise PictureError("no such file", where=name) from None
+    except Image.DecompressionBombError as error:
+        raise _too_large(str(error), name, limits) from None
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
+        reason = "not a picture of a known kind" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise PictureError(f"cannot be decoded: {reason or type(error).__name__}", where=name) from None
+
+
+def _too_large(what: str, name: str, limits: Limits) -> LimitError:
+    most = f"more than the {limits.picture_pixels:,} pixels allowed"
+    return LimitError(f"{what}, {most}", where=name, fix="raise Limits.picture_pixels or shrink the picture")
+
+
+def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
+    """Any mode as L or RGB."""
+    mode = picture.mode
+    if mode in {"L", "RGB"}:
+        picture.load()
+        return picture
+    if mode.startswith("I;16"):
+        import numpy as np
+        from PIL import Image
+
+        return Image.fromarray(np.rint(np.asarray(picture).astype(np.float32) / 257).astype(np.uint8))
+    if mode in {"I", "F"}:
+        raise PictureError("has 32-bit pixels of unknown range", where=name, fix="store it with 8 or 16 bits")
+    if mode in {"1", "LA", "La"}:
+        return picture.convert("LA").convert("L") if mode == "La" else picture.convert("L")
+    if mode in {"P", "PA"}:  # straight to RGB, Pillow warns about palettes with transparency
+        return picture.convert("RGBA").convert("RGB")
+    return picture.convert("RGB")
+
+
+def fit(size: tuple[int, int], spec: PictureSpec) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """Where a picture's pixels come from and go to.
+
+    Args:
+        size: width and height of the picture.
+        spec: what it is turned into.
+
+    Returns:
+        The part that is kept, and the part of the target that it fills, each left, top, width, height.
+    """
+    width, height = size
+    if spec.resize_mode == ResizeMode.FIT_SHORT:
+        across = min(width, max(1, round(height * spec.width / spec.height)))
+        down = min(height, max(1, round(width * spec.height / spec.width)))
+        return ((width - across) // 2, (height - down) // 2, across, down), (0, 0, spec.width, spec.height)
+    if spec.resize_mode == ResizeMode.FIT_LONG:
+        scale = min(spec.width / width, spec.height / height)
+        across, down = max(1, round(width * scale)), max(1, round(height * scale))
+        return (0, 0, width, height), ((spec.width - across) // 2, (spec.height - down) // 2, across, down)
+    return (0, 0, width, height), (0, 0, spec.width, spec.height)
+
+
+def _resize(picture: Image.Image, spec: PictureSpec) -> Image.Image:
+    from PIL import Image
+
+    (left, top, across, down), (x, y, *inner) = fit(picture.size, spec)
+    kept = picture if (across, down) == picture.size else picture.crop((left, top, left + across, top + down))
+    resized = _lanczos(kept, (inner[0], inner[1]))
+    if resized.size == (spec.width, spec.height):
+        return resized
+    padded = Image.new(picture.mode, (spec.width, spec.height))
+    padded.paste(resized, (x, y))
+    return padded
+
+
+def _lanczos(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    from PIL import Image
+
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def load_pictures(
+    payloads: Sequence[PictureSource],
+    spec: PictureSpec,
+    *,
+    out: NDArray[np.uint8] | None = None,
+    max_broken: float = 0.01,
+    limits: Limits = DEFAULT_LIMITS,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> Prepared:
+    """Decodes and prepares many pictures in parallel; memory beside the result stays bounded.
+
+    Args:
+        payloads: what to decode, N of them.
+        spec: what to make of each.
+        out: uint8 [N, H, W, C] to fill, such as a memory-mapped file; allocated where None.
+        max_broken: share of pictures that may be left out, 0 to 1.
+        limits: see `load_picture`.
+        workers: threads; one per core where None. Pillow decodes and resizes without Python's lock.
+        progress: counts pictures.
+
+    Raises:
+        DataError: when more than `max_broken` of them are broken; names the first few.
+    """
+    import numpy as np
+
+    count = len(payloads)
+    pixels = np.empty((count, *spec.shape), np.uint8) if out is None else out
+    if pixels.shape != (count, *spec.shape) or pixels.dtype != np.uint8:
+        raise UsageError(f"'out' is {pixels.dtype} {pixels.shape}, not uint8 {(count, *spec.shape)}")
+    kept: list[int] = []
+    broken: list[tuple[str, str]] = []
+    with progress.task("pictures", count, "pictures") as task:
+        for index, result in enumerate(_in_order(payloads, spec, limits, workers or os.cpu_count() or 1)):
+            if isinstance(result, DataError):
+                broken.append((name_of(payloads[index]), result.what))
+            else:
+                pixels[len(kept)] = result
+                kept.append(index)
+            task.advance()
+    if len(broken) > max_broken * count:
+        few = ", ".join(f"{name} ({reason})" for name, reason in broken[:3])
+        share = f"{len(broken)} of {count} pictures are broken, more than {max_broken:.1%}: {few}"
+        raise DataError(share, fix="repair or remove them, or raise --max-broken")
+    return Prepared(pixels[: len(kept)], np.array(kept, np.int64), tuple(broken))
+
+
+def _in_order(
+    payloads: Sequence[PictureSource], spec: PictureSpec, limits: Limits, workers: int
+) -> Iterator[NDArray[np.uint8] | DataError]:
+    """Each picture or its error, in order, with at most a few per worker decoded ahead."""
+
+    def load(source: PictureSource) -> NDArray[np.uint8] | DataError:
+        try:
+            return load_picture(source, spec, limits)
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
+        ahead: deque[Future[NDArray[np.uint8] | DataError]] = deque()
+        try:
+            for source in payloads:
+                ahead.append(pool.submit(load, source))
+                if len(ahead) >= workers * IN_FLIGHT:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def picture_of_row(row: ArrayRow, *, where: str) -> NDArray[np.uint8]:
+    """A row of an image array as uint8 [H, W, C]; float rows are taken to be 0..1.
+
+    Raises:
+        DataError: when the row is not [H, W, 1 or 3], or holds values outside 0..1.
+    """
+    import numpy as np
+
+    values = np.asarray(row.read())
+    if values.ndim != 3 or values.shape[2] not in {1, 3}:
+        raise DataError(f"shape {values.shape} is not a picture's", where=where)
+    if values.dtype == np.uint8:
+        return values
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+        raise DataError("holds pixels outside 0..1", where=where)
+    return unscale_pixels(values)
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Writes uint8 [H, W, 1 or 3] as PNG, which keeps every pixel."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    picture.save(path, format="PNG", compress_level=1)

@@ -1,0 +1,122 @@
+"""numpy's file format as Edge Impulse uses it: header version 2.0, never a pickle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ei_compat.errors import DataError, FormatError
+from ei_compat.files import replaced_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
+
+MAGIC = b"\x93NUMPY"
+CHUNK_BYTES = 16 << 20  # of an array that is looked at or copied at once
+IN_MEMORY_BYTES = 1 << 30  # larger results lie in an unlinked temporary file
+NUMERIC = "biuf"  # dtype kinds
+
+
+def is_npy(path: Path) -> bool:
+    """Whether the file begins as numpy's format does; Edge Impulse gives JSON files the same extension."""
+    with path.open("rb") as stream:
+        return stream.read(len(MAGIC)) == MAGIC
+
+
+def open_npy(path: Path) -> NDArray[Any]:
+    """An array, memory-mapped and read-only.
+
+    Raises:
+        DataError: when it is missing or holds Python objects.
+        FormatError: when it is not numpy's format, or shorter than its header says.
+    """
+    import numpy as np
+
+    if not path.is_file():
+        raise DataError("no such file", where=path)
+    if not is_npy(path):
+        raise FormatError("is not numpy's file format", where=path)
+    shape, dtype = _header(path)
+    if dtype.hasobject:
+        raise DataError("holds Python objects, which are never loaded", where=path, fix="save it with a numeric dtype")
+    if dtype.kind not in NUMERIC:
+        raise FormatError(f"dtype {dtype} is not numeric", where=path)
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode=None if 0 in shape else "r", allow_pickle=False)
+    except (ValueError, OSError, OverflowError) as error:
+        raise FormatError(f"is cut short or damaged: {error}", where=path) from None
+    return array
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    import numpy as np
+
+    with path.open("rb") as stream:
+        try:
+            major, _ = np.lib.format.read_magic(stream)
+            read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+            if major not in read:
+                raise ValueError(f"version {major}")
+            shape, _, dtype = read[major](stream)
+        except Exception as error:  # numpy's reader evaluates and tokenizes the header, and raises what those raise
+            raise FormatError(f"has a damaged header: {error}", where=path) from None
+    return shape, dtype
+
+
+def write_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Iterable[NDArray[Any]]) -> None:
+    """Writes an array piece by piece, whole or not at all.
+
+    Args:
+        path: the file.
+        shape: of the whole array, (N, …).
+        dtype: what the pieces are stored as, in C order and little endian.
+        chunks: pieces along the first axis, N rows together.
+
+    Raises:
+        DataError: when the pieces do not add up to `shape`.
+    """
+    import numpy as np
+
+    stored = np.dtype(dtype).newbyteorder("<")
+    header = {"descr": np.lib.format.dtype_to_descr(stored), "fortran_order": False, "shape": shape}
+    rows = 0
+    with replaced_file(path) as stream:
+        np.lib.format.write_array_header_2_0(stream, header)
+        for chunk in chunks:
+            if chunk.shape[1:] != shape[1:]:
+                raise DataError(f"a row of shape {chunk.shape[1:]}, not {shape[1:]}", where=path)
+            rows += len(chunk)
+            stream.write(np.ascontiguousarray(chunk, stored).data if chunk.size else b"")
+        if rows != shape[0]:
+            raise DataError(f"{rows} rows, not {shape[0]}", where=path)
+
+
+def row_chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The array in pieces of about 16 MiB along its first axis, as views."""
+    step = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
+
+
+def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """A new array; a large one is backed by a temporary file that is already unlinked."""
+    import numpy as np
+
+    stored = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
+    if size <= IN_MEMORY_BYTES:
+        return np.empty(shape, stored)
+    with tempfile.TemporaryFile() as stream:
+        return np.memmap(stream, stored, "w+", shape=shape)
+
+
+def take_rows(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The chosen rows in the order of `rows`, gathered in pieces."""
+    chosen = scratch((len(rows), *array.shape[1:]), array.dtype)
+    step = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(rows), step):
+        chosen[start : start + step] = array[rows[start : start + step]]
+    return chosen

@@ -1,0 +1,298 @@
+"""The data splitter: training, validation and testing by share, with nothing leaking from one into another."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
+from ei_compat.errors import DataError, UsageError
+from ei_compat.files import file_digest
+from ei_compat.progress import SILENT, Progress
+
+SETS = (Category.TRAINING, Category.VALIDATION, Category.TESTING)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What part of the samples goes where; together 1.
+
+    Attributes:
+        train: share of the training set.
+        validation: share of the validation set.
+        test: share of the testing set.
+    """
+
+    train: float
+    validation: float
+    test: float
+
+    def __post_init__(self) -> None:
+        if min(self.values) < 0 or not abs(sum(self.values) - 1) < 1e-6:
+            listed = " + ".join(f"{share:g}" for share in self.values)
+            raise UsageError(f"shares {listed} are not positive numbers that make 1", fix="for example 0.64 0.16 0.20")
+        if self.train == 0:
+            raise UsageError("the training share is 0")
+
+    @property
+    def values(self) -> tuple[float, float, float]:
+        """In the order of `SETS`."""
+        return self.train, self.validation, self.test
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """What went where.
+
+    Attributes:
+        classes: for each class the number of samples per set, in the order of `SETS`.
+        groups: how many groups were kept together, single samples not counted.
+        duplicates: how many samples are exact copies of an earlier one.
+        conflicts: ids of exact copies that carry different labels, for a person to look at.
+    """
+
+    classes: Mapping[str, tuple[int, int, int]]
+    groups: int
+    duplicates: int
+    conflicts: tuple[tuple[str, str], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole result as JSON values."""
+        names = [category.value for category in SETS]
+        return {
+            "classes": {label: dict(zip(names, counts, strict=True)) for label, counts in self.classes.items()},
+            "total": dict(zip(names, self.totals, strict=True)),
+            "groups": self.groups,
+            "duplicates": self.duplicates,
+            "conflicts": [list(pair) for pair in self.conflicts],
+        }
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Samples per set."""
+        train, validation, test = (sum(counts[i] for counts in self.classes.values()) for i in range(3))
+        return train, validation, test
+
+
+def split_dataset(
+    dataset: Dataset,
+    shares: Shares,
+    *,
+    seed: int,
+    group_by: re.Pattern[str] | None = None,
+    progress: Progress = SILENT,
+) -> Dataset:
+    """Gives every sample a category.
+
+    Stratified per class and the same for the same ids, contents and seed, in whatever order the samples come.
+    Samples that share a group's key or their exact content never part. Every class gets a sample in each set with a
+    share, where it has as many groups as there are such sets; with fewer, the larger shares come first.
+
+    Args:
+        dataset: any; categories that it has are not looked at.
+        shares: see `Shares`.
+        seed: of the shuffle.
+        group_by: searched in each sample's id (its relative path); its first group, or the whole match, is the key.
+        progress: counts the files that are compared.
+
+    Raises:
+        DataError: when a sample has no class, or all samples of a class must stay together but there are several sets.
+        UsageError: when `group_by` matches nothing.
+    """
+    parts = _parts(dataset, group_by, progress)
+    category_of = _assign(parts, shares, seed)
+    return replace(dataset, samples=tuple(sample.with_category(category_of[sample.id]) for sample in dataset.samples))
+
+
+def count_split(dataset: Dataset, group_by: re.Pattern[str] | None = None) -> SplitCounts:
+    """Counts a split dataset; the contents of files are compared again for the duplicates."""
+    table = {label: [0, 0, 0] for label in sorted({class_of(sample) for sample in dataset.samples})}
+    for sample in dataset.samples:
+        if sample.category in SETS:
+            table[class_of(sample)][SETS.index(sample.category)] += 1
+    copies = _copies(dataset.samples, SILENT)
+    keys = Counter(key for key in _keys(dataset.samples, group_by).values())
+    by_id = {sample.id: sample for sample in dataset.samples}
+    pairs = [(first, other) for first, *others in copies for other in others]
+    return SplitCounts(
+        classes={label: (counts[0], counts[1], counts[2]) for label, counts in table.items()},
+        groups=sum(count > 1 for count in keys.values()),
+        duplicates=len(pairs),
+        conflicts=tuple(pair for pair in pairs if class_of(by_id[pair[0]]) != class_of(by_id[pair[1]])),
+    )
+
+
+def class_of(sample: Sample) -> str:
+    """The class that a sample is stratified by.
+
+    Raises:
+        DataError: when it has none.
+    """
+    if isinstance(sample.label, ClassLabel):
+        return sample.label.label
+    raise DataError("has no class label to split by", where=sample.id, fix="split a set with one class per sample")
+
+
+def apportion(count: int, shares: Sequence[float]) -> tuple[int, ...]:
+    """Divides `count` by shares that make 1: largest remainder, then at least one each where there is enough."""
+    exact = [count * share for share in shares]
+    whole = [int(value + 1e-9) for value in exact]
+    for index in sorted(range(len(shares)), key=lambda i: whole[i] - exact[i])[: count - sum(whole)]:
+        whole[index] += 1
+    by_share = sorted((i for i in range(len(shares)) if shares[i] > 0), key=lambda i: -shares[i])
+    for index in by_share[:count]:
+        if whole[index] == 0:
+            whole[max(range(len(whole)), key=lambda i: whole[i])] -= 1
+            whole[index] += 1
+    return tuple(whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Samples that stay together."""
+
+    ids: tuple[str, ...]
+    classes: Mapping[str, int]
+
+
+def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, progress: Progress) -> list[_Part]:
+    samples = sorted(dataset.samples, key=lambda sample: sample.id)
+    joined = _Joined(sample.id for sample in samples)
+    first_of: dict[str, str] = {}
+    for identity, key in _keys(samples, group_by).items():
+        joined.join(first_of.setdefault(key, identity), identity)
+    for first, *others in _copies(samples, progress):
+        for other in others:
+            joined.join(first, other)
+    members: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        members[joined.root(sample.id)].append(sample)
+    return [_Part(tuple(s.id for s in part), Counter(class_of(s) for s in part)) for part in members.values()]
+
+
+def _keys(samples: Iterable[Sample], group_by: re.Pattern[str] | None) -> dict[str, str]:
+    """The group's key of every sample that has one."""
+    if group_by is None:
+        return {}
+    found = {sample.id: match for sample in samples if (match := group_by.search(sample.id))}
+    if not found:
+        raise UsageError(f"--group-by {group_by.pattern!r} matches no path", fix="it is searched in paths like a/b.jpg")
+    return {identity: (match[1] or "") if group_by.groups else match[0] for identity, match in found.items()}
+
+
+def _copies(samples: Iterable[Sample], progress: Progress) -> list[list[str]]:
+    """Ids of samples with the same content, each list in order; only files of the same size are read."""
+    by_size: defaultdict[int, list[Sample]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda sample: sample.id):
+        by_size[_size(sample)].append(sample)
+    same_size = [group for group in by_size.values() if len(group) > 1]
+    by_content: defaultdict[str, list[str]] = defaultdict(list)
+    with progress.task("compare", sum(map(len, same_size)), "files") as task:
+        for group in same_size:
+            for sample in group:
+                by_content[f"{_size(sample)} {_digest(sample)}"].append(sample.id)
+                task.advance()
+    return [ids for ids in by_content.values() if len(ids) > 1]
+
+
+def _size(sample: Sample) -> int:
+    match sample.payload:
+        case FilePayload():
+            try:
+                return sample.payload.path.stat().st_size
+            except FileNotFoundError:
+                raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
+        case ArrayRow():
+            return int(sample.payload.array[:1].nbytes)
+        case Signal():
+            return int(sample.payload.values.nbytes)
+
+
+def _digest(sample: Sample) -> str:
+    import hashlib
+
+    match sample.payload:
+        case FilePayload():
+            return file_digest(sample.payload.path)
+        case ArrayRow():
+            return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=20).hexdigest()
+        case Signal():
+            return hashlib.blake2b(sample.payload.values.tobytes(), digest_size=20).hexdigest()
+
+
+class _Joined:
+    """Disjoint sets with path halving."""
+
+    def __init__(self, items: Iterable[str]) -> None:
+        self._parent = {item: item for item in items}
+
+    def root(self, item: str) -> str:
+        while self._parent[item] != item:
+            self._parent[item] = item = self._parent[self._parent[item]]
+        return item
+
+    def join(self, one: str, other: str) -> None:
+        self._parent[self.root(other)] = self.root(one)
+
+
+def _assign(parts: list[_Part], shares: Shares, seed: int) -> dict[str, Category]:
+    """A set for every part: first one of each class to every set, then the largest parts where most is missing."""
+    wanted = _wanted(parts, shares)
+    order = list(range(len(parts)))
+    random.Random(seed).shuffle(order)
+    order.sort(key=lambda index: len(parts[index].ids))  # stable: parts of one size stay shuffled
+    placed: dict[int, int] = {}
+    filled: Counter[tuple[int, str]] = Counter()
+
+    def place(index: int, side: int) -> None:
+        placed[index] = side
+        for label, count in parts[index].classes.items():
+            filled[side, label] += count
+
+    of_class: defaultdict[str, list[int]] = defaultdict(list)
+    for index in order:
+        for label in parts[index].classes:
+            of_class[label].append(index)
+    for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
+        for side in sorted(range(len(SETS)), key=lambda side: -shares.values[side]):
+            free = next((index for index in of_class[label] if index not in placed), None)
+            if free is not None and wanted[side, label] and not filled[side, label]:
+                place(free, side)
+    for index in reversed(order):
+        if index not in placed:
+            place(index, max(range(len(SETS)), key=lambda side: _room(parts[index], side, wanted, filled)))
+    return {identity: SETS[placed[index]] for index, part in enumerate(parts) for identity in part.ids}
+
+
+def _wanted(parts: list[_Part], shares: Shares) -> dict[tuple[int, str], int]:
+    """How many samples of each class each set should get."""
+    sets = sum(share > 0 for share in shares.values)
+    samples: Counter[str] = Counter()
+    groups: Counter[str] = Counter()
+    for part in parts:
+        samples.update(part.classes)
+        groups.update(part.classes.keys())
+    wanted = {}
+    for label in sorted(samples):
+        if sets > 1 and groups[label] == 1:
+            what = "has a single sample" if samples[label] == 1 else f"has {samples[label]} samples in a single group"
+            raise DataError(
+                f"the class {what}, which cannot be split", where=label, fix="add samples or drop the class"
+            )
+        for side, count in enumerate(apportion(samples[label], shares.values)):
+            wanted[side, label] = count
+    return wanted
+
+
+def _room(part: _Part, side: int, wanted: Mapping[tuple[int, str], int], filled: Counter[tuple[int, str]]) -> float:
+    """How well a part fits what a set still misses; negative where it overfills."""
+    if not any(wanted[side, label] for label in part.classes):
+        return float("-inf")
+    return sum(
+        count * (wanted[side, label] - filled[side, label]) / max(1, wanted[side, label])
+        for label, count in part.classes.items()
+    )

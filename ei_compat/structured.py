@@ -1,0 +1,104 @@
+"""Labels with boxes as Edge Impulse's arrays hold them: JSON text in a file named `.npy`.
+
+The split form is a list of `{sampleId, boundingBoxes: [{label, x, y, w, h}]}`, the unsplit one an object
+`{version: 1, samples: [...]}` of the same. `label` counts the classes from one; pixels are the prepared picture's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ei_compat.dataset import Box, checked_box
+from ei_compat.errors import FormatError
+from ei_compat.files import write_file
+from ei_compat.images import PictureSpec, fit
+from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.parsing import read_json, typed
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    label: int
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    sampleId: int  # noqa: N815 - the document's name, as below
+    boundingBoxes: list[_Box]  # noqa: N815
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredRow:
+    """The labels of one row of X.
+
+    Attributes:
+        sample_id: Edge Impulse's number of the sample.
+        boxes: in pixels of the prepared picture.
+    """
+
+    sample_id: int
+    boxes: tuple[Box, ...]
+
+
+def read_structured(path: Path, classes: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> list[StructuredRow]:
+    """Reads either form.
+
+    Raises:
+        FormatError: naming the row that is wrong, or whose class is not one of `classes`.
+    """
+    document = read_json(path, limits)
+    if isinstance(document, dict):
+        if document.get("version") != 1:
+            raise FormatError("is not of version 1", where=path)
+        document = document.get("samples")
+    rows = typed(list[_Row], document, where=str(path))
+    return [
+        StructuredRow(
+            row.sampleId, tuple(_box(item, classes, where=f"{path}, [{index}]") for item in row.boundingBoxes)
+        )
+        for index, row in enumerate(rows)
+    ]
+
+
+def _box(item: _Box, classes: Sequence[str], *, where: str) -> Box:
+    if not 1 <= item.label <= len(classes):
+        raise FormatError(f"class {item.label} is not from 1 to {len(classes)}", where=where)
+    return checked_box(classes[item.label - 1], item.x, item.y, item.w, item.h, where=where)
+
+
+def write_structured(path: Path, rows: Sequence[StructuredRow], classes: Sequence[str], *, split: bool) -> None:
+    """Writes the split form, or the unsplit one."""
+    index_of = {name: index for index, name in enumerate(classes, start=1)}
+    items: list[dict[str, Any]] = [
+        {
+            "sampleId": row.sample_id,
+            "boundingBoxes": [
+                {"label": index_of[box.label], "x": box.x, "y": box.y, "w": box.width, "h": box.height}
+                for box in row.boxes
+            ],
+        }
+        for row in rows
+    ]
+    write_file(path, json.dumps(items if split else {"version": 1, "samples": items}).encode())
+
+
+def fit_boxes(boxes: Sequence[Box], size: tuple[int, int], spec: PictureSpec) -> tuple[Box, ...]:
+    """Boxes of a picture of this size as they lie in the prepared one; clipped, and left out where nothing is left."""
+    (left, top, across, down), (x, y, width, height) = fit(size, spec)
+    scale_x, scale_y = width / across, height / down
+    placed = []
+    for box in boxes:
+        x_min, x_max = (min(max(end - left, 0), across) for end in (box.x, box.x + box.width))
+        y_min, y_max = (min(max(end - top, 0), down) for end in (box.y, box.y + box.height))
+        if x_max > x_min and y_max > y_min:
+            sides = (x_max - x_min) * scale_x, (y_max - y_min) * scale_y
+            placed.append(Box(box.label, x + x_min * scale_x, y + y_min * scale_y, *sides))
+    return tuple(placed)

@@ -1,0 +1,79 @@
+"""The compose file and the Kubernetes manifest agree with the image and the command line that they start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).resolve().parents[2] / "docker"
+
+
+@pytest.fixture(scope="module")
+def job() -> dict[str, Any]:
+    documents = {
+        document["kind"]: document for document in yaml.safe_load_all((FOLDER / "kubernetes/job.yaml").read_text())
+    }
+    assert documents.keys() == {"PersistentVolumeClaim", "Job"}
+    return documents["Job"] | {"claim": documents["PersistentVolumeClaim"]["metadata"]["name"]}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
+
+
+def test_the_job_is_confined(job: dict[str, Any]) -> None:
+    pod = job["spec"]["template"]["spec"]
+    assert pod["restartPolicy"] in {"Never", "OnFailure"}
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0  # the image itself starts as root, see docker/entrypoint.py
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "command" not in container  # the image's own entry point
+
+
+def test_the_job_mounts_what_it_names(job: dict[str, Any]) -> None:
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = {mount["mountPath"]: volumes.pop(mount["name"]) for mount in container["volumeMounts"]}
+    assert not volumes
+    assert mounts["/tmp"]["emptyDir"] == {}
+    assert mounts["/scripts"]["persistentVolumeClaim"]["claimName"] == job["claim"]
+
+
+def test_the_job_gives_options_that_train_has(job: dict[str, Any]) -> None:
+    import typer
+
+    from train.cli import app
+
+    command = typer.main.get_command(app).commands["train"]
+    known = {flag for parameter in command.params for flag in parameter.opts}
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
+
+
+@pytest.mark.parametrize("name", ["train", "train-gpu"])
+def test_a_service_is_built_from_here_and_confined(name: str, services: dict[str, Any]) -> None:
+    service = services[name]
+    assert (FOLDER / service["build"]["context"] / "Dockerfile").is_file()
+    stages = [line.split()[-1] for line in (FOLDER.parent / "Dockerfile").read_text().splitlines() if " AS " in line]
+    assert service["build"]["target"] in stages
+    assert (service["read_only"], service["network_mode"], service["tmpfs"]) == (True, "none", "/tmp")
+    assert [volume.rpartition(":")[2] for volume in service["volumes"]] == ["/scripts"]
+
+
+def test_only_the_gpu_service_waits_for_its_profile(services: dict[str, Any]) -> None:
+    assert "profiles" not in services["train"]
+    assert services["train-gpu"]["profiles"] == ["gpu"]
+    (device,) = services["train-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]

@@ -1,0 +1,59 @@
+"""Small data and one small finished run that many tests look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ei_compat.progress import SILENT
+from train import backend
+from train.job import Job
+from train.recipe import Recipe
+from train.report import Report
+
+backend.start(deterministic=False)
+
+SMALL = {
+    "image_size": 32,
+    "weights": "none",
+    "epochs": 2,
+    "fine_tune_epochs": 3,
+    "augment": False,
+    "max_int8_drop": 1.0,
+}
+
+
+def draw_classes(folder: Path, counts: dict[str, int], side: int = 40) -> Path:
+    """Class folders of plain coloured pictures with noise; the first class is red, the next green, then blue."""
+    for index, (label, count) in enumerate(counts.items()):
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            random = np.random.default_rng([index, number])
+            pixels = random.integers(0, 120, (side, side + 8, 3), np.uint8)
+            pixels[..., index % 3] += 120
+            Image.fromarray(pixels).save(folder / label / f"{label}{number}.png")
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two classes of twelve pictures."""
+    return draw_classes(tmp_path / "pictures", {"cat": 12, "dog": 12})
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
+    """A small run on two classes, with its output directory."""
+    from ei_compat.datasets import open_dataset, write_dataset
+    from ei_compat.split import Shares, split_dataset
+    from train import pipeline
+
+    folder = tmp_path_factory.mktemp("finished")
+    draw_classes(folder / "pictures", {"cat": 30, "dog": 24})
+    split = split_dataset(open_dataset(folder / "pictures"), Shares(0.6, 0.2, 0.2), seed=1)
+    write_dataset(split, folder / "dataset", "ei-export")
+    job = Job(folder / "dataset", folder / "out", Recipe(**SMALL), given=frozenset(SMALL), deterministic=False)
+    return job, pipeline.run(job, SILENT)

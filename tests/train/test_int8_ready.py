@@ -1,0 +1,79 @@
+"""What is done for INT8 changes no float result but the rounding, and that is repaired."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ei_compat.progress import SILENT
+from train.data import Samples
+from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, snap_kernels
+from train.model import Network, build_network, prunable_kernels
+from train.recipe import Recipe
+
+
+@pytest.fixture
+def training() -> SimpleNamespace:
+    """A network with uneven channels and settled statistics, and random pictures."""
+    recipe = Recipe(image_size=32)
+    random = np.random.default_rng(3)
+    network = build_network(recipe, (32, 32, 3), 3)
+    for layer in network.backbone.layers:
+        if layer.name.endswith("_project_BN"):
+            layer.gamma.assign(random.uniform(0.05, 5.0, layer.gamma.shape))
+    samples = Samples(random.integers(0, 256, (64, 32, 32, 3), np.uint8), np.zeros(64, np.int32))
+    for _ in range(20):
+        network.backbone(samples.x[:32].astype(np.float32) / 255, training=True)
+    return SimpleNamespace(
+        recipe=recipe, network=network, data=SimpleNamespace(training=samples), progress=SILENT, pictures=samples.x
+    )
+
+
+def features(network: Network, pictures: np.ndarray) -> np.ndarray:
+    return network.backbone(pictures.astype(np.float32) / 255, training=False).numpy()
+
+
+def test_equalizing_leaves_the_function_as_it_is(training: SimpleNamespace) -> None:
+    before = features(training.network, training.pictures)
+
+    _equalize_bottlenecks(training)
+
+    np.testing.assert_allclose(features(training.network, training.pictures), before, atol=2e-3)
+
+
+def test_every_bottleneck_has_one_reader_for_each_writer(training: SimpleNamespace) -> None:
+    layers = {layer.name for layer in training.network.backbone.layers}
+    groups = _bottlenecks(layers)
+
+    assert sum(len(writers) for writers, _, _ in groups) == 17
+    assert [len(writers) for writers, _, _ in groups] == [1, 2, 3, 4, 3, 3, 1]
+    assert {name for group in groups for part in group for name in part} <= layers
+
+
+def test_snapped_kernels_are_on_the_int8_grid_and_keep_their_zeros(training: SimpleNamespace) -> None:
+    kernel = prunable_kernels(training.network)[5]
+    kernel.assign(np.where(np.abs(kernel) < 0.1, 0, kernel))
+    zeros = kernel.numpy() == 0
+
+    snap_kernels(training.network)
+
+    value = kernel.numpy()
+    steps = value / np.abs(value).max(axis=(0, 1, 2), keepdims=True) * 127
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    assert np.all(value[zeros] == 0)
+
+
+def test_frozen_statistics_are_corrected_and_learned_ones_replaced(training: SimpleNamespace) -> None:
+    network = training.network
+    learned, frozen = network.backbone.get_layer("block_16_project_BN"), network.backbone.get_layer("block_3_expand_BN")
+    network.backbone.trainable = False
+    learned.trainable = True
+    learned.moving_mean.assign(learned.moving_mean + 100)
+    frozen.moving_mean.assign(frozen.moving_mean + 100)
+
+    make_int8_ready(training)
+
+    assert np.abs(learned.moving_mean).max() < 90
+    assert np.abs(frozen.moving_mean).min() > 90

@@ -1,0 +1,139 @@
+"""`split` and `convert`: datasets from one shape into another."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ei_compat.errors import UsageError
+from train import console
+from train.console import Columns
+
+if TYPE_CHECKING:
+    from ei_compat.convert import Converted
+    from ei_compat.split import SplitCounts
+
+ALIASES = {"ei": "ei-export"}
+SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
+TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
+AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitView:
+    """A split as the terminal shows it."""
+
+    counts: SplitCounts
+    target: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """See `SplitCounts.as_json`."""
+        return self.counts.as_json() | {"target": str(self.target)}
+
+    def as_tables(self) -> list[Columns]:
+        """One row per class and the total."""
+        totals = self.counts.totals
+        rows = [[label, *map(str, row), str(sum(row))] for label, row in self.counts.classes.items()]
+        rows.append(["total", *map(str, totals), str(sum(totals))])
+        facts = [f"{self.counts.duplicates} exact copies kept together"] if self.counts.duplicates else []
+        facts += [f"{self.counts.groups} groups kept together"] if self.counts.groups else []
+        caption = ", ".join(facts) or None
+        return [Columns(str(self.target), ["class", "training", "validation", "testing", "all"], rows, caption)]
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertView:
+    """A conversion as the terminal shows it."""
+
+    converted: Converted
+    target: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """See `Converted.as_json`."""
+        return self.converted.as_json() | {"target": str(self.target)}
+
+    def as_tables(self) -> list[Columns]:
+        """One row per category."""
+        done = self.converted
+        rows = [[category, str(count)] for category, count in done.samples.items()]
+        rows += [["left out", str(len(done.left_out))]] if done.left_out else []
+        title = f"{self.target}: {done.source} to {done.target}"
+        caption = "not carried: " + ", ".join(done.lost) if done.lost else None
+        return [Columns(title, ["category", "samples"], rows, caption)]
+
+
+def split(
+    source: Path = SOURCE,
+    target: Path = TARGET,
+    train: float = typer.Option(0.64, help="Share of the training set."),
+    validation: float = typer.Option(0.16, help="Share of the validation set."),
+    test: float = typer.Option(0.20, help="Share of the testing set."),
+    seed: int = typer.Option(1, help="Of the shuffle; the same seed gives the same split on every machine."),
+    group_by: str | None = typer.Option(
+        None,
+        help="Regular expression searched in each path; equal first groups (or matches) stay together.",
+    ),
+    copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
+    as_json: bool = AS_JSON,
+) -> None:
+    """Split a dataset into training, validation and testing, per class, as an Edge Impulse export."""
+    from ei_compat.datasets import WriteOptions, open_dataset, write_dataset
+    from ei_compat.files import refuse_occupied
+    from ei_compat.split import Shares, count_split, split_dataset
+
+    shares, pattern = Shares(train, validation, test), _pattern(group_by)
+    refuse_occupied(target)
+    parted = split_dataset(open_dataset(source), shares, seed=seed, group_by=pattern)
+    write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy))
+    counts = count_split(parted, pattern)
+    for one, other in counts.conflicts[:5]:
+        console.warn(f"{one} and {other} are the same file with different labels")
+    if len(counts.conflicts) > 5:
+        console.warn(f"and {len(counts.conflicts) - 5} more such pairs")
+    console.show(SplitView(counts, target), as_json=as_json)
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text)
+    except re.error as error:
+        raise UsageError(f"--group-by {text!r} is not a regular expression: {error}") from None
+
+
+def convert(
+    source: Path = SOURCE,
+    target: Path = TARGET,
+    to: str = typer.Option(..., help="arrays, ei, folders, file-names, openmv, … ; a wrong name lists all."),
+    image_size: int | None = typer.Option(None, help="Width and height of the pictures in arrays."),
+    channels: int = typer.Option(3, help="3 for RGB, 1 for grayscale; in arrays."),
+    resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
+    max_broken: float = typer.Option(0.01, help="Share of pictures that arrays may leave out as broken."),
+    copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
+    as_json: bool = AS_JSON,
+) -> None:
+    """Convert any readable dataset into another format."""
+    from ei_compat import convert as conversion
+    from ei_compat.datasets import WriteOptions, format_named, open_dataset
+    from ei_compat.files import refuse_occupied
+    from ei_compat.images import PictureSpec
+
+    chosen = format_named(ALIASES.get(to, to))
+    if image_size is not None and chosen.name != "arrays":
+        raise UsageError("--image-size is for --to arrays; other formats keep the files as they are")
+    spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
+    refuse_occupied(target)
+    options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken)
+    done = conversion.convert(open_dataset(source), target, chosen.name, options=options)
+    for name, reason in done.left_out:
+        console.warn(f"left out {name}: {reason}")
+    console.show(ConvertView(done, target), as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(split)
+    app.command()(convert)

@@ -1,0 +1,160 @@
+"""Makes the trained network lose little when it becomes INT8.
+
+Three changes before conversion, none of which needs training:
+
+1. The channels of the linear bottlenecks are scaled to equal ranges. They share one INT8 scale, so a channel ten times
+   smaller than the largest keeps three bits fewer. Batch normalisation before and the convolution behind absorb the
+   factors, and the float network computes the same (cross-layer equalisation, Nagel et al. 2019,
+   https://arxiv.org/abs/1906.04721).
+2. Every kernel is rounded to the grid that INT8 gives it, so that the float file holds the weights of the INT8 file.
+3. The statistics of batch normalisation are measured again with the rounded kernels. What rounding does to a depthwise
+   kernel is mostly a shift of its channel's mean, which the normalisation behind it multiplies, by up to a hundred
+   where the channel hardly varies; new statistics take it out (bias correction, in the same paper). For layers that
+   learned they replace the moving averages, which trail the weights (Wu & Johnson 2021,
+   https://arxiv.org/abs/2105.07576); for frozen ones only the change goes on top of ImageNet's.
+
+On pruned networks trained on 1,617 pictures, this raised the agreement of the two files from 90 to 96 % of the pictures
+and took the loss of accuracy from 0.03 to less than 0.01.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from train.loop import as_input, batches
+from train.training import Training
+
+if TYPE_CHECKING:
+    import tf_keras as keras
+
+    from train.model import Network
+
+LEVELS = 127  # of a symmetric INT8 weight, on each side of zero
+STATISTICS_BATCH, STATISTICS_PICTURES = 128, 2048
+RANGE_PICTURES = 256
+LARGEST_FACTOR = 1e3  # between the channels of one bottleneck; a dead channel needs no more
+LAST_BLOCK = 16  # of MobileNetV2
+
+
+def make_int8_ready(training: Training) -> None:
+    """Changes the network in place; it cannot be trained further."""
+    import tf_keras as keras
+
+    backbone = training.network.backbone
+    _equalize_bottlenecks(training)
+    normalisations = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    learned = [layer for layer in normalisations if layer.trainable]
+    moving = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in normalisations]
+    before = _statistics(training, normalisations)
+    snap_kernels(training.network)
+    after = _statistics(training, normalisations)
+    for layer, old, was, now in zip(normalisations, moving, before, after, strict=True):
+        mean, variance = now
+        if layer not in learned:
+            mean, variance = old[0] + now[0] - was[0], old[1] * (now[1] + layer.epsilon) / (was[1] + layer.epsilon)
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+
+
+def snap_kernels(network: Network) -> None:
+    """Rounds every kernel to a multiple of its largest magnitude / 127, for each output channel on its own.
+
+    Batch normalisation later multiplies whole channels, which changes the grid's unit and nothing else: the converter
+    finds the same integers.
+    """
+    import tf_keras as keras
+
+    layers = keras.layers
+    for layer in (*network.backbone.layers, *network.head.layers):
+        if isinstance(layer, layers.DepthwiseConv2D):
+            _snap(layer.depthwise_kernel, (0, 1))  # [h, w, C, 1]
+        elif isinstance(layer, layers.Conv2D):
+            _snap(layer.kernel, (0, 1, 2))  # [h, w, in, out]
+        elif isinstance(layer, layers.Dense):
+            _snap(layer.kernel, (0,))  # [in, out]
+
+
+def _snap(kernel: keras.Variable, axes: tuple[int, ...]) -> None:
+    value = kernel.numpy().astype(np.float64)
+    unit = np.abs(value).max(axis=axes, keepdims=True) / LEVELS
+    kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
+
+
+def _statistics(training: Training, layers: Sequence[keras.layers.Layer]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Mean and variance of what goes into each batch normalisation, averaged over batches of training pictures."""
+    import tensorflow as tf
+
+    backbone, samples = training.network.backbone, training.data.training
+    for layer in layers:
+        layer.trainable, layer.momentum = True, 0.0  # the moving statistics now are those of the last batch alone
+    forward = tf.function(
+        lambda x: backbone(as_input(x), training=True), autograph=False, input_signature=samples.signature()[:1]
+    )
+    rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:STATISTICS_PICTURES]
+    sums = [(np.zeros(v.shape), np.zeros(v.shape)) for v in (layer.moving_mean for layer in layers)]
+    count = 0
+    with training.progress.task("statistics", len(rows), "picture") as task:
+        for x, _ in batches(samples, rows, STATISTICS_BATCH):
+            if count and len(x) < STATISTICS_BATCH:
+                break  # a remainder would weigh as much as a whole batch
+            forward(x)
+            for layer, (mean, variance) in zip(layers, sums, strict=True):
+                mean += layer.moving_mean.numpy()
+                variance += layer.moving_variance.numpy()
+            count += 1
+            task.advance(len(x))
+    return [(mean / count, variance / count) for mean, variance in sums]
+
+
+def _equalize_bottlenecks(training: Training) -> None:
+    """Gives every channel of a bottleneck, and of all bottlenecks that residuals add to it, the same range."""
+    backbone = training.network.backbone
+    for writers, readers, tensors in _bottlenecks({layer.name for layer in backbone.layers}):
+        ranges = _channel_ranges(training, tensors)
+        factors = np.clip(ranges / ranges.max(), 1 / LARGEST_FACTOR, 1.0).astype(np.float32)
+        for name in writers:
+            layer = backbone.get_layer(name)
+            layer.gamma.assign(layer.gamma / factors)
+            layer.beta.assign(layer.beta / factors)
+        for name in readers:
+            kernel = backbone.get_layer(name).kernel
+            kernel.assign(kernel * factors[:, np.newaxis])
+
+
+def _bottlenecks(names: set[str]) -> list[tuple[list[str], list[str], list[str]]]:
+    """Groups of linear tensors that must share their scales, by Keras' layer names.
+
+    Returns:
+        For each group the normalisations that write to it, the convolutions that read it, and the layers whose outputs
+        are its tensors.
+    """
+    groups: list[tuple[list[str], list[str], list[str]]] = []
+    for block in range(LAST_BLOCK + 1):
+        prefix = f"block_{block}" if block else "expanded_conv"
+        residual = f"{prefix}_add" in names
+        if not residual:
+            groups.append(([], [], []))
+        writers, readers, tensors = groups[-1]
+        writers.append(f"{prefix}_project_BN")
+        readers.append("Conv_1" if block == LAST_BLOCK else f"block_{block + 1}_expand")
+        tensors.append(f"{prefix}_add" if residual else f"{prefix}_project_BN")
+    return groups
+
+
+def _channel_ranges(training: Training, tensors: Sequence[str]) -> np.ndarray:
+    """The largest magnitude of each channel over these layers' outputs, on some training pictures."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    backbone, samples = training.network.backbone, training.data.training
+    probe: Callable[..., list] = keras.Model(backbone.input, [backbone.get_layer(name).output for name in tensors])
+    rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:RANGE_PICTURES]
+    largest = np.zeros(1)
+    for x, _ in batches(samples, rows, 64):
+        outputs = probe(as_input(tf.constant(x)), training=False)
+        for output in outputs if isinstance(outputs, list) else [outputs]:
+            largest = np.maximum(largest, np.abs(output.numpy()).max(axis=(0, 1, 2)))
+    return np.maximum(largest, 1e-6)

@@ -1,0 +1,276 @@
+"""The training loop: one phase's epochs, step by step, resumable at any of them.
+
+Everything random in a step (its pictures, dropout, augmentation) is a function of the seed and the step's number, and
+the rest is in `State`. So a run that was killed goes on exactly where its last checkpoint was.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ei_compat.errors import TrainingError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ei_compat.progress import Progress
+    from train.data import Samples
+    from train.prune import Pruner
+
+CHECKPOINT_SECONDS = 60.0  # a long epoch is saved this often on its way
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one phase does.
+
+    Attributes:
+        phase: its name.
+        epochs, batch_size, seed: as in the recipe.
+        rates: learning rate of every step of the phase.
+        forward: (inputs, training) to class probabilities.
+        learning: the variables that gradients change.
+        everything: all variables that the phase may change, statistics included; what a checkpoint holds.
+        clock: a variable that holds the number of the step; what is random in the graph is drawn from it.
+        prepare: inputs as they come from the data to inputs of `forward`, training only (augmentation).
+        class_weights: factor of each class in the loss, or None.
+        pruner: holds the pruned weights at zero, or None.
+    """
+
+    phase: str
+    epochs: int
+    batch_size: int
+    seed: int
+    rates: np.ndarray
+    forward: Callable[..., tf.Tensor]
+    learning: Sequence[tf.Variable]
+    everything: Sequence[tf.Variable]
+    clock: tf.Variable
+    prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
+    class_weights: np.ndarray | None = None
+    pruner: Pruner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of the training log; losses are mean cross-entropies in nats, accuracies are shares."""
+
+    phase: str
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    sparsity: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class State:
+    """Where a phase stands; everything that a later process needs to go on with it."""
+
+    phase: str
+    step: int = 0  # steps done
+    loss_sum: float = 0.0  # of the epoch under way
+    hits: int = 0
+    seconds: float = 0.0
+    weights: list[np.ndarray] = field(default_factory=list)
+    optimizer: list[np.ndarray] = field(default_factory=list)
+    masks: list[np.ndarray] = field(default_factory=list)
+    best: list[np.ndarray] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_epochs: dict[str, int] = field(default_factory=dict)
+    history: list[Epoch] = field(default_factory=list)
+
+
+class Keeper(Protocol):
+    """Whoever saves checkpoints; within its `with` block signals are noted and not acted on."""
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *exc: Any) -> None: ...
+
+    def save(self, state: State) -> None:
+        """Writes a checkpoint."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether training must stop, on a signal or for the time."""
+        ...
+
+    def check(self) -> None:
+        """Raises what says why, when training must stop."""
+
+
+def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper: Keeper, progress: Progress) -> State:
+    """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+        Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
+    """
+    import tf_keras as keras
+
+    optimizer = keras.optimizers.Adam(jit_compile=False)
+    optimizer.build(plan.learning)
+    _restore(plan, optimizer, state)
+    train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, training)
+    per_epoch = math.ceil(len(training) / plan.batch_size)
+    saved_at = time.monotonic()
+    with keeper, progress.task(plan.phase, plan.epochs * per_epoch, "step") as task:
+        task.advance(state.step)
+        for epoch in range(state.step // per_epoch, plan.epochs):
+            order = np.random.default_rng([plan.seed, len(plan.phase), epoch]).permutation(len(training))
+            started = time.monotonic() - state.seconds
+            for x, y in batches(training, order, plan.batch_size, first=state.step % per_epoch):
+                if plan.pruner is not None:
+                    plan.pruner.before_step(state.step)
+                plan.clock.assign(state.step)
+                optimizer.learning_rate = plan.rates[state.step]
+                loss, hits = (float(value) for value in train_step(x, y))
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f"the loss became {loss} in epoch {epoch + 1}",
+                        where=plan.phase,
+                        fix="use a lower learning rate",
+                    )
+                state.loss_sum, state.hits, state.step = state.loss_sum + loss, state.hits + int(hits), state.step + 1
+                state.seconds = time.monotonic() - started
+                task.advance(1, epoch=state.step / per_epoch, loss=loss / len(y))
+                if keeper.stopping or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                    _capture(plan, optimizer, state)
+                    keeper.save(state)
+                    saved_at = time.monotonic()
+                    keeper.check()
+            _end_epoch(plan, state, len(training), evaluate(validation), started)
+            _report(progress, plan, state.history[-1])
+            _capture(plan, optimizer, state)
+            keeper.save(state)
+            saved_at = time.monotonic()
+    if state.best:  # a phase of no epochs has none
+        for variable, value in zip(plan.everything, state.best, strict=True):
+            variable.assign(value)
+    return state
+
+
+def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, float], started: float) -> None:
+    """Writes the epoch's line, keeps its weights if they are the best so far, and clears the running sums."""
+    pruner, step = plan.pruner, state.step - 1
+    line = Epoch(
+        phase=plan.phase,
+        epoch=1 + sum(row.phase == plan.phase for row in state.history),
+        loss=state.loss_sum / samples,
+        accuracy=state.hits / samples,
+        val_loss=scores[0],
+        val_accuracy=scores[1],
+        learning_rate=float(plan.rates[step]),
+        sparsity=0.0 if pruner is None else float(pruner.sparsities[step]),
+        seconds=time.monotonic() - started,
+    )
+    state.history.append(line)
+    eligible = pruner is None or step >= pruner.first_final_step
+    if eligible and line.val_loss < state.best_loss:
+        state.best = [variable.numpy() for variable in plan.everything]
+        state.best_loss, state.best_epochs[plan.phase] = line.val_loss, line.epoch
+    state.loss_sum, state.hits, state.seconds = 0.0, 0, 0.0
+
+
+def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
+    names = ("loss", "accuracy", "val_loss", "val_accuracy") + (("sparsity",) if plan.pruner else ())
+    figures = " - ".join(f"{name}: {getattr(line, name):.4f}" for name in names)
+    progress.note(f"Epoch {line.epoch}/{plan.epochs} - {line.seconds:.0f}s - {figures}")
+
+
+def _capture(plan: Plan, optimizer: Any, state: State) -> None:
+    """Copies the variables into the state."""
+    state.weights = [variable.numpy() for variable in plan.everything]
+    state.optimizer = [variable.numpy() for variable in optimizer.variables]
+    state.masks = [] if plan.pruner is None else [mask.numpy() for mask in plan.pruner.masks]
+
+
+def _restore(plan: Plan, optimizer: Any, state: State) -> None:
+    """Copies a saved state into the variables; nothing to do for a phase that starts."""
+    if state.step == 0:
+        return
+    masks = [] if plan.pruner is None else plan.pruner.masks
+    for variables, values in (
+        (plan.everything, state.weights),
+        (optimizer.variables, state.optimizer),
+        (masks, state.masks),
+    ):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def _make_train_step(plan: Plan, optimizer: Any, samples: Samples) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Compiles one step: a batch in; its summed loss and its count of hits out."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    factors = None if plan.class_weights is None else tf.constant(plan.class_weights, tf.float32)
+
+    @tf.function(autograph=False, input_signature=samples.signature())
+    def train_step(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        x = as_input(x)
+        if plan.prepare is not None:
+            x = plan.prepare(x)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(plan.learning)
+            probabilities = plan.forward(x, training=True)
+            losses = keras.losses.sparse_categorical_crossentropy(y, probabilities)
+            if factors is not None:
+                losses *= tf.gather(factors, y)
+            loss = tf.reduce_mean(losses)
+        optimizer.apply_gradients(zip(tape.gradient(loss, plan.learning), plan.learning, strict=True))
+        if plan.pruner is not None:
+            plan.pruner.apply()
+        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
+        return tf.reduce_sum(losses), hits
+
+    return train_step
+
+
+def make_evaluate(forward: Callable[..., tf.Tensor], like: Samples) -> Callable[[Samples], tuple[float, float]]:
+    """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    @tf.function(autograph=False, input_signature=like.signature())
+    def score(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        probabilities = forward(as_input(x), training=False)
+        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
+        return tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)), hits
+
+    def evaluate(samples: Samples) -> tuple[float, float]:
+        sums = np.zeros(2)
+        for x, y in batches(samples, np.arange(len(samples)), 64):
+            sums += [float(value) for value in score(x, y)]
+        return float(sums[0] / len(samples)), float(sums[1] / len(samples))
+
+    return evaluate
+
+
+def as_input(x: tf.Tensor) -> tf.Tensor:
+    """Pixels as the data holds them, uint8 or float32, to float32 in [0, 1]; features pass through."""
+    import tensorflow as tf
+
+    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
+
+
+def batches(samples: Samples, order: np.ndarray, size: int, first: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches (x, y) in the given order, from batch number `first` on; the next one is read while this one is used."""
+    chunks = [order[start : start + size] for start in range(first * size, len(order), size)]
+    with ThreadPoolExecutor(1) as reader:
+        ahead = [reader.submit(samples.take, chunk) for chunk in chunks[:2]]
+        for number in range(len(chunks)):
+            yield ahead.pop(0).result()
+            if number + 2 < len(chunks):
+                ahead.append(reader.submit(samples.take, chunks[number + 2]))

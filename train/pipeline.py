@@ -1,0 +1,185 @@
+"""The main job, from a folder of pictures to an INT8 model: the phases in a straight line."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from train import backend, finetune, head, outputs, quantize
+from train.checkpoint import Checkpoints
+from train.data import TrainingData, load_data
+from train.evaluate import Scores, predict, prunable_weights, score
+from train.export import keras_zip, saved_model_zip
+from train.int8_ready import make_int8_ready
+from train.job import Job, adapted
+from train.loop import State
+from train.model import Network, all_kernels, build_network, prunable_kernels
+from train.outputs import FLOAT_FILE, INT8_FILE
+from train.prune import sparsity
+from train.report import Gate, Report, Sparsity
+from train.training import Training, seeded_dropout
+from train.weights import WeightsFile, find_weights, load_weights
+
+if TYPE_CHECKING:
+    from ei_compat.progress import Progress
+    from train.recipe import Recipe
+
+
+def run(job: Job, progress: Progress) -> Report:
+    """Trains, converts, measures, and writes everything into the output directory.
+
+    Raises:
+        UsageError, DataError: an option, the data or the output directory.
+        TrainingError, ExportError: a phase failed.
+        Interrupted: a signal came; the output directory holds a checkpoint if training had begun.
+    """
+    watch = Stopwatch()
+    with watch("prepare"):
+        outputs.prepare_folder(job.out)
+        data = load_data(job, progress)
+        weights = find_weights(job.recipe.weights, alpha=job.recipe.alpha, size=max(data.shape[:2]), progress=progress)
+        recipe = adapted(job, data.shape, pretrained=weights is not None)
+        config = outputs.config(job, recipe, data, weights)
+        checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
+        state = checkpoints.load() if job.resume else None
+        resumed = state is not None
+        training = _start(job, recipe, data, weights, checkpoints, progress)
+
+    progress.note("Training model...")
+    progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
+    progress.note(f"Using batch size: {recipe.batch_size}")
+    with watch("head"):
+        if state is None or state.phase == head.PHASE:
+            state = head.train_head(training, state or State(head.PHASE))
+            state = State(finetune.PHASE, history=state.history, best_epochs=state.best_epochs)
+    with watch("finetune"):
+        if recipe.fine_tune_epochs:
+            state = finetune.fine_tune(training, state)
+    progress.note("Finished training")
+    with watch("int8_ready"):
+        make_int8_ready(training)
+
+    models: dict[str, bytes] = {}
+    with watch("convert_float"):
+        frozen = quantize.freeze(training.network)
+        models[FLOAT_FILE] = quantize.to_float(frozen)
+    with watch("convert_int8"):
+        calibration = quantize.calibration_set(
+            data.training, len(data.classes), recipe.calibration_samples, recipe.seed
+        )
+        models[INT8_FILE] = quantize.to_int8(frozen, calibration)
+    with watch("export"):
+        models["saved_model.zip"] = saved_model_zip(training.network)
+        models["model.h5.zip"] = keras_zip(training.network, recipe, len(data.classes))
+    with watch("evaluate"):
+        metrics = {
+            kind: _measure(models[name], kind, data, progress)
+            for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
+        }
+        zeros = _count_zeros(training.network, models[INT8_FILE])
+
+    report = Report(
+        classes=data.classes,
+        samples={name: len(samples) for name, samples in data.sets().items()},
+        broken=data.broken,
+        metrics=metrics,
+        sparsity=zeros,
+        gates=_gates(recipe, zeros, metrics),
+        seconds=watch.laps | {"total": watch.total},
+        peak_memory_bytes=_peak_memory(),
+        files={name: len(content) for name, content in models.items()},
+        history=state.history,
+        best_epochs=state.best_epochs,
+        resumed=resumed,
+    )
+    outputs.write_results(job.out, report, config, models)
+    checkpoints.remove()
+    return report
+
+
+def _start(
+    job: Job,
+    recipe: Recipe,
+    data: TrainingData,
+    weights: WeightsFile | None,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> Training:
+    """Starts TensorFlow and builds the network with its weights."""
+    backend.start(deterministic=job.deterministic)
+    import tensorflow as tf
+
+    clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="clock")
+    network = build_network(recipe, data.shape, len(data.classes), seeded_dropout(recipe.seed, clock))
+    if weights is not None:
+        load_weights(network.backbone, weights)
+    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress)
+
+
+def _measure(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, Scores]:
+    """Scores of one file on every held-out set."""
+    held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
+    return {
+        name: score(predict(tflite, samples, name=f"{kind} {name}", progress=progress), samples.y, data.classes)
+        for name, samples in held_out.items()
+    }
+
+
+def _count_zeros(network: Network, int8_file: bytes) -> Sparsity:
+    """Counts what is zero in the float kernels and in the INT8 file."""
+    prunable = {kernel.name.removesuffix(":0"): kernel.numpy() for kernel in prunable_kernels(network)}
+    return Sparsity(
+        prunable=sparsity(list(prunable.values())),
+        all_kernels=sparsity([kernel.numpy() for kernel in all_kernels(network)]),
+        int8_file=sparsity(list(prunable_weights(int8_file))),
+        kernels={name: sparsity([kernel]) for name, kernel in prunable.items()},
+    )
+
+
+def _gates(recipe: Recipe, zeros: Sparsity, metrics: Mapping[str, Mapping[str, Scores]]) -> list[Gate]:
+    """Whether the model is as sparse, and INT8 as good, as was asked for; the latter on testing where there is one."""
+    last = list(metrics["int8"])[-1]
+    drop = metrics["float32"][last].accuracy - metrics["int8"][last].accuracy
+    gates = [Gate(f"INT8's loss of {last} accuracy at most", recipe.max_int8_drop, drop, drop <= recipe.max_int8_drop)]
+    if recipe.prune:
+        asked, least = recipe.final_sparsity, min(zeros.kernels.values())
+        gates.append(Gate("zeros in every prunable kernel at least", asked, least, least >= asked))
+        gates.append(Gate("zeros in the INT8 file at least", asked, zeros.int8_file, zeros.int8_file >= asked))
+    return gates
+
+
+def _deadline(job: Job, data: TrainingData) -> float | None:
+    """When training must stop, on the monotonic clock, or None."""
+    if not job.enforce_time_limit or not data.max_training_seconds:
+        return None
+    return time.monotonic() + data.max_training_seconds
+
+
+def _peak_memory() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Stopwatch:
+    """Seconds of each phase, in order."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self.laps: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Times a block."""
+        started = time.monotonic()
+        yield
+        self.laps[name] = round(time.monotonic() - started, 3)
+
+    @property
+    def total(self) -> float:
+        """Seconds since the stopwatch was made."""
+        return round(time.monotonic() - self._started, 3)

@@ -1,0 +1,94 @@
+"""Conversion: the trained network to a float and an INT8 TFLite file.
+
+The network is frozen to constants in a concrete function of batch 1 first; converting from the Keras model would
+export a SavedModel on the way, which takes ten times as long for the same file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ei_compat.errors import ExportError
+from train import backend
+
+if TYPE_CHECKING:
+    from train.data import Samples
+    from train.model import Network
+
+
+def freeze(network: Network) -> Any:
+    """The network as a concrete function of one picture [1, H, W, C] with its weights as constants."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    shape = (1, *network.backbone.input_shape[1:])
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32, "x_input")])
+    def infer(x: tf.Tensor) -> tf.Tensor:
+        return network(x, training=False)
+
+    return convert_variables_to_constants_v2(infer.get_concrete_function())
+
+
+def to_float(frozen: Any) -> bytes:
+    """The float32 `.tflite` file.
+
+    Raises:
+        ExportError: TensorFlow's converter failed.
+    """
+    import tensorflow as tf
+
+    return _convert(tf.lite.TFLiteConverter.from_concrete_functions([frozen]), "the float model")
+
+
+def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
+    """The INT8 `.tflite` file: int8 in and out, weights per channel.
+
+    Args:
+        frozen: from `freeze`.
+        calibration: float32 pictures [N, H, W, C] whose values reach exactly 0 and 1.
+
+    Raises:
+        ExportError: TensorFlow's converter failed.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = _each_alone(calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return _convert(converter, "the INT8 model")
+
+
+def _each_alone(pictures: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:
+    return lambda: ([picture[np.newaxis]] for picture in pictures)
+
+
+def _convert(converter: Any, what: str) -> bytes:
+    try:
+        with backend.without_native_chatter(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Statistics for quantized inputs", category=UserWarning)
+            return bytes(converter.convert())
+    except Exception as error:  # the converter raises whatever its C++ side says
+        raise ExportError(f"converting {what} failed: {str(error).splitlines()[0]}") from error
+
+
+def calibration_set(training: Samples, classes: int, count: int, seed: int) -> np.ndarray:
+    """At most `count` training pictures, spread evenly over the classes, as float32 in [0, 1].
+
+    One corner pixel of the first becomes black and one white: the range then is exactly 0 to 1 whatever the pictures
+    hold, and the statistics of the layers behind hardly notice, as they would a whole black picture.
+    """
+    draw = np.random.default_rng(seed)
+    shares = [draw.permutation(np.flatnonzero(training.y == c)) for c in range(classes)]
+    rounds = max(len(rows) for rows in shares)
+    rows = [rows[i] for i in range(rounds) for rows in shares if i < len(rows)][:count]
+    pixels = training.take(np.sort(np.array(rows)))[0]
+    pictures = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else np.array(pixels)
+    pictures[0, 0, 0], pictures[0, -1, -1] = 0.0, 1.0
+    return pictures

@@ -1,0 +1,115 @@
+"""What a run says of itself: `report.json` with every measurement, and the table at the end."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from train.console import Columns
+from train.evaluate import Scores
+from train.loop import Epoch
+
+VERSION = 1  # of report.json's layout
+
+
+@dataclass(frozen=True, slots=True)
+class Sparsity:
+    """Shares of zero weights.
+
+    Attributes:
+        prunable: over the float kernels of convolutions (not depthwise) and dense layers together.
+        all_kernels: over these and the depthwise kernels.
+        int8_file: over the prunable kernels as the INT8 file stores them.
+        kernels: of each prunable kernel alone.
+    """
+
+    prunable: float
+    all_kernels: float
+    int8_file: float
+    kernels: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A promise and whether it was kept: `measured` must reach `asked`, from above or below as `name` says."""
+
+    name: str
+    asked: float
+    measured: float
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a run.
+
+    Attributes:
+        classes: labels in the order of the outputs.
+        samples: how many pictures each set has.
+        broken: pictures that were skipped: name and reason.
+        metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
+        sparsity: see `Sparsity`.
+        gates: see `Gate`.
+        seconds: of each phase and in total; of this process alone where a run was resumed.
+        peak_memory_bytes: largest resident set of the process.
+        files: sizes in bytes.
+        history: the training log.
+        best_epochs: for each training phase the epoch whose weights were kept.
+        resumed: whether the run went on from a checkpoint.
+    """
+
+    classes: Sequence[str]
+    samples: Mapping[str, int]
+    broken: Sequence[tuple[str, str]]
+    metrics: Mapping[str, Mapping[str, Scores]]
+    sparsity: Sparsity
+    gates: Sequence[Gate]
+    seconds: Mapping[str, float]
+    peak_memory_bytes: int
+    files: Mapping[str, int]
+    history: Sequence[Epoch]
+    best_epochs: Mapping[str, int]
+    resumed: bool
+    version: int = field(default=VERSION)
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole report as JSON values."""
+        return asdict(self)
+
+    def as_tables(self) -> Sequence[Columns]:
+        """Accuracy of both files on every set, and what they weigh."""
+        names = {"float32": "model.tflite", "int8": "model_quantized_int8_io.tflite"}
+        zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}
+        sets = list(self.metrics["int8"])
+        rows = [
+            [
+                names[kind],
+                *(f"{scores.accuracy:.3f}" for scores in by_set.values()),
+                f"{zeros[kind]:.2f}",
+                f"{self.files[names[kind]] / 1000:,.0f} kB",
+            ]
+            for kind, by_set in self.metrics.items()
+        ]
+        seconds = ", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items())
+        header = ["file", *(f"{name} accuracy" for name in sets), "zero weights", "size"]
+        return [Columns("Result", header, rows, seconds), self._per_class(sets[-1])]
+
+    def _per_class(self, name: str) -> Columns:
+        scores = self.metrics["int8"][name].classes
+        rows = [
+            [label, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", str(s.support)]
+            for label, s in scores.items()
+        ]
+        return Columns(f"INT8 on {name}, by class", ["class", "precision", "recall", "F1", "samples"], rows)
+
+
+def training_log(history: Sequence[Epoch]) -> str:
+    """The history as CSV, a line per epoch."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [f.name for f in fields(Epoch)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(line) for line in history)
+    return buffer.getvalue()

@@ -1,0 +1,114 @@
+"""What the training phases share: the network, its data and how a phase's plan is made of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.loop import Keeper
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ei_compat.progress import Progress
+    from train.data import Samples, TrainingData
+    from train.model import Network
+    from train.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Everything that a training phase works with.
+
+    Attributes:
+        recipe: the numbers.
+        network: what learns; its dropout draws from `clock`.
+        clock: int64 variable with the number of the step.
+        data: pictures and classes.
+        pretrained: whether the backbone came with ImageNet weights.
+        keeper: saves checkpoints and hears signals.
+        progress: where to report.
+    """
+
+    recipe: Recipe
+    network: Network
+    clock: tf.Variable
+    data: TrainingData
+    pretrained: bool
+    keeper: Keeper
+    progress: Progress
+
+    def steps(self, epochs: int) -> int:
+        """Training steps in that many epochs."""
+        return epochs * math.ceil(len(self.data.training) / self.recipe.batch_size)
+
+    def class_weights(self) -> np.ndarray | None:
+        """Factors [classes] that make every class count the same, or None where the recipe does not ask for them."""
+        if not self.recipe.class_weights:
+            return None
+        counts = np.bincount(self.data.training.y, minlength=len(self.data.classes))
+        return (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+
+    def augmentation(self) -> Any:
+        """What is done to a training batch, or None."""
+        if not self.recipe.augment:
+            return None
+        from train.augment import augment
+
+        return lambda pictures: augment(pictures, self.recipe.seed, self.clock)
+
+
+def learning_rates(start: float, steps: int, schedule: str) -> np.ndarray:
+    """The learning rate of every step: constant, or half a cosine from `start` to nearly 0."""
+    if schedule == "constant":
+        return np.full(steps, start, np.float32)
+    return (start * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))).astype(np.float32)
+
+
+def seeded_dropout(seed: int, clock: tf.Variable) -> Any:
+    """Makes dropout layers whose masks are a function of the seed, the layer and the step's number alone.
+
+    Keras' own keeps a hidden state in its kernels that no checkpoint holds, so a resumed run would differ.
+    """
+    import tensorflow as tf
+    import tf_keras as keras
+
+    made: list[keras.layers.Layer] = []
+
+    class SeededDropout(keras.layers.Layer):
+        def __init__(self, rate: float) -> None:
+            super().__init__(name=f"dropout_{len(made) + 1}")
+            self._rate, self._key = rate, seed * 64 + len(made)
+            made.append(self)
+
+        def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+            if not training or self._rate == 0:
+                return inputs
+            key = tf.stack([tf.constant(self._key, tf.int64), clock])
+            return tf.nn.experimental.stateless_dropout(inputs, self._rate, key)
+
+    return SeededDropout
+
+
+def features_of(training: Training, samples: Samples) -> Samples:
+    """The frozen backbone's features [N, h, w, 1280] of every picture, in their order."""
+    import tensorflow as tf
+
+    from train.data import Samples
+    from train.loop import as_input, batches
+
+    backbone = training.network.backbone
+    extract = tf.function(
+        lambda x: backbone(as_input(x), training=False), autograph=False, input_signature=samples.signature()[:1]
+    )
+    features = np.empty((len(samples), *backbone.output_shape[1:]), np.float32)
+    with training.progress.task("features", len(samples), "picture") as task:
+        done = 0
+        for x, _ in batches(samples, np.arange(len(samples)), 64):
+            features[done : done + len(x)] = extract(x).numpy()
+            done += len(x)
+            task.advance(len(x))
+    return Samples(features, samples.y)
