@@ -113,6 +113,8 @@ EI_WEAK_FN void ei_free(void *ptr)
 
 /* ---- The console ---- */
 
+#if !defined(ARDUINO) /* there it is Serial, in C++ */
+
 EI_WEAK_FN void ei_printf(const char *format, ...)
 {
     va_list arguments;
@@ -120,6 +122,13 @@ EI_WEAK_FN void ei_printf(const char *format, ...)
     vprintf(format, arguments);
     va_end(arguments);
 }
+
+EI_WEAK_FN void ei_putchar(char c)
+{
+    putchar(c);
+}
+
+#endif
 
 EI_WEAK_FN void ei_printf_float(float f)
 {
@@ -136,11 +145,6 @@ EI_WEAK_FN void ei_printf_float(float f)
         millionths = 0u;
     }
     ei_printf("%s%lu.%06lu", sign, (unsigned long)whole, (unsigned long)millionths);
-}
-
-EI_WEAK_FN void ei_putchar(char c)
-{
-    putchar(c);
 }
 
 EI_WEAK_FN EI_IMPULSE_ERROR ei_run_impulse_check_canceled(void)
