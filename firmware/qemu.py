@@ -1,8 +1,9 @@
 """Measures a compiled model on the ESP32-C3's instruction set: builds it for RV32IMC and runs it in QEMU.
 
-Instructions are counted exactly (`minstret` under `-icount shift=0`, the same on every run), in total on the library as it
-is shipped and per layer on a second build whose scheduler reports each finished row. Stack is the deepest byte that one
-inference overwrites of a painted stack. Flash is the size of the library's sections linked on their own, dead code left out.
+Instructions are counted exactly (`minstret` under `-icount shift=0`, the same on every run), in total on the library as
+it is shipped and per layer on a second build whose scheduler reports each finished row. Stack is the deepest byte that
+one inference overwrites of a painted stack. Flash is the size of the library's sections linked on their own, without
+dead code.
 """
 
 from __future__ import annotations
@@ -169,13 +170,17 @@ def _write(model: CompiledModel, inputs: list[bytes], folder: Path) -> None:
     }.items():  # fmt: skip
         text = text.replace(f"@{key}@", value)
     (folder / "main.c").write_text(text)
-    trace = '#include "eit_engine.h"\nvoid eit_traced(const eit_stage *stage);\n#define EIT_TRACE(s, a, y) eit_traced(s)\n'
+    trace = (
+        '#include "eit_engine.h"\nvoid eit_traced(const eit_stage *stage);\n#define EIT_TRACE(s, a, y) eit_traced(s)\n'
+    )
     (folder / "trace.h").write_text(trace)
 
 
 def _command(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired:
         raise ExportError(f"no end after {TIMEOUT} s", where=command[0]) from None
     if done.returncode:

@@ -33,7 +33,7 @@ class Plan:
 
     Attributes:
         phase: its name.
-        epochs, batch_size, seed: as in the recipe.
+        epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to class probabilities.
         learning: the variables that gradients change.
@@ -48,6 +48,7 @@ class Plan:
     epochs: int
     batch_size: int
     seed: int
+    beta_2: float
     rates: np.ndarray
     forward: Callable[..., tf.Tensor]
     learning: Sequence[tf.Variable]
@@ -119,7 +120,7 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
     """
     import tf_keras as keras
 
-    optimizer = keras.optimizers.Adam(jit_compile=False)
+    optimizer = keras.optimizers.Adam(beta_2=plan.beta_2, jit_compile=False)
     optimizer.build(plan.learning)
     _restore(plan, optimizer, state)
     train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, training)

@@ -42,13 +42,14 @@ class Recipe(BaseModel):
     epochs: Epochs = knob(5, "epochs of the head; the backbone is frozen (all of it learns without ImageNet weights)")
     learning_rate: Rate = knob(0.001, "Adam's learning rate for the head")
     batch_size: int = knob(32, "pictures in a training step", ge=1, le=4096)
+    beta_2: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
+        0.98, "of Adam; with 0.999 the steep first steps hold all later ones back in so short a training"
+    )
 
     # Phase two: fine-tuning, with pruning on the way.
     fine_tune_epochs: Epochs = knob(10, "epochs of fine-tuning and pruning")
     fine_tune_learning_rate: Rate = knob(0.0005, "Adam's learning rate at the start of fine-tuning")
-    fine_tune_schedule: Literal["cosine", "constant"] = knob(
-        "cosine", "how that learning rate goes on: cosine, constant"
-    )
+    fine_tune_decay: Share = knob(0.3, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
     fine_tune_share: Share = knob(0.7, "share of the backbone's layers that learn again, counted from its end")
     prune: bool = knob(True, "prune while fine-tuning")
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.5, "share of zeros when pruning starts")
@@ -56,7 +57,7 @@ class Recipe(BaseModel):
         0.8, "share of zeros in every prunable kernel at its end"
     )
     prune_ramp: Annotated[float, Field(gt=0.0, le=1.0)] = knob(
-        0.5, "share of fine-tuning's steps until the final sparsity"
+        0.3, "share of fine-tuning's steps until the final sparsity"
     )
     prune_every: int = knob(10, "steps between two looks at which weights are the smallest", ge=1)
     batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.9, "of the moving statistics while training")

@@ -61,11 +61,10 @@ class Training:
         return lambda pictures: augment(pictures, self.recipe.seed, self.clock)
 
 
-def learning_rates(start: float, steps: int, schedule: str) -> np.ndarray:
-    """The learning rate of every step: constant, or half a cosine from `start` to nearly 0."""
-    if schedule == "constant":
-        return np.full(steps, start, np.float32)
-    return (start * 0.5 * (1 + np.cos(np.pi * np.arange(steps) / steps))).astype(np.float32)
+def learning_rates(start: float, steps: int, decay: float) -> np.ndarray:
+    """The learning rate of every step: `start`, falling linearly to nearly 0 over the last `decay` (0 to 1) of them."""
+    left = (steps - np.arange(steps)) / max(steps * decay, 1e-9)
+    return (start * np.minimum(left, 1.0)).astype(np.float32)
 
 
 def seeded_dropout(seed: int, clock: tf.Variable) -> Any:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.compiler import emit, tflite
-from firmware.compiler.graph import Quantization
-from firmware.compiler.kernels import kernel
+from firmware.compiler.graph import Graph, Quantization, Shape3
+from firmware.compiler.kernels import Kernel, kernel
+from firmware.compiler.layers import Layer, Program
 from firmware.compiler.lower import lower
 from firmware.compiler.plan import plan
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
-HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h")
+HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h", "eit_depthwise_3x3.h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,9 @@ class CompiledLayer:
         output_shape: the same of its output.
         encoding: "dense", "sparse", or "" where there are no weights.
         instructions: the estimate for RV32IMC.
+        dense_instructions: the estimate with every weight stored.
         bytes: bytes of constants.
+        dense_bytes: bytes of constants with every weight stored.
         macs: multiply-accumulates of the dense computation.
         nonzero: weights that are not zero.
         weights: all weights.
@@ -35,11 +39,13 @@ class CompiledLayer:
 
     name: str
     kernel: str
-    input_shape: tuple[int, int, int]
-    output_shape: tuple[int, int, int]
+    input_shape: Shape3
+    output_shape: Shape3
     encoding: str
     instructions: int
+    dense_instructions: int
     bytes: int
+    dense_bytes: int
     macs: int
     nonzero: int
     weights: int
@@ -64,6 +70,7 @@ class CompiledModel:
         engine_sources: names of the engine's .c files (in `ENGINE`) that must be compiled with them.
         engine_headers: names of the engine's headers that they include.
         arena_bytes: what the caller must provide.
+        whole_tensor_bytes: what an engine that keeps whole tensors needs for them, as TensorFlow Lite Micro does.
         arena_bound: bytes that no placement of the same schedule could go below.
         layers: in order.
         groups: how many layers run interleaved, group after group.
@@ -79,6 +86,7 @@ class CompiledModel:
     engine_sources: tuple[str, ...]
     engine_headers: tuple[str, ...]
     arena_bytes: int
+    whole_tensor_bytes: int
     arena_bound: int
     layers: tuple[CompiledLayer, ...]
     groups: tuple[int, ...]
@@ -110,17 +118,7 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
     placed = plan(program, [k.scratch for k in kernels])
     unit = emit.Unit(prefix, graph, program, kernels, placed)
 
-    def shape(plane: int) -> tuple[int, int, int]:
-        p = program.planes[plane]
-        return p.height, p.width, p.channels
-
-    layers = tuple(
-        CompiledLayer(
-            layer.label, k.function, shape(layer.inputs[0].plane), shape(layer.output), k.encoding, k.instructions,
-            k.bytes, layer.macs, k.nonzero, k.weights,
-        )
-        for layer, k in zip(program.layers, kernels, strict=True)
-    )  # fmt: skip
+    layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
 
     def tensor(index: int, unsigned: bool) -> CompiledTensor:
         t = graph.tensors[index]
@@ -133,6 +131,7 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         engine_sources=emit.sources_of(kernels),
         engine_headers=tuple(sorted({*HEADERS, *(k.header for k in kernels)})),
         arena_bytes=placed.arena,
+        whole_tensor_bytes=_whole_tensor_bytes(graph),
         arena_bound=placed.bound,
         layers=layers,
         groups=tuple(len(g.stages) for g in placed.groups),
@@ -142,3 +141,32 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         nonzero=sum(layer.nonzero for layer in layers),
         weights=sum(layer.weights for layer in layers),
     )
+
+
+def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
+    def shape(plane: int) -> Shape3:
+        p = program.planes[plane]
+        return p.height, p.width, p.channels
+
+    shapes = shape(layer.inputs[0].plane), shape(layer.output)
+    if k.encoded is None:
+        return CompiledLayer(
+            layer.label, k.function, *shapes, "", k.instructions, k.instructions, k.bytes, k.bytes, layer.macs, 0, 0
+        )
+    e = k.encoded
+    return CompiledLayer(
+        layer.label, k.function, *shapes, e.encoding, k.instructions, e.dense_instructions, k.bytes,
+        k.bytes - e.data.nbytes + e.dense_bytes, layer.macs, e.nonzero, e.weights,
+    )  # fmt: skip
+
+
+def _whole_tensor_bytes(graph: Graph) -> int:
+    """The most bytes of whole tensors that are alive during one operator."""
+    last = {index: number for number, op in enumerate(graph.operators) for index in op.inputs}
+    alive = {graph.input}
+    peak = 0
+    for number, op in enumerate(graph.operators):
+        alive.add(op.output)
+        peak = max(peak, sum(math.prod(graph.tensors[i].shape) for i in alive))
+        alive = {i for i in alive if last.get(i, -1) > number or i == graph.output}
+    return peak

@@ -71,7 +71,7 @@ def header(unit: Unit) -> str:
         "",
         '#include "eit.h"',
         "",
-        "/* The arena that the caller gives: all memory that an inference needs, input and output included, but the stack. */",
+        "/* The caller's arena: all memory an inference needs, input and output included, but the stack. */",
         f"#define {upper}_ARENA_BYTES {unit.plan.arena}u",
         f"#define {upper}_ARENA_ALIGN 4u",
         "",
@@ -137,8 +137,8 @@ def _tensors(unit: Unit) -> str:
     rows = []
     for number, plane in enumerate(unit.program.planes):
         values = (
-            unit.plan.offsets[number], plane.row_bytes, unit.plan.rings[number], plane.height, plane.width, plane.stride,
-            plane.channels, plane.pad_left, plane.zero,
+            unit.plan.offsets[number], plane.row_bytes, unit.plan.rings[number], plane.height, plane.width,
+            plane.stride, plane.channels, plane.pad_left, plane.zero,
         )  # fmt: skip
         rows.append(f"    {{{', '.join(f'{v}u' for v in values)}}}, /* {number}: {_comment(plane.name)} */")
     head = "/* offset, row bytes, ring, height, width, plane, channels, left padding, zero point */"
@@ -164,9 +164,10 @@ def _constants(unit: Unit, number: int, layer: Layer, kernel: Kernel) -> str:
     prefix = _prefix(number)
     shapes = " + ".join(shape_text(unit.program, s.plane) for s in layer.inputs)
     about = f"{layer.label}: {shapes} -> {shape_text(unit.program, layer.output)}"
-    if kernel.weights:
-        share = 100.0 * kernel.nonzero / kernel.weights
-        about += f"; {kernel.encoding}, {kernel.nonzero} of {kernel.weights} weights not zero ({share:.0f} %)"
+    if kernel.encoded is not None:
+        e = kernel.encoded
+        share = 100.0 * e.nonzero / e.weights
+        about += f"; {e.encoding}, {e.nonzero} of {e.weights} weights not zero ({share:.0f} %)"
     about += f"; {kernel.bytes} bytes, about {kernel.instructions} instructions"
     parts = [f"/* {prefix}: {about} */"]
     parts.extend(_array(f"{prefix}_{key}", values) for key, values in kernel.arrays.items())
@@ -178,6 +179,9 @@ def _constants(unit: Unit, number: int, layer: Layer, kernel: Kernel) -> str:
 
 
 def _array(name: str, values: Array) -> str:
+    if values.ndim == 2:
+        pairs = _wrapped(f"{{{', '.join(map(_literal, pair))}}}" for pair in values.tolist())
+        return f"static const eit_affine {name}[{len(values)}] = {{\n{pairs}\n}};"
     numbers = _wrapped(_literal(v) for v in values.tolist()) if values.size else "    0,"
     return f"static const {C_TYPES[values.dtype.name]} {name}[{max(values.size, 1)}] = {{\n{numbers}\n}};"
 
@@ -227,9 +231,7 @@ def _input(unit: Unit, stage: Stage, position: int) -> str:
 def _functions(unit: Unit) -> str:
     name, upper = unit.name, unit.name.upper()
     in_type, out_type = (_byte(u) for u in unit.graph.unsigned)
-    runs = "\n".join(
-        f"    eit_run(group{i}, {len(group.stages)}u, arena);" for i, group in enumerate(unit.plan.groups)
-    )
+    runs = "\n".join(f"    eit_run(group{i}, {len(group.stages)}u, arena);" for i, group in enumerate(unit.plan.groups))
     return f"""{in_type} *{name}_input(void *arena)
 {{
     return ({in_type} *)arena + tensors[{unit.program.input}].offset;

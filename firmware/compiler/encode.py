@@ -22,6 +22,8 @@ class Encoded:
         encoding: "dense" or "sparse".
         data: the bytes.
         instructions: what the layer is estimated to cost on RV32IMC.
+        dense_instructions: the same with every weight stored.
+        dense_bytes: bytes of the dense form.
         nonzero: weights that are not zero.
         weights: all weights.
     """
@@ -29,14 +31,22 @@ class Encoded:
     encoding: str
     data: Bytes
     instructions: int
+    dense_instructions: int
+    dense_bytes: int
     nonzero: int
     weights: int
 
 
-def sparse_code(weights: Int8) -> Bytes:
+def dense_code(weights: Int8, shifts: Bytes) -> Bytes:
+    """Per output channel its shift and its int8 weights."""
+    return np.concatenate([shifts[:, None], weights.view(np.uint8)], axis=1).reshape(-1)
+
+
+def sparse_code(weights: Int8, shifts: Bytes) -> Bytes:
     """The code of `firmware/engine/eit_pointwise_sparse.c` for int8 weights [output channel, tap]."""
     code = bytearray()
-    for row in weights:
+    for row, shift in zip(weights, shifts.tolist(), strict=True):
+        code.append(shift)
         steps: list[int] = []
         values: list[int] = []
         at = 0
@@ -86,13 +96,14 @@ def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int,
     """
     nonzero, total = int(np.count_nonzero(weights)), weights.size
     channels, taps = weights.shape
-    dense_bytes = np.ascontiguousarray(weights).reshape(-1).view(np.uint8)
+    shifts = params.out.shift
+    dense_bytes = dense_code(weights, shifts)
     if isinstance(params, DepthwiseConv):
         instructions = cost.depthwise(channels, taps, height, width)
-        return Encoded("dense", dense_bytes, instructions, nonzero, total)
+        return Encoded("dense", dense_bytes, instructions, instructions, dense_bytes.size, nonzero, total)
     dense = cost.dense(channels, taps, height, width)
     sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
-    code = sparse_code(weights) if sparse < dense else None
+    code = sparse_code(weights, shifts) if sparse < dense else None
     if code is not None and cost.prefers_sparse(dense, dense_bytes.size, sparse, code.size):
-        return Encoded("sparse", code, sparse, nonzero, total)
-    return Encoded("dense", dense_bytes, dense, nonzero, total)
+        return Encoded("sparse", code, sparse, dense, dense_bytes.size, nonzero, total)
+    return Encoded("dense", dense_bytes, dense, dense, dense_bytes.size, nonzero, total)

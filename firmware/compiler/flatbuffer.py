@@ -1,7 +1,7 @@
 """Reading flatbuffers written by others: every access is checked against the file's end before it is made.
 
-Source: the FlatBuffers binary format. A table starts with a signed offset back to its vtable, which holds, per field id,
-the field's offset from the table's start (0: absent, the schema's default counts).
+Source: the FlatBuffers binary format. A table starts with a signed offset back to its vtable, which holds, per
+field id, the field's offset from the table's start (0: absent, the schema's default counts).
 """
 
 from __future__ import annotations

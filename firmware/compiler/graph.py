@@ -5,6 +5,7 @@ Shapes are the model's own (`[N,H,W,C]` with N = 1, or fewer dimensions). Weight
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,13 @@ import numpy.typing as npt
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
 Activation = Literal["none", "relu", "relu6", "relu_n1_to_1"]
+Shape3 = tuple[int, int, int]
+
+
+def geometry(shape: tuple[int, ...]) -> Shape3:
+    """Height, width and channels of a tensor: the last dimension is the channels, leading ones vanish."""
+    full = (1, 1, 1, *shape)
+    return math.prod(full[:-2]), full[-2], full[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from firmware.compiler import cost
 from firmware.compiler import layers as ly
-from firmware.compiler.encode import encode
+from firmware.compiler.encode import Encoded, encode
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.requantize import Requantization
 
@@ -27,11 +27,9 @@ class Kernel:
         struct: the C type of its parameters, None where the parameter is the array "table" itself.
         fields: initialisers of the parameters, in order; `{name}` stands for the array of that name.
         arrays: constant arrays by name.
-        encoding: how the weights are stored, "" where there are none.
         instructions: the estimate for one inference on RV32IMC.
         scratch: bytes of scratch.
-        nonzero: weights that are not zero.
-        weights: all weights.
+        encoded: the weights, where there are any.
     """
 
     function: str
@@ -40,11 +38,9 @@ class Kernel:
     struct: str | None
     fields: tuple[str, ...]
     arrays: dict[str, Array] = field(default_factory=dict)
-    encoding: str = ""
     instructions: int = 0
     scratch: int = 0
-    nonzero: int = 0
-    weights: int = 0
+    encoded: Encoded | None = None
 
     @property
     def bytes(self) -> int:
@@ -68,8 +64,8 @@ def kernel(program: Program, layer: Layer) -> Kernel:
 
 
 def _requant(out: Requantization) -> tuple[str, dict[str, Array]]:
-    text = "{{{bias}, {multiplier}, {shift}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
-    return text, {"bias": out.bias, "multiplier": out.multiplier, "shift": out.shift}
+    text = "{{{channels}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
+    return text, {"channels": np.stack([out.bias, out.multiplier], axis=1)}
 
 
 def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
@@ -79,9 +75,9 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     if p.flat:  # the file's order is [row][column][channel], the planes' [row][channel][column] with padding
         size = source.height * source.row_bytes
         order = np.arange(size).reshape(source.height, source.channels, source.stride)
-        order = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
+        inside = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
         stored = np.zeros((len(weights), size), np.int8)
-        stored[:, order] = weights
+        stored[:, inside] = weights
         weights = stored
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out)
@@ -89,7 +85,7 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     return Kernel(
         function, "eit_pointwise.h", (f"{function}.c",), "eit_pointwise",
         (requant, "{weights}", "1" if p.flat else "0", str(size)), {**arrays, "weights": encoded.data},
-        encoded.encoding, encoded.instructions, 0, encoded.nonzero, encoded.weights,
+        encoded.instructions, 0, encoded,
     )  # fmt: skip
 
 
@@ -98,13 +94,13 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out)
-    function = f"eit_conv_{encoded.encoding}"
     c = p.columns
+    family = f"eit_conv_{encoded.encoding}"
+    function = f"{family}_{c.stride if c.stride <= 2 else 'any'}"
     fields = (requant, "{weights}", str(c.kernel), str(c.stride), str(c.before), str(c.dilation))
     return Kernel(
-        function, "eit_conv.h", (f"{function}.c", "eit_conv_taps.c"), "eit_conv", fields,
-        {**arrays, "weights": encoded.data}, encoded.encoding, encoded.instructions,
-        4 * weights.shape[1] + source.stride, encoded.nonzero, encoded.weights,
+        function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c"), "eit_conv", fields,
+        {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, encoded,
     )  # fmt: skip
 
 
@@ -115,15 +111,14 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     rows, columns = layer.inputs[0].rows, p.columns
     nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
     special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
-    function = "eit_depthwise_3x3" if special else "eit_depthwise_any"
+    function = f"eit_depthwise_3x3_{columns.stride}" if special else "eit_depthwise_any"
     fields = (
         requant, "(const int8_t *){weights}", str(columns.kernel), str(columns.stride), str(columns.before),
         str(columns.dilation), str(p.depth_multiplier),
     )  # fmt: skip
     return Kernel(
         function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c"), "eit_depthwise", fields,
-        {**arrays, "weights": encoded.data}, encoded.encoding, encoded.instructions, source.stride, encoded.nonzero,
-        encoded.weights,
+        {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, encoded,
     )  # fmt: skip
 
 
@@ -136,7 +131,7 @@ def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
     function = {"ADD": "eit_add", "SUB": "eit_sub", "RSUB": "eit_sub_reversed", "MUL": "eit_mul"}[p.kind]
     head = (_braces(p.multipliers), _braces(p.shifts), _braces(p.zeros), str(p.low), str(p.high))
     arrays: dict[str, Array] = {}
-    tail = ("0", "0", "0", "0")
+    tail: tuple[str, ...] = ("0", "0", "0", "0")
     if p.constant is not None:
         height, channels, width = p.constant.shape
         arrays["constant"] = p.constant.reshape(-1)
@@ -155,6 +150,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     values = target.elements
     rows = layer.inputs[0].rows
+    fields: tuple[str, ...]
     match layer.params:
         case ly.Layout(to_planes=to_planes, flip=flip):
             function = "eit_planes_from_pixels" if to_planes else "eit_pixels_from_planes"

@@ -1,7 +1,7 @@
 """The lowered program: layers that each make one row of their output at a time, and the planes they work on.
 
-A plane tensor is stored "HCW" (see `firmware/engine/eit_engine.h`). Whatever order a model's own tensor has in its file's
-dimensions, its flat index is (row * width + column) * channels + channel of its planes, so a reshape moves nothing.
+A plane tensor is stored "HCW" (see `firmware/engine/eit_engine.h`). Whatever a model's own dimensions are,
+a tensor's flat index is (row * width + column) * channels + channel of its planes, so a reshape moves nothing.
 """
 
 from __future__ import annotations

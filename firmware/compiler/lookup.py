@@ -1,7 +1,7 @@
 """Functions of one int8 value as tables of 256 int8 results, and softmax's table of exponentials.
 
-The fixed-point functions (exp, logistic, tanh) are those of gemmlowp, which the reference kernels use; they run here once,
-at compile time, in exact integer arithmetic.
+The fixed-point functions (exp, logistic, tanh) are those of gemmlowp, which the reference kernels use; they run here
+once, at compile time, in exact integer arithmetic.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from collections.abc import Callable
 import numpy as np
 
 from firmware.compiler.graph import Activation, Int8, Int32, Quantization
-from firmware.compiler.quantize import activation_range, float32, high_multiply, multiply, quantize_multiplier, rounding_shift
+from firmware.compiler.quantize import (
+    activation_range,
+    float32,
+    high_multiply,
+    multiply,
+    quantize_multiplier,
+    rounding_shift,
+)
 
 ONE = (1 << 31) - 1  # 1.0 in Q0.31
 EXP_FACTORS = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
@@ -55,15 +62,13 @@ def _input_radius(integer_bits: int, left_shift: int) -> int:
 
 
 def softmax_exponentials(scale: float, beta: float) -> Int32:
-    """exp of -d steps below the maximum in Q0.31, for d in 0..255; 0 where the reference leaves a value out."""
+    """Exp of -d steps below the maximum in Q0.31, for d in 0..255; 0 where the reference leaves a value out."""
     real = min(float32(beta) * scale * (1 << 26), float(ONE))
     if real <= 1.0:
         raise ValueError(f"input scale {scale:g} is too small for softmax")
     multiplier, shift = quantize_multiplier(real)
     radius = _input_radius(5, shift)
-    values = [
-        exp_of_negative(high_multiply(-d << shift, multiplier), 5) if d <= radius else 0 for d in range(256)
-    ]
+    values = [exp_of_negative(high_multiply(-d << shift, multiplier), 5) if d <= radius else 0 for d in range(256)]
     return np.array(values, np.int32)
 
 
@@ -120,7 +125,9 @@ def _tanh_value(raw: int) -> int:
     return positive if raw > 0 else -positive
 
 
-def _saturating(value: Callable[[int], int], bits: int, offset: int) -> Callable[[Quantization, Quantization, float], Int8]:
+def _saturating(
+    value: Callable[[int], int], bits: int, offset: int
+) -> Callable[[Quantization, Quantization, float], Int8]:
     """A function with inputs in Q4.27 and `bits` result bits."""
 
     def table(source: Quantization, target: Quantization, _alpha: float) -> Int8:

@@ -22,22 +22,22 @@ from firmware.compiler.graph import (
     Pad,
     Pool,
     Reshape,
+    Shape3,
     Softmax,
     Tensor,
     Window,
+    geometry,
 )
-from firmware.compiler.layers import Input, Layer, Params, Plane, Program
+from firmware.compiler.layers import Input, Params, Program
 from firmware.compiler.lookup import softmax_exponentials
+from firmware.compiler.place import MAX_DIMENSION
 from firmware.compiler.quantize import activation_range, mean_multiplier, quantize_multiplier
 from firmware.compiler.requantize import requantization
+from firmware.compiler.values import Values
 
-Shape3 = tuple[int, int, int]
-
-
-def geometry(shape: tuple[int, ...]) -> Shape3:
-    """Height, width and channels of a tensor: the last dimension is the channels, leading ones vanish."""
-    full = (1, 1, 1, *shape)
-    return math.prod(full[:-2]), full[-2], full[-1]
+MAX_PRODUCT_SHIFT = 14  # left shift of a product of 17 bits
+MAX_MEAN = 1 << 20  # values, so that their sum stays inside 32 bits
+MAX_SUM_SHIFT = 28  # right shift of a sum, so that its rounding stays inside 32 bits
 
 
 def lower(graph: Graph) -> Program:
@@ -52,89 +52,16 @@ def lower(graph: Graph) -> Program:
     return lowering.finish()
 
 
-class _Lowering:
-    """The program so far, and where each tensor's values are: as planes, as plain bytes in the model's order, or both."""
+class _Lowering(Values):
+    """One method per operator, on top of where each tensor's values are."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.program = Program()
-        self.planar: dict[int, int] = {}
-        self.plain: dict[int, int] = {}
+        super().__init__(graph)
         self.folded: dict[int, Pad] = {}
         self.readers: dict[int, list[Operator]] = {}
         for operator in graph.operators:
             for index in operator.inputs:
                 self.readers.setdefault(index, []).append(operator)
-        source = graph.tensors[graph.input]
-        self.program.input = self.plain[graph.input] = self._plane(source, geometry(source.shape), plain=True)
-
-    # where values are
-
-    def _plane(self, tensor: Tensor, shape: Shape3, *, plain: bool = False) -> int:
-        height, width, channels = shape
-        if plain:
-            width, channels = 1, width * channels
-        plane = Plane(height, width, channels, tensor.quantization.zero_point + 128, tensor.name, fixed=plain)
-        self.program.planes.append(plane)
-        return len(self.program.planes) - 1
-
-    def _add(self, label: str, params: Params, inputs: tuple[Input, ...], output: int, macs: int = 0) -> None:
-        self.program.layers.append(Layer(label, params, inputs, output, macs))
-
-    def shape(self, plane: int) -> Shape3:
-        """Height, width and channels of a plane."""
-        p = self.program.planes[plane]
-        return p.height, p.width, p.channels
-
-    def planes(self, index: int, wanted: Shape3 | None = None, channels: int | None = None) -> int:
-        """The planes of a tensor, with a given geometry or at least number of channels; converted if need be."""
-        tensor = self.graph.tensors[index]
-        if index in self.planar:
-            shape = self.shape(self.planar[index])
-            if (wanted is None or shape == wanted) and (channels is None or shape[2] == channels):
-                return self.planar[index]
-        target = wanted or geometry(tensor.shape)
-        source = self.plain_bytes(index)
-        flip = source == self.program.input and not self.graph.unsigned[0]
-        made = self._plane(tensor, target)
-        rows = self._rows_of(source, target)
-        self._add("layout", ly.Layout(to_planes=True, flip=flip), (Input(source, rows),), made)
-        self.planar[index] = made
-        return made
-
-    def _rows_of(self, plane: int, target: Shape3) -> Window:
-        """Which rows of a plain tensor a row of `target` needs: the same one where both have as many, else all."""
-        height = self.program.planes[plane].height
-        return ly.ROW if height == target[0] else Window(height, 0)
-
-    def plain_bytes(self, index: int) -> int:
-        """A tensor's bytes in the model's own order."""
-        if index not in self.plain:
-            tensor, source = self.graph.tensors[index], self.planar[index]
-            made = self._plane(tensor, self.shape(source), plain=True)
-            self._add("layout", ly.Layout(to_planes=False, flip=False), (Input(source),), made)
-            self.plain[index] = made
-        return self.plain[index]
-
-    def stored_bytes(self, index: int) -> int:
-        """The same, in stored form: never the caller's int8 input itself."""
-        if self.plain.get(index) == self.program.input and not self.graph.unsigned[0]:
-            self.planes(index)
-            del self.plain[index]
-        return self.plain_bytes(index)
-
-    def finish(self) -> Program:
-        """Adds the conversion to the caller's output and returns the program."""
-        index = self.graph.output
-        if index not in self.planar:
-            self.planes(index)
-        source = self.planar[index]
-        made = self._plane(self.graph.tensors[index], self.shape(source), plain=True)
-        self._add("layout", ly.Layout(to_planes=False, flip=not self.graph.unsigned[1]), (Input(source),), made)
-        self.program.output = made
-        return self.program
-
-    # operators
 
     def operator(self, op: Operator) -> None:
         """Adds the layers of one operator."""
@@ -175,8 +102,8 @@ class _Lowering:
         return f"{self.graph.file}: operator {op.index} ({op.kind})"
 
     def _simple(self, op: Operator, params: Params, source: Input, shape: Shape3, macs: int = 0) -> None:
-        made = self._plane(self.graph.tensors[op.output], shape)
-        self._add(self._label(op), params, (source,), made, macs)
+        made = self.plane(self.graph.tensors[op.output], shape)
+        self.add(self._label(op), params, (source,), made, macs)
         self.planar[op.output] = made
 
     def _pads_of(self, index: int, rows: Window, columns: Window) -> tuple[int, Window, Window]:
@@ -197,7 +124,7 @@ class _Lowering:
         last = (out_width - 1) * columns.stride - columns.before + (columns.kernel - 1) * columns.dilation
         p.pad_left = max(p.pad_left, columns.before)
         p.pad_right = max(p.pad_right, last - (p.width - 1), 0)
-        if p.pad_left > 255:
+        if p.pad_left > 255 or p.stride > MAX_DIMENSION:
             raise ExportError("more than 255 columns of padding", where=self.graph.file, fix="use smaller kernels")
 
     def _convolution(self, op: Convolution) -> None:
@@ -215,10 +142,11 @@ class _Lowering:
         macs = math.prod(shape) * height * width * channels
         index, rows, columns = self._pads_of(op.inputs[0], op.rows, op.columns)
         plane = self.planes(index, geometry(tensors[index].shape))
-        if (height, width, rows.stride, columns.stride) == (1, 1, 1, 1) and not rows.before and not columns.before:
-            if rows.after == columns.after == 0:
-                self._simple(op, ly.Pointwise(out, flat), Input(plane), shape, macs)
-                return
+        if (height, width, rows.stride, columns.stride) == (1, 1, 1, 1) and not any(
+            (rows.before, rows.after, columns.before, columns.after)
+        ):
+            self._simple(op, ly.Pointwise(out, flat), Input(plane), shape, macs)
+            return
         self._demand(plane, columns, shape[1])
         params = ly.Conv(out, flat.reshape(op.weights.shape), columns)
         self._simple(op, params, Input(plane, rows), shape, macs)
@@ -228,7 +156,7 @@ class _Lowering:
         count, depth = params.weights.shape
         elements = math.prod(source.shape)
         macs = elements * count
-        if elements == depth and source.shape[-1:] != (depth,) or (elements == depth and op.inputs[0] in self.planar):
+        if (elements == depth and source.shape[-1:] != (depth,)) or (elements == depth and op.inputs[0] in self.planar):
             plane = self.planes(op.inputs[0])
             if self.shape(plane) != (1, 1, depth):
                 params = replace(params, flat=True)
@@ -246,8 +174,8 @@ class _Lowering:
         height, width, count = op.weights.shape
         weights = np.ascontiguousarray(op.weights.transpose(2, 0, 1))
         out, flat = requantization(
-            weights.reshape(count, -1), op.bias, op.multipliers, source.quantization, target.quantization, op.activation,
-            self._where(op),
+            weights.reshape(count, -1), op.bias, op.multipliers, source.quantization, target.quantization,
+            op.activation, self._where(op),
         )  # fmt: skip
         shape = geometry(target.shape)
         index, rows, columns = self._pads_of(op.inputs[0], op.rows, op.columns)
@@ -261,7 +189,7 @@ class _Lowering:
         if a.data is not None and b.data is not None:
             raise ExportError("both operands are constant", where=self._where(op), fix="convert with constant folding")
         target = self.graph.tensors[op.output]
-        params = _elementwise(op, a, b, target)
+        params = _elementwise(op, a, b, target, self._where(op))
         shape = geometry(target.shape)
         operands = []
         for tensor in (a, b):
@@ -283,8 +211,8 @@ class _Lowering:
             inputs = Input(first), Input(self.planes(b.index, shape))
         else:
             inputs = tuple(Input(self.planes(t.index, s)) for t, s in zip((a, b), operands, strict=True))
-        made = self._plane(target, shape)
-        self._add(self._label(op), params, inputs, made)
+        made = self.plane(target, shape)
+        self.add(self._label(op), params, inputs, made)
         self.planar[op.output] = made
 
     def _pool(self, op: Pool) -> None:
@@ -300,11 +228,21 @@ class _Lowering:
         first = len(source.shape) - 2  # the dimension that is the width
         over_width, over_height = first in op.axes, any(a < first and source.shape[a] > 1 for a in op.axes)
         if over_height and not all(a in op.axes or source.shape[a] == 1 for a in range(first)):
-            raise ExportError("a mean over part of the height", where=self._where(op), fix="supported: height and width")
+            raise ExportError(
+                "a mean over part of the height", where=self._where(op), fix="supported: height and width"
+            )
         count = (width if over_width else 1) * (height if over_height else 1)
         multiplier, shift = mean_multiplier(source.quantization.scale / target.quantization.scale, count)
+        if count > MAX_MEAN or not -31 <= shift <= 0:
+            raise ExportError(
+                f"a mean of {count} values", where=self._where(op), fix=f"at most {MAX_MEAN}, of like scales"
+            )
         params = ly.MeanOver(
-            count * (source.quantization.zero_point + 128), multiplier, shift, target.quantization.zero_point + 128, over_width
+            count * (source.quantization.zero_point + 128),
+            multiplier,
+            shift,
+            target.quantization.zero_point + 128,
+            over_width,
         )
         plane = self.planes(op.inputs[0], (height, width, channels))
         rows = Window(height, 0) if over_height else ly.ROW
@@ -338,7 +276,7 @@ class _Lowering:
         outer = math.prod(target.shape[: op.axis])
         inner = math.prod(target.shape[op.axis + 1 :])
         total = target.shape[op.axis] * inner
-        made = self._plane(target, (1, 1, math.prod(target.shape)), plain=True)
+        made = self.plane(target, (1, 1, math.prod(target.shape)), plain=True)
         start = 0
         for position, index in enumerate(op.inputs):
             size = self.graph.tensors[index].shape[op.axis] * inner
@@ -347,13 +285,13 @@ class _Lowering:
             inputs: tuple[Input, ...] = (Input(source, Window(self.program.planes[source].height, 0)),)
             if position:
                 inputs = (*inputs, Input(made))  # the part before this one is in place
-            self._add(self._label(op), params, inputs, made)
+            self.add(self._label(op), params, inputs, made)
             start += size
         self.plain[op.output] = made
 
     def _gather(self, op: Gather) -> None:
         target = self.graph.tensors[op.output]
-        made = self._plane(target, (1, 1, math.prod(target.shape)), plain=True)
+        made = self.plane(target, (1, 1, math.prod(target.shape)), plain=True)
         missing = (1,) * (4 - len(target.shape))
         sizes = (*missing, *target.shape)
         strides_out = tuple(math.prod(sizes[i + 1 :]) for i in range(4))
@@ -361,20 +299,28 @@ class _Lowering:
         source = self.stored_bytes(op.inputs[0])
         rows = Window(self.program.planes[source].height, 0)
         params = ly.Copy(sizes, op.start, strides_in, 0, strides_out)  # type: ignore[arg-type]
-        self._add(self._label(op), params, (Input(source, rows),), made)
+        self.add(self._label(op), params, (Input(source, rows),), made)
         self.plain[op.output] = made
 
 
-def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor) -> ly.Elementwise:
+def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -> ly.Elementwise:
     """The reference's constants of an ADD, SUB or MUL."""
     low, high = activation_range(op.activation, target.quantization)
     zeros = tuple(t.quantization.zero_point + 128 for t in (a, b, target))
     scale_a, scale_b, scale_out = (t.quantization.scale for t in (a, b, target))
     if op.kind == "MUL":
         pairs = [(0, 0), (0, 0), quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b)) / scale_out)]
+        if pairs[2][1] > MAX_PRODUCT_SHIFT:
+            raise ExportError(
+                "operands and result have scales too far apart", where=where, fix="convert the model again"
+            )
     else:
         twice = 2.0 * max(scale_a, scale_b)
         pairs = [quantize_multiplier(s) for s in (scale_a / twice, scale_b / twice, twice / ((1 << 20) * scale_out))]
+        if not -MAX_SUM_SHIFT <= pairs[2][1] <= -1 or min(p[1] for p in pairs[:2]) < -30:
+            raise ExportError(
+                "operands and result have scales too far apart", where=where, fix="convert the model again"
+            )
     multipliers, shifts = zip(*pairs, strict=True)
     return ly.Elementwise(op.kind, zeros, multipliers, shifts, low + 128, high + 128)  # type: ignore[arg-type]
 
@@ -387,5 +333,9 @@ def _swapped(params: ly.Elementwise) -> ly.Elementwise:
         return values[1], values[0], values[2]
 
     return replace(
-        params, kind=kind, zeros=turned(params.zeros), multipliers=turned(params.multipliers), shifts=turned(params.shifts)
+        params,
+        kind=kind,
+        zeros=turned(params.zeros),
+        multipliers=turned(params.multipliers),
+        shifts=turned(params.shifts),
     )

@@ -8,17 +8,22 @@ input that are used up. `Plan.bound` is the most row bytes alive at once, which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from ei_compat.errors import LimitError
 from firmware.compiler.layers import Program
-from firmware.compiler.schedule import MAX_STAGES, Lifetimes, Stage, last_readers, replay, ring_rows, stages_of
+from firmware.compiler.schedule import Lifetimes, Stage, last_readers, replay, ring_rows, stages_of
 
 Ints = npt.NDArray[np.int64]
-MAX_GROUP = 24  # layers in one group; longer ones only add rings
+MAX_GROUP = 24  # layers in one group, at most EIT_MAX_STAGES; longer ones only add rings
+MAX_ROWS = 1 << 18  # of all layers together: what can be replayed in seconds
+REPLAYED_ROWS = 3 << 20  # rows that the search for the best groups may replay
 ALIGN = 4
 
 
@@ -69,13 +74,18 @@ def plan(program: Program, scratch: Sequence[int]) -> Plan:
     Args:
         program: layers and planes, padding settled.
         scratch: bytes of scratch per layer.
+
+    Raises:
+        LimitError: there are too many rows.
     """
+    if sum(program.planes[layer.output].height for layer in program.layers) > MAX_ROWS:
+        raise LimitError(f"more than {MAX_ROWS} rows to compute", where="plan", fix="use a smaller input")
     last = last_readers(program)
     cuts = _cuts(program, scratch, last)
-    grouped = [stages_of(program, a, b, last) for a, b in zip(cuts, cuts[1:], strict=False)]
+    grouped = [stages_of(program, a, b, last) for a, b in pairwise(cuts)]
     rings, lives, spans = _replay_all(program, grouped, last)
     blocks = {p: _block(program, p, lives[p], rings[p]) for p in lives}
-    scratches = []
+    scratches: list[int] = []
     for (start, end), stages in zip(spans, grouped, strict=True):
         size = max(scratch[s.layer] for s in stages)
         blocks[-1 - len(scratches)] = Block(size, np.array([start]), np.array([end]))
@@ -93,11 +103,13 @@ def _cuts(program: Program, scratch: Sequence[int], last: Sequence[int]) -> list
     """Where groups start and end, so that the most bytes alive at once are least."""
     count = len(program.layers)
     born = {program.input: -1} | {layer.output: n for n, layer in reversed(list(enumerate(program.layers)))}
+    rows = sum(program.planes[layer.output].height for layer in program.layers)
+    longest = max(1, min(MAX_GROUP, math.isqrt(2 * REPLAYED_ROWS // max(rows, 1))))
     best: list[tuple[int, int]] = [(0, 0)]
     previous = [0]
     for end in range(1, count + 1):
         options = []
-        for first in range(max(0, end - MAX_GROUP), end):
+        for first in range(max(0, end - longest), end):
             peak = _peak(program, scratch, last, born, first, end)
             options.append((max(best[first][0], peak), best[first][1] + peak, first))
         peak, total, first = min(options)
@@ -199,6 +211,7 @@ def _forbidden(a: Block, b: Block) -> Ints:
 def _place(blocks: dict[int, Block], aligned: set[int]) -> dict[int, int]:
     """Offsets by first fit, in the best of several orders."""
     pairs: dict[tuple[int, int], Ints] = {}
+    spans = {n: (int(b.birth.min()), int(b.death.max())) for n, b in blocks.items()}
 
     def forbidden(a: int, b: int) -> Ints:
         if (a, b) not in pairs:
@@ -208,10 +221,11 @@ def _place(blocks: dict[int, Block], aligned: set[int]) -> dict[int, int]:
     def first_fit(order: list[int]) -> dict[int, int]:
         places: dict[int, int] = {}
         for number in order:
-            taken = [forbidden(number, other) + at for other, at in places.items()]
-            spans = np.concatenate([np.zeros((0, 2), np.int64), *taken])
+            born, dead = spans[number]
+            near = [(o, at) for o, at in places.items() if spans[o][0] <= dead and born <= spans[o][1]]
+            taken = np.concatenate([np.zeros((0, 2), np.int64), *(forbidden(number, o) + at for o, at in near)])
             offset = 0
-            for low, high in spans[np.argsort(spans[:, 0], kind="stable")].tolist():
+            for low, high in taken[np.argsort(taken[:, 0], kind="stable")].tolist():
                 if low >= offset:
                     break
                 if high > offset:
@@ -228,10 +242,10 @@ def _place(blocks: dict[int, Block], aligned: set[int]) -> dict[int, int]:
     return min(tried, key=lambda places: max(places[b] + blocks[b].size for b in blocks))
 
 
-def _bound(blocks: object, events: int) -> int:
+def _bound(blocks: Iterable[Block], events: int) -> int:
     """The most bytes of rows alive at once."""
     change = np.zeros(events + 3, np.int64)
-    for block in blocks:  # type: ignore[attr-defined]
+    for block in blocks:
         np.add.at(change, np.maximum(block.birth, 0), block.row_bytes)
         np.add.at(change, block.death + 1, -block.row_bytes)
     return int(np.cumsum(change).max())

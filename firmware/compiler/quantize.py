@@ -60,7 +60,7 @@ def high_multiply(a: Any, b: Any) -> Any:
 
 
 def rounding_shift(value: Any, exponent: int) -> Any:
-    """value / 2^exponent, halves away from zero."""
+    """Value / 2^exponent, halves away from zero."""
     mask = (1 << exponent) - 1
     threshold = (mask >> 1) + (value < 0)
     return (value >> exponent) + ((value & mask) > threshold)

@@ -59,7 +59,7 @@ def requantization(
         once: whether the reference rounds this layer in one step, as it does for fully connected ones.
 
     Returns:
-        The constants, and the weights with those of constant channels set to zero (their result does not depend on them).
+        The constants, and the weights with those of constant channels zeroed: their result does not depend on them.
 
     Raises:
         ExportError: an accumulator could leave the engine's range.
@@ -81,6 +81,8 @@ def requantization(
         base = int(bias[channel]) - (source.zero_point + 128) * int(row.sum())
         least, most = base + 255 * int(row[row < 0].sum()), base + 255 * int(row[row > 0].sum())
         multiplier, shift = quantize_multiplier(multipliers[channel])
+        if shift > 30:
+            raise ExportError(f"output channel {channel} has the scale {multipliers[channel]:g}", where=where)
         first, last = (
             max(low, min(high, scaled(x, multiplier, shift) + target.zero_point)) + 128 for x in (least, most)
         )
@@ -116,12 +118,11 @@ def _one_step(
     base: int, least: int, most: int, multiplier: int, shift: int, out: Requantization, first: int
 ) -> tuple[int, int, int]:
     """Other constants for a channel that takes only two values, moved so that they change at the same accumulator."""
-
     once = out.rounding == ROUND_ONCE
     scaled = multiply_once if once else multiply
 
     def stored(x: int) -> int:
-        return max(out.low, min(out.high, scaled(x, multiplier, shift) + out.zero))
+        return max(out.low, min(out.high, int(scaled(x, multiplier, shift)) + out.zero))
 
     below, above = least, most  # the step lies between: stored(below) == first < stored(above)
     while above - below > 1:

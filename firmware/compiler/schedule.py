@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from firmware.compiler.layers import Input, Layer, Plane, Program
 
-MAX_STAGES = 32  # EIT_MAX_STAGES
-
 
 @dataclass(frozen=True, slots=True)
 class Stage:

@@ -9,10 +9,11 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const uint32_t stride, const
     const uint8_t *code = p->weights;
     in += x0 * stride;
     out += x0;
-    for (uint32_t channel = 0; channel < output->channels; channel++) {
+    for (const eit_affine *affine = p->out.channels, *last = affine + output->channels; affine != last; affine++) {
         int32_t acc[EIT_TILE];
         const uint32_t *tap = taps;
-        const int32_t bias = p->out.bias[channel];
+        const int32_t bias = affine->bias;
+        const uint32_t shift = (uint8_t)*code++;
         uint32_t run;
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
@@ -39,25 +40,41 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const uint32_t stride, const
                 }
             }
         } while (run == 255u);
-        eit_finish(&p->out, channel, acc, n, out);
+        eit_finish(&p->out, affine->multiplier, shift, acc, n, out);
         out += output->plane;
     }
 }
 
-void eit_conv_sparse(const eit_stage *stage, uint8_t *arena, uint32_t y)
+EIT_INLINE void row(const eit_stage *stage, uint8_t *arena, uint32_t y, const uint32_t stride)
 {
     const eit_conv *p = stage->params;
     const eit_tensor *output = stage->output;
     const uint32_t *taps = eit_conv_taps(stage, p, arena, y);
     uint8_t *out = eit_row(output, arena, y) + output->pad_left;
     const uint32_t width = output->width;
-    if (p->stride == 1u) {
-        EIT_FOR_TILES(tile, width, 1u, p, taps, arena, output, out)
-    } else if (p->stride == 2u) {
-        EIT_FOR_TILES(tile, width, 2u, p, taps, arena, output, out)
+    if (stride != 0u) {
+        EIT_FOR_TILES(tile, width, stride, p, taps, arena, output, out)
     } else {
         for (uint32_t x = 0; x < width; x++) {
             tile(1u, x, p->stride, p, taps, arena, output, out);
         }
     }
+    if (p->out.low != 0u) {
+        eit_raise(output, eit_row(output, arena, y), p->out.low);
+    }
+}
+
+void eit_conv_sparse_1(const eit_stage *stage, uint8_t *arena, uint32_t y)
+{
+    row(stage, arena, y, 1u);
+}
+
+void eit_conv_sparse_2(const eit_stage *stage, uint8_t *arena, uint32_t y)
+{
+    row(stage, arena, y, 2u);
+}
+
+void eit_conv_sparse_any(const eit_stage *stage, uint8_t *arena, uint32_t y)
+{
+    row(stage, arena, y, 0u);
 }

@@ -1,4 +1,5 @@
-/* Parameters of the depthwise convolutions; int8 weights [channel][kernel row][kernel column]. */
+/* Parameters of the depthwise convolutions; per channel its shift (see
+ * eit_requant) and int8 weights [kernel row][kernel column]. */
 #ifndef EIT_DEPTHWISE_H
 #define EIT_DEPTHWISE_H
 
@@ -12,7 +13,8 @@ typedef struct {
 } eit_depthwise;
 
 void eit_depthwise_any(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_depthwise_3x3(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_depthwise_3x3_1(const eit_stage *stage, uint8_t *arena, uint32_t y); /* columns with stride 1 */
+void eit_depthwise_3x3_2(const eit_stage *stage, uint8_t *arena, uint32_t y); /* columns with stride 2 */
 
 /* The first byte of input row `row` of channel 0 that pixel 0 multiplies, and in *plane the step to the next channel;
  * beyond the edge a plane of zero points in the scratch. `row` wraps above the first row. */

@@ -53,14 +53,19 @@ struct eit_stage {
     uint16_t complete;  /* 1: all rows are wanted, not only those that the group's last stage asks for */
 };
 
-/* How an accumulator becomes an output byte, one entry per output channel (see eit_requant.h). */
+/* One output channel's constants: the bias, with the input's zero point folded in, and a multiplier 2^30 .. 2^31 - 1. */
 typedef struct {
-    const int32_t *bias;       /* the input's zero point is folded in */
-    const int32_t *multiplier; /* 2^30 .. 2^31 - 1 */
-    const uint8_t *shift;      /* right shift e in bits 0..4, left shift in bits 5..7; one of them is 0 */
-    uint8_t zero;              /* the output's zero point, stored form */
-    uint8_t low, high;         /* activation range, stored form; low <= zero */
-    uint8_t rounding;          /* EIT_ROUND_... */
+    int32_t bias;
+    int32_t multiplier;
+} eit_affine;
+
+/* How accumulators become output bytes (see eit_requant.h). A channel's shift is the first byte of its weights: right
+ * shift e in bits 0..4, left shift in bits 5..7, one of them 0. */
+typedef struct {
+    const eit_affine *channels;
+    uint8_t zero;      /* the output's zero point, stored form */
+    uint8_t low, high; /* activation range, stored form; low <= zero */
+    uint8_t rounding;  /* EIT_ROUND_... */
 } eit_requant;
 
 /* How the reference rounds a layer's results. */
@@ -72,6 +77,9 @@ static inline uint8_t *eit_row(const eit_tensor *tensor, uint8_t *arena, uint32_
 {
     return arena + tensor->offset + (y % tensor->ring) * tensor->row_bytes;
 }
+
+/* Raises every value of a row to at least `low`, for activations that end above the smallest byte. */
+void eit_raise(const eit_tensor *tensor, uint8_t *row, uint8_t low);
 
 /* Runs a group of stages, each row as soon as the rows it needs are there and no sooner than it is asked for. */
 void eit_run(const eit_stage *stages, uint32_t count, uint8_t *arena);

@@ -6,7 +6,7 @@
 
 typedef struct {
     eit_requant out;
-    const uint8_t *weights; /* dense: [out][in] int8; sparse: see eit_pointwise_sparse.c */
+    const uint8_t *weights; /* see eit_pointwise_dense.c and eit_pointwise_sparse.c */
     uint32_t pixels;        /* 0: row by row; else the whole input is one row of so many pixels */
     uint32_t channels;      /* input channels, where the whole input is one row */
 } eit_pointwise;

@@ -1,4 +1,4 @@
-/* 1x1 convolution with every weight stored: int8 [output channel][input channel]. */
+/* 1x1 convolution with every weight stored: per output channel its shift (see eit_requant) and int8 [input channel]. */
 #include "eit_pointwise.h"
 #include "eit_requant.h"
 #include "eit_tiles.h"
@@ -9,10 +9,11 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
     const int8_t *w = (const int8_t *)p->weights;
     in += x0;
     out += x0;
-    for (uint32_t channel = 0; channel < channels; channel++) {
+    for (const eit_affine *affine = p->out.channels, *last = affine + channels; affine != last; affine++) {
         int32_t acc[EIT_TILE];
         const uint8_t *x = in;
-        const int32_t bias = p->out.bias[channel];
+        const int32_t bias = affine->bias;
+        const uint32_t shift = (uint8_t)*w++;
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
             acc[i] = bias;
@@ -38,7 +39,7 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
                 acc[i] += first * x[i];
             }
         }
-        eit_finish(&p->out, channel, acc, n, out);
+        eit_finish(&p->out, affine->multiplier, shift, acc, n, out);
         out += out_plane;
     }
 }
@@ -55,7 +56,10 @@ void eit_pointwise_dense(const eit_stage *stage, uint8_t *arena, uint32_t y)
     const uint32_t in_channels = p->pixels != 0u ? p->channels : input->channels;
     if (width == 1u && in_plane == 1u) {
         tile(1u, 0u, p, in, 1u, in_channels, out, output->plane, output->channels);
-        return;
+    } else {
+        EIT_FOR_TILES(tile, width, p, in, in_plane, in_channels, out, output->plane, output->channels)
     }
-    EIT_FOR_TILES(tile, width, p, in, in_plane, in_channels, out, output->plane, output->channels)
+    if (p->out.low != 0u) {
+        eit_raise(output, eit_row(output, arena, y), p->out.low);
+    }
 }

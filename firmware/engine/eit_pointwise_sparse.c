@@ -1,7 +1,7 @@
 /*
  * 1x1 convolution that walks the weights that are not zero.
  *
- * Per output channel the code holds runs: a count of pairs (255: another run follows), then per pair three bytes: how
+ * Per output channel the code holds its shift (see eit_requant) and runs: a count of pairs (255: another run follows), then per pair three bytes: how
  * many input channels to step forward before the first weight (low four bits) and before the second (high four bits), then
  * the two int8 weights. The first step of a channel starts at input channel 0. A weight of zero fills what steps of at
  * most 15 leave over.
@@ -16,10 +16,11 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
     const uint8_t *code = p->weights;
     in += x0;
     out += x0;
-    for (uint32_t channel = 0; channel < channels; channel++) {
+    for (const eit_affine *affine = p->out.channels, *last = affine + channels; affine != last; affine++) {
         int32_t acc[EIT_TILE];
         const uint8_t *x = in;
-        const int32_t bias = p->out.bias[channel];
+        const int32_t bias = affine->bias;
+        const uint32_t shift = *code++;
         uint32_t run;
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
@@ -43,7 +44,7 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
                 }
             }
         } while (run == 255u);
-        eit_finish(&p->out, channel, acc, n, out);
+        eit_finish(&p->out, affine->multiplier, shift, acc, n, out);
         out += out_plane;
     }
 }
@@ -59,7 +60,10 @@ void eit_pointwise_sparse(const eit_stage *stage, uint8_t *arena, uint32_t y)
     const uint32_t in_plane = p->pixels != 0u ? p->pixels : input->plane;
     if (width == 1u && in_plane == 1u) {
         tile(1u, 0u, p, in, 1u, out, output->plane, output->channels);
-        return;
+    } else {
+        EIT_FOR_TILES(tile, width, p, in, in_plane, out, output->plane, output->channels)
     }
-    EIT_FOR_TILES(tile, width, p, in, in_plane, out, output->plane, output->channels)
+    if (p->out.low != 0u) {
+        eit_raise(output, eit_row(output, arena, y), p->out.low);
+    }
 }

@@ -11,11 +11,10 @@
 
 #include "eit_engine.h"
 
-/* A bound on how many pixels one pass over the weights serves: as many accumulators as registers allow. */
-#define EIT_TILE 8u
-
 #if defined(__GNUC__) && !defined(__clang__)
-#define EIT_UNROLL _Pragma("GCC unroll 8")
+/* Loading operands early only pushes accumulators out of the registers. */
+#pragma GCC optimize("no-schedule-insns")
+#define EIT_UNROLL _Pragma("GCC unroll 12")
 #define EIT_INLINE static inline __attribute__((always_inline))
 #elif defined(__clang__)
 #define EIT_UNROLL _Pragma("clang loop unroll(full)")
@@ -30,20 +29,18 @@ typedef struct {
     int32_t multiplier;
     int32_t round;
     uint32_t up, down;
-    int32_t tie; /* mask: 2 where ties below zero must round down, else 0 */
+    uint32_t tie; /* 1: ties below the zero point round down */
 } eit_channel;
 
-EIT_INLINE eit_channel eit_channel_at(const eit_requant *q, uint32_t channel)
+EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, int32_t multiplier, uint32_t shift)
 {
-    const uint32_t packed = q->shift[channel];
-    const uint32_t right = packed & 31u;
+    const uint32_t right = shift & 31u;
     eit_channel k;
-    k.multiplier = q->multiplier[channel];
+    k.multiplier = multiplier;
     k.down = right + 1u;
-    k.up = 2u + (packed >> 5);
-    k.round = (int32_t)(((uint32_t)q->zero << k.down) + (1u << right) +
-                        (right != 0u && q->rounding != EIT_ROUND_ONCE ? 1u : 0u));
-    k.tie = q->rounding == EIT_ROUND_TWICE && right != 0u ? 2 : 0;
+    k.up = 2u + (shift >> 5);
+    k.round = (int32_t)(((2u * q->zero + 1u) << right) + (right != 0u && q->rounding != EIT_ROUND_ONCE ? 1u : 0u));
+    k.tie = q->rounding == EIT_ROUND_TWICE && right != 0u;
     return k;
 }
 
@@ -52,39 +49,35 @@ EIT_INLINE int32_t eit_multiply_high(int32_t a, int32_t b)
     return (int32_t)(((int64_t)a * b) >> 32);
 }
 
-/* One accumulator to a stored byte; `high` bounds it above, 0 below. */
-EIT_INLINE uint8_t eit_narrow(int32_t accumulator, const eit_channel *k, int32_t tie, uint32_t high)
+/* One accumulator to a stored value 0..high. */
+EIT_INLINE int32_t eit_narrow(int32_t accumulator, const eit_channel *k, const uint32_t tie, int32_t high)
 {
     int32_t h = eit_multiply_high((int32_t)((uint32_t)accumulator << k->up), k->multiplier);
-    if (tie) {
+    if (tie != 0u) {
         h -= (int32_t)(((uint32_t)h >> 31) << 1);
     }
     h = (h + k->round) >> k->down;
-    if ((uint32_t)h > high) {
-        h = h < 0 ? 0 : (int32_t)high;
+    if ((uint32_t)h > (uint32_t)high) {
+        h = h < 0 ? 0 : high;
     }
-    return (uint8_t)h;
+    return h;
 }
 
 /* A tile of one channel's accumulators to its output bytes. */
-EIT_INLINE void eit_finish(const eit_requant *q, uint32_t channel, const int32_t *accumulators, uint32_t n, uint8_t *out)
+EIT_INLINE void eit_finish(const eit_requant *q, int32_t multiplier, uint32_t shift, const int32_t *accumulators,
+                           const uint32_t n, uint8_t *out)
 {
-    const eit_channel k = eit_channel_at(q, channel);
-    const uint32_t high = q->high;
-    if (k.tie != 0) {
+    const eit_channel k = eit_channel_of(q, multiplier, shift);
+    const int32_t high = q->high;
+    if (k.tie != 0u) {
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
-            out[i] = eit_narrow(accumulators[i], &k, 1, high);
+            out[i] = (uint8_t)eit_narrow(accumulators[i], &k, 1u, high);
         }
     } else {
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
-            out[i] = eit_narrow(accumulators[i], &k, 0, high);
-        }
-    }
-    if (q->low != 0u) {
-        for (uint32_t i = 0; i < n; i++) {
-            out[i] = out[i] < q->low ? q->low : out[i];
+            out[i] = (uint8_t)eit_narrow(accumulators[i], &k, 0u, high);
         }
     }
 }

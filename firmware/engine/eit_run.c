@@ -48,6 +48,13 @@ static void fill_padding(const eit_tensor *tensor, uint8_t *row)
     }
 }
 
+void eit_raise(const eit_tensor *tensor, uint8_t *row, uint8_t low)
+{
+    for (uint8_t *const end = row + tensor->row_bytes; row != end; row++) {
+        *row = *row < low ? low : *row;
+    }
+}
+
 void eit_run(const eit_stage *stages, uint32_t count, uint8_t *arena)
 {
     uint16_t done[EIT_MAX_STAGES] = {0};

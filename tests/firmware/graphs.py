@@ -47,7 +47,9 @@ class Maker:
         if shift:  # as converters do: a QUANTIZE from uint8 to int8 of the same scale
             self.put("QUANTIZE", [self.now], shape, self.scale, self.zero)
 
-    def put(self, name: str, inputs: list[int], shape: tuple[int, ...], scale: float, zero: int, **options: object) -> None:
+    def put(
+        self, name: str, inputs: list[int], shape: tuple[int, ...], scale: float, zero: int, **options: object
+    ) -> None:
         """Adds an operator and moves on to its output."""
         out = self.w.tensor(shape, scale, zero)
         self.now = self.w.operator(name, inputs, out, **options)
@@ -97,8 +99,8 @@ class Maker:
         scale = _output_scale(self.scale, float(np.mean(scales)), taps, r)
         options = {"multiplier": multiplier} if depthwise else {}
         self.put(
-            "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", [self.now, weights, self._bias(out, scales)], (1, oh, ow, out),
-            scale, _zero(r), padding=padding, stride_h=sh, stride_w=sw, dilation_h=dh, dilation_w=dw,
+            "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", [self.now, weights, self._bias(out, scales)],
+            (1, oh, ow, out), scale, _zero(r), padding=padding, stride_h=sh, stride_w=sw, dilation_h=dh, dilation_w=dw,
             activation=int(r.choice([NONE, RELU, RELU6, RELU1])), **options,
         )  # fmt: skip
 
@@ -114,7 +116,15 @@ class Maker:
         shape = (*self.shape[:-1], out) if keep else (rows, out)
         inputs = [self.now, weights] + ([self._bias(out, scales)] if r.random() < 0.8 else [-1])
         scale = _output_scale(self.scale, float(np.mean(scales)), depth, r)
-        self.put("FULLY_CONNECTED", inputs, shape, scale, _zero(r), activation=int(r.choice([NONE, RELU, RELU6])), keep=int(keep))
+        self.put(
+            "FULLY_CONNECTED",
+            inputs,
+            shape,
+            scale,
+            _zero(r),
+            activation=int(r.choice([NONE, RELU, RELU6])),
+            keep=int(keep),
+        )
 
     def pool(self) -> None:
         """AVERAGE_POOL_2D or MAX_POOL_2D."""
@@ -162,7 +172,9 @@ class Maker:
         axes = axes or [(1, 2), (2,), (1,), (2, 1)][int(r.integers(0, 4))]
         kept = [1 if i in axes else d for i, d in enumerate(self.shape)]
         shape = tuple(kept if keep else [d for i, d in enumerate(self.shape) if i not in axes])
-        scale, zero = (self.scale, self.zero) if r.random() < 0.3 else (self.scale * float(r.uniform(0.2, 1.5)), _zero(r))
+        scale, zero = (
+            (self.scale, self.zero) if r.random() < 0.3 else (self.scale * float(r.uniform(0.2, 1.5)), _zero(r))
+        )
         self.put("MEAN", [self.now, self.w.constant(axes)], shape, float(np.float32(scale)), zero, keep=int(keep))
 
     def reshape(self, shape: tuple[int, ...]) -> None:
@@ -181,9 +193,18 @@ class Maker:
         """CONCATENATION with a pooled or looked-up version of itself."""
         axis = int(self.r.integers(1, len(self.shape)))
         source = self.now
-        self.same("MAX_POOL_2D", [], self.shape, padding=0, stride_h=1, stride_w=1, filter_h=2, filter_w=2, activation=0)
+        self.same(
+            "MAX_POOL_2D", [], self.shape, padding=0, stride_h=1, stride_w=1, filter_h=2, filter_w=2, activation=0
+        )
         shape = tuple(d * 2 if i == axis else d for i, d in enumerate(self.shape))
-        self.put("CONCATENATION", [source, self.now], shape, self.scale, self.zero, axis=axis if self.r.random() < 0.5 else axis - 4)
+        self.put(
+            "CONCATENATION",
+            [source, self.now],
+            shape,
+            self.scale,
+            self.zero,
+            axis=axis if self.r.random() < 0.5 else axis - 4,
+        )
 
     def transpose(self) -> None:
         """TRANSPOSE of the last three dimensions."""
@@ -201,7 +222,11 @@ class Maker:
             step.append(int(r.integers(1, 3)))
         masks = {"begin_mask": int(r.integers(0, 16)), "end_mask": int(r.integers(0, 16))}
         shape = tuple(
-            len(range(size)[slice(None if masks["begin_mask"] >> i & 1 else b, None if masks["end_mask"] >> i & 1 else e, s)])
+            len(
+                range(size)[
+                    slice(None if masks["begin_mask"] >> i & 1 else b, None if masks["end_mask"] >> i & 1 else e, s)
+                ]
+            )
             for i, (size, b, e, s) in enumerate(zip(self.shape, begin, end, step, strict=True))
         )
         constants = [self.w.constant(v) for v in (begin, end, step)]

@@ -13,8 +13,8 @@ TYPE_CODES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int
 OPERATOR_CODES = {
     "ADD": 0, "AVERAGE_POOL_2D": 1, "CONCATENATION": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6,
     "FULLY_CONNECTED": 9, "LOGISTIC": 14, "MAX_POOL_2D": 17, "MUL": 18, "RELU": 19, "RELU_N1_TO_1": 20, "RELU6": 21,
-    "RESHAPE": 22, "SOFTMAX": 25, "TANH": 28, "PAD": 34, "GATHER": 36, "TRANSPOSE": 39, "MEAN": 40, "SUB": 41, "SQUEEZE": 43,
-    "STRIDED_SLICE": 45, "EXPAND_DIMS": 70, "LEAKY_RELU": 98, "QUANTIZE": 114,
+    "RESHAPE": 22, "SOFTMAX": 25, "TANH": 28, "PAD": 34, "GATHER": 36, "TRANSPOSE": 39, "MEAN": 40, "SUB": 41,
+    "SQUEEZE": 43, "STRIDED_SLICE": 45, "EXPAND_DIMS": 70, "LEAKY_RELU": 98, "QUANTIZE": 114,
 }  # fmt: skip
 # operator: (number of its options table in the union, fields as (slot, code) by name)
 OPTIONS: dict[str, tuple[int, dict[str, tuple[int, str]]]] = {
@@ -73,7 +73,15 @@ class Writer:
         """Adds a constant without quantisation."""
         array = np.asarray(values, dtype)
         self.tensors.append(
-            {"shape": list(array.shape), "scales": [], "zeros": [], "dtype": dtype, "data": array, "dimension": 0, "name": "c"}
+            {
+                "shape": list(array.shape),
+                "scales": [],
+                "zeros": [],
+                "dtype": dtype,
+                "data": array,
+                "dimension": 0,
+                "name": "c",
+            }
         )
         return len(self.tensors) - 1
 
@@ -89,7 +97,9 @@ class Writer:
         buffer_tables = [_buffer(b, data) for data in buffers]
         tensor_tables = [_tensor(b, t, i + 1) for i, t in enumerate(self.tensors)]
         names = sorted({name for name, *_ in self.operators})
-        code_tables = [_code(b, OPERATOR_CODES[name], 1 if name == "RESHAPE" else 2) for name in names]
+        code_tables = [
+            _code(b, OPERATOR_CODES[name], 1 if name in ("RESHAPE", "RELU_N1_TO_1") else 2) for name in names
+        ]
         operator_tables = [_operator(b, names.index(n), n, i, o, options) for n, i, o, options in self.operators]
         parts = (_tables(b, tensor_tables), _integers(b, inputs), _integers(b, outputs), _tables(b, operator_tables))
         b.StartObject(5)

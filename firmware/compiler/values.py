@@ -1,0 +1,89 @@
+"""Where each tensor's values are while a graph is lowered, and the conversions between the two forms they can have."""
+
+from __future__ import annotations
+
+from firmware.compiler import layers as ly
+from firmware.compiler.graph import Graph, Shape3, Tensor, Window, geometry
+from firmware.compiler.layers import Input, Layer, Params, Plane, Program
+
+
+class Values:
+    """The program so far, and where each tensor's values are: as planes, as plain bytes in the model's order, or both.
+
+    Args:
+        graph: the model.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.program = Program()
+        self.planar: dict[int, int] = {}
+        self.plain: dict[int, int] = {}
+        source = graph.tensors[graph.input]
+        self.program.input = self.plain[graph.input] = self.plane(source, geometry(source.shape), plain=True)
+
+    def plane(self, tensor: Tensor, shape: Shape3, *, plain: bool = False) -> int:
+        """Adds a plane for a tensor and returns its number; `plain`: bytes in the model's own order."""
+        height, width, channels = shape
+        if plain:
+            width, channels = 1, width * channels
+        plane = Plane(height, width, channels, tensor.quantization.zero_point + 128, tensor.name, fixed=plain)
+        self.program.planes.append(plane)
+        return len(self.program.planes) - 1
+
+    def add(self, label: str, params: Params, inputs: tuple[Input, ...], output: int, macs: int = 0) -> None:
+        """Adds a layer."""
+        self.program.layers.append(Layer(label, params, inputs, output, macs))
+
+    def shape(self, plane: int) -> Shape3:
+        """Height, width and channels of a plane."""
+        p = self.program.planes[plane]
+        return p.height, p.width, p.channels
+
+    def planes(self, index: int, wanted: Shape3 | None = None, channels: int | None = None) -> int:
+        """The planes of a tensor, with a given geometry or at least number of channels; converted if need be."""
+        tensor = self.graph.tensors[index]
+        if index in self.planar:
+            shape = self.shape(self.planar[index])
+            if (wanted is None or shape == wanted) and (channels is None or shape[2] == channels):
+                return self.planar[index]
+        target = wanted or geometry(tensor.shape)
+        source = self.plain_bytes(index)
+        flip = source == self.program.input and not self.graph.unsigned[0]
+        made = self.plane(tensor, target)
+        rows = self._rows_of(source, target)
+        self.add("layout", ly.Layout(to_planes=True, flip=flip), (Input(source, rows),), made)
+        self.planar[index] = made
+        return made
+
+    def _rows_of(self, plane: int, target: Shape3) -> Window:
+        """Which rows of a plain tensor a row of `target` needs: the same one where both have as many, else all."""
+        height = self.program.planes[plane].height
+        return ly.ROW if height == target[0] else Window(height, 0)
+
+    def plain_bytes(self, index: int) -> int:
+        """A tensor's bytes in the model's own order."""
+        if index not in self.plain:
+            tensor, source = self.graph.tensors[index], self.planar[index]
+            made = self.plane(tensor, self.shape(source), plain=True)
+            self.add("layout", ly.Layout(to_planes=False, flip=False), (Input(source),), made)
+            self.plain[index] = made
+        return self.plain[index]
+
+    def stored_bytes(self, index: int) -> int:
+        """The same, in stored form: never the caller's int8 input itself."""
+        if self.plain.get(index) == self.program.input and not self.graph.unsigned[0]:
+            self.planes(index)
+            del self.plain[index]
+        return self.plain_bytes(index)
+
+    def finish(self) -> Program:
+        """Adds the conversion to the caller's output and returns the program."""
+        index = self.graph.output
+        if index not in self.planar:
+            self.planes(index)
+        source = self.planar[index]
+        made = self.plane(self.graph.tensors[index], self.shape(source), plain=True)
+        self.add("layout", ly.Layout(to_planes=False, flip=not self.graph.unsigned[1]), (Input(source),), made)
+        self.program.output = made
+        return self.program

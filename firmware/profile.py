@@ -1,0 +1,160 @@
+"""What a model takes on a microcontroller: flash, memory and instructions, per layer and in total.
+
+Instructions are counted in QEMU on the ESP32-C3's instruction set where it is installed, and estimated by the
+compiler's calibrated model otherwise; the result says which. Milliseconds are estimates in any case: instructions times
+cycles per instruction over the clock. TensorFlow Lite Micro's side is what is known of it without running it: the whole
+`.tflite` in flash, whole tensors in memory, and the instructions per multiply-accumulate that its kernels took on
+MobileNetV2.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware import qemu
+from firmware.compiler import CompiledModel, compile_model
+
+COUNTED, ESTIMATED = "qemu rv32imc", "estimate"
+CODE_BYTES = 24000  # of the engine, where it cannot be built
+TFLM_PER_MAC = 9.4  # RV32IMC instructions of TFLM with ESP-NN's generic kernels on MobileNetV2 0.35: 318.9 M for 33.9 M
+BOARDS = (("ESP32-C3", 160, 1.5), ("ESP32", 240, 1.5), ("ESP32-S3", 240, 1.5))  # MHz, assumed cycles per instruction
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProfile:
+    """One layer: its operator, shapes as HxWxC, instructions and constants, and both as they would be dense."""
+
+    name: str
+    kernel: str
+    input_shape: str
+    output_shape: str
+    encoding: str
+    instructions: int
+    dense_instructions: int
+    bytes: int
+    dense_bytes: int
+    macs: int
+    nonzero: int
+    weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A time in milliseconds and how it was estimated."""
+
+    milliseconds: float
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A model's needs; `method` and `flash_method` say how they were found, `stack_bytes` is None if unmeasured."""
+
+    instructions: int
+    method: str
+    dense_instructions: int
+    flash_bytes: int
+    flash_method: str
+    arena_bytes: int
+    arena_bound: int
+    stack_bytes: int | None
+    tflite_bytes: int
+    tflm_arena_bytes: int
+    tflm_instructions: int
+    macs: int
+    nonzero: int
+    weights: int
+    times: dict[str, Estimate]
+    layers: tuple[LayerProfile, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole profile as JSON values."""
+        return {
+            "instructions": {
+                "total": self.instructions,
+                "method": self.method,
+                "dense_estimate": self.dense_instructions,
+                "tflm_estimate": self.tflm_instructions,
+            },
+            "flash_bytes": self.flash_bytes,
+            "flash_method": self.flash_method,
+            "arena_bytes": self.arena_bytes,
+            "arena_bound": self.arena_bound,
+            "stack_bytes": self.stack_bytes,
+            "tflite_bytes": self.tflite_bytes,
+            "tflm_arena_bytes_at_least": self.tflm_arena_bytes,
+            "macs": self.macs,
+            "nonzero": self.nonzero,
+            "weights": self.weights,
+            "times": {board: asdict(estimate) for board, estimate in self.times.items()},
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+
+def profile_model(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite", count: bool = True) -> Profile:
+    """Profiles a model.
+
+    Args:
+        tflite: an int8 `.tflite` file's bytes.
+        file: how errors name it.
+        count: whether to count in QEMU where it is installed; without it everything is an estimate.
+
+    Raises:
+        FormatError, ExportError, LimitError: see `compile_model`; ExportError also where building or QEMU fails.
+    """
+    model = compile_model(tflite, name="model", file=os.fspath(file))
+    measured = qemu.measure(model, [_example(model)]) if count and qemu.available() else None
+    counts = measured.layers if measured else tuple(layer.instructions for layer in model.layers)
+    total = measured.instructions if measured else sum(counts)
+    constants = sum(layer.bytes for layer in model.layers)
+    return Profile(
+        instructions=total,
+        method=COUNTED if measured else ESTIMATED,
+        dense_instructions=total + sum(layer.dense_instructions - layer.instructions for layer in model.layers),
+        flash_bytes=measured.text + measured.data if measured else constants + CODE_BYTES,
+        flash_method="linked for rv32imc" if measured else ESTIMATED,
+        arena_bytes=model.arena_bytes,
+        arena_bound=model.arena_bound,
+        stack_bytes=measured.stack if measured else None,
+        tflite_bytes=len(tflite),
+        tflm_arena_bytes=model.whole_tensor_bytes,
+        tflm_instructions=round(model.macs * TFLM_PER_MAC),
+        macs=model.macs,
+        nonzero=model.nonzero,
+        weights=model.weights,
+        times={board: _time(total, mhz, cycles) for board, mhz, cycles in BOARDS},
+        layers=_layers(model, counts),
+    )
+
+
+def profile_file(path: Path, *, count: bool = True) -> Profile:
+    """Profiles a `.tflite` file; see `profile_model`."""
+    return profile_model(path.read_bytes(), file=path, count=count)
+
+
+def _example(model: CompiledModel) -> bytes:
+    """A smooth picture with some noise: counts depend little on the input, and not at all on the run."""
+    size = int(np.prod(model.input.shape))
+    noise = np.random.default_rng(0).integers(-20, 21, size)
+    return np.clip(60 * np.sin(np.arange(size) / 97) + noise, -128, 127).astype(np.int8).tobytes()
+
+
+def _time(instructions: int, mhz: int, cycles: float) -> Estimate:
+    formula = f"{instructions} instructions x {cycles} cycles / {mhz} MHz, an estimate"
+    return Estimate(round(instructions * cycles / (mhz * 1000), 1), formula)
+
+
+def _layers(model: CompiledModel, counts: tuple[int, ...]) -> tuple[LayerProfile, ...]:
+    return tuple(
+        LayerProfile(
+            layer.name, layer.kernel, "x".join(map(str, layer.input_shape)), "x".join(map(str, layer.output_shape)),
+            layer.encoding, instructions, instructions + layer.dense_instructions - layer.instructions, layer.bytes,
+            layer.dense_bytes, layer.macs, layer.nonzero, layer.weights,
+        )
+        for layer, instructions in zip(model.layers, counts, strict=True)
+    )  # fmt: skip
