@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ei_compat.progress import SILENT, Progress
+from train import backend
 
 if TYPE_CHECKING:
     from train.data import Samples
@@ -97,25 +98,31 @@ def predict(tflite: bytes, samples: Samples, *, name: str = "evaluate", progress
         float32 probabilities [N, classes]; an INT8 model's are dequantised.
     """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    shares = np.array_split(np.arange(len(samples)), workers)
+    shares = [rows for rows in np.array_split(np.arange(len(samples)), workers) if len(rows)]
+    with backend.without_native_chatter():
+        interpreters = [_interpreter(tflite) for _ in shares]
     with progress.task(name, len(samples), "picture") as task, ThreadPoolExecutor(workers) as pool:
-        parts = pool.map(_predict_rows, repeat(tflite), repeat(samples), shares, repeat(task))
+        parts = pool.map(_predict_rows, interpreters, repeat(samples), shares, repeat(task))
         return np.concatenate(list(parts))
 
 
-def _predict_rows(tflite: bytes, samples: Samples, rows: np.ndarray, task: Any) -> np.ndarray:
-    """Runs a share of the samples in an interpreter of its own; LiteRT lets go of the interpreter lock meanwhile."""
+def _interpreter(tflite: bytes) -> Any:
+    """An interpreter of one thread, on reference kernels for an INT8 model."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_content=tflite, num_threads=1)
-    if interpreter.get_input_details()[0]["dtype"] == np.int8:
-        interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter = Interpreter(model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    if interpreter.get_input_details()[0]["dtype"] == np.float32:
+        interpreter = Interpreter(model_content=tflite, num_threads=1)
     interpreter.allocate_tensors()
+    return interpreter
+
+
+def _predict_rows(interpreter: Any, samples: Samples, rows: np.ndarray, task: Any) -> np.ndarray:
+    """Runs a share of the samples; LiteRT lets go of Python's lock meanwhile."""
     entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     results = np.empty((len(rows), exit_["shape"][-1]), np.float32)
     for position, row in enumerate(rows):
-        pixels = samples.x[row : row + 1]
-        interpreter.set_tensor(entry["index"], _quantised(pixels, entry))
+        interpreter.set_tensor(entry["index"], _quantised(samples.x[row : row + 1], entry))
         interpreter.invoke()
         results[position] = _dequantised(interpreter.get_tensor(exit_["index"])[0], exit_)
         task.advance()

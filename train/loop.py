@@ -146,16 +146,16 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
                 state.loss_sum, state.hits, state.step = state.loss_sum + loss, state.hits + int(hits), state.step + 1
                 state.seconds = time.monotonic() - started
                 task.advance(1, epoch=state.step / per_epoch, loss=loss / len(y))
-                if keeper.stopping or time.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                    _capture(plan, optimizer, state)
-                    keeper.save(state)
-                    saved_at = time.monotonic()
+                if state.step % per_epoch == 0:
+                    _end_epoch(plan, state, len(training), evaluate(validation), started)
+                    _report(progress, plan, state.history[-1])
+                elif not keeper.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
+                    continue
+                _capture(plan, optimizer, state)
+                keeper.save(state)
+                saved_at = time.monotonic()
+                if keeper.stopping:
                     keeper.check()
-            _end_epoch(plan, state, len(training), evaluate(validation), started)
-            _report(progress, plan, state.history[-1])
-            _capture(plan, optimizer, state)
-            keeper.save(state)
-            saved_at = time.monotonic()
     if state.best:  # a phase of no epochs has none
         for variable, value in zip(plan.everything, state.best, strict=True):
             variable.assign(value)

@@ -97,7 +97,7 @@ class PlainProgress:
 
     def _tell(self, name: str, done: int, total: int | None, figures: dict[str, float]) -> None:
         if "epoch" in figures:  # the line that Edge Impulse's own blocks print
-            self.note(f"Epoch {100 * (figures['epoch'] % 1):.0f}% done")
+            self.note(f"Epoch {100 * (figures['epoch'] % 1 or 1):.0f}% done")
         else:
             self.note(f"{name} {done}" if total is None else f"{name} {100 * done // max(total, 1)}% done")
 

@@ -1,0 +1,154 @@
+"""The training loop on a network so small that its steps cost nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ei_compat.errors import TrainingError
+from ei_compat.progress import SILENT
+from train.data import Samples
+from train.loop import Plan, State, batches, fit
+from train.prune import make_pruner
+from train.recipe import Recipe
+from train.training import learning_rates
+
+EPOCHS, BATCH = 6, 8
+
+
+class Keeper:
+    """Counts what it is given to save, and stops when told to."""
+
+    def __init__(self, stop_after: float = math.inf) -> None:
+        self.saved: list[State] = []
+        self._stop_after = stop_after
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def save(self, state: State) -> None:
+        self.saved.append(replace(state, history=list(state.history)))
+
+    @property
+    def stopping(self) -> bool:
+        self._stop_after -= 1
+        return self._stop_after < 0
+
+    def check(self) -> None:
+        raise KeyboardInterrupt  # what the real one raises does not matter here
+
+
+@pytest.fixture
+def samples() -> Samples:
+    """Points on two sides of a line."""
+    x = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+    return Samples(x, (x[:, 0] > 0).astype(np.int32))
+
+
+@pytest.fixture
+def make_plan(samples: Samples) -> Callable[..., Plan]:
+    """Makes a plan for a single dense layer, always from the same weights."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    def make(*, prune: bool = False, rate: float = 0.05) -> Plan:
+        keras.utils.set_random_seed(1)
+        layer = keras.layers.Dense(2, activation="softmax")
+        layer.build((None, 4))
+        steps = EPOCHS * math.ceil(len(samples) / BATCH)
+        return Plan(
+            phase="test",
+            epochs=EPOCHS,
+            batch_size=BATCH,
+            seed=1,
+            beta_2=0.98,
+            rates=learning_rates(rate, steps, 0.5),
+            forward=lambda x, training: layer(x),
+            learning=layer.trainable_variables,
+            everything=layer.variables,
+            clock=tf.Variable(0, dtype=tf.int64),
+            pruner=make_pruner(Recipe(final_sparsity=0.75), [layer.kernel], steps) if prune else None,
+        )
+
+    return make
+
+
+def run(plan: Plan, samples: Samples, state: State | None = None, keeper: Any = None) -> State:
+    return fit(plan, samples, samples, state or State("test"), keeper or Keeper(), SILENT)
+
+
+def test_it_learns_and_keeps_the_best_epoch(make_plan, samples: Samples) -> None:
+    plan = make_plan()
+    state = run(plan, samples)
+
+    assert [line.epoch for line in state.history] == list(range(1, EPOCHS + 1))
+    assert state.history[-1].accuracy > 0.8
+    best = min(state.history, key=lambda line: line.val_loss)
+    assert state.best_epochs == {"test": best.epoch}
+    for variable, value in zip(plan.everything, state.best, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 8, 9, 30])
+def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, samples: Samples, steps: int) -> None:
+    whole = run(make_plan(prune=True), samples)
+    keeper = Keeper(stop_after=steps)
+    with pytest.raises(KeyboardInterrupt):
+        run(make_plan(prune=True), samples, keeper=keeper)
+
+    resumed = run(make_plan(prune=True), samples, state=keeper.saved[-1])
+
+    assert resumed.step == whole.step
+    assert resumed.best_epochs == whole.best_epochs
+    for a, b in zip(resumed.best, whole.best, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(resumed.history, whole.history, strict=True):
+        assert (a.loss, a.accuracy, a.val_loss) == (b.loss, b.accuracy, b.val_loss)
+
+
+def test_only_epochs_at_the_final_sparsity_are_chosen(make_plan, samples: Samples) -> None:
+    plan = make_plan(prune=True)
+    state = run(plan, samples)
+
+    final = [line.epoch for line in state.history if line.sparsity >= 0.75]
+    assert state.best_epochs["test"] in final
+    assert (plan.learning[0].numpy() == 0).sum() == 6
+
+
+def test_loss_that_is_no_number_is_an_error(make_plan, samples: Samples) -> None:
+    broken = Samples(np.where(samples.x > 2, np.nan, samples.x), samples.y)
+
+    with pytest.raises(TrainingError, match=r"test: the loss became nan in epoch 1; use a lower learning rate"):
+        run(make_plan(), broken)
+
+
+def test_batches_come_in_the_order_asked_for_and_from_any_batch_on(samples: Samples) -> None:
+    order = np.arange(60)[::-1]
+
+    everything = list(batches(samples, order, 8))
+    rest = list(batches(samples, order, 8, first=5))
+
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in everything]), samples.x[::-1])
+    assert [len(y) for _, y in everything] == [8] * 7 + [4]
+    assert len(rest) == 3
+    np.testing.assert_array_equal(rest[0][0], everything[5][0])
+
+
+@pytest.mark.parametrize(
+    ("decay", "expected"),
+    [
+        pytest.param(0.0, [1, 1, 1, 1], id="constant"),
+        pytest.param(0.5, [1, 1, 1, 0.5], id="falls in the second half"),
+        pytest.param(1.0, [1, 0.75, 0.5, 0.25], id="falls from the start"),
+    ],
+)
+def test_learning_rates(decay: float, expected: list[float]) -> None:
+    np.testing.assert_allclose(learning_rates(1.0, 4, decay), expected)

@@ -1,0 +1,226 @@
+"""A whole small run: what it writes, what it says of itself, and that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ei_compat.errors import UsageError
+from ei_compat.progress import SILENT
+from tests.train.conftest import SMALL
+from train import pipeline
+from train.evaluate import predict, prunable_weights
+from train.job import Job
+from train.outputs import FLOAT_FILE, INT8_FILE
+from train.prune import sparsity
+from train.report import Report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_file_is_there_and_nothing_else(finished: tuple[Job, Report]) -> None:
+    job, _ = finished
+
+    assert sorted(path.name for path in job.out.iterdir()) == [
+        "config.json",
+        "labels.txt",
+        "model.h5.zip",
+        "model.tflite",
+        "model_quantized_int8_io.tflite",
+        "report.json",
+        "saved_model.zip",
+        "training_log.csv",
+    ]
+    assert (job.out / "labels.txt").read_text() == "cat\ndog\n"
+
+
+def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
+    job, returned = finished
+    report = json.loads((job.out / "report.json").read_text())
+
+    assert report == json.loads(json.dumps(returned.as_json()))
+    for kind in ("float32", "int8"):
+        assert set(report["metrics"][kind]) == {"validation", "testing"}
+        for scores in report["metrics"][kind].values():
+            assert 0 <= scores["accuracy"] <= 1
+            assert scores["loss"] >= 0
+            assert sum(map(sum, scores["confusion"])) == scores["samples"]
+            assert set(scores["classes"]) == {"cat", "dog"}
+    assert report["sparsity"]["prunable"] >= 0.8
+    assert report["sparsity"]["int8_file"] >= 0.8
+    assert report["sparsity"]["all_kernels"] < report["sparsity"]["prunable"]
+    assert min(report["sparsity"]["kernels"].values()) >= 0.8
+    assert {"prepare", "head", "finetune", "convert_float", "convert_int8", "evaluate", "total"} <= set(
+        report["seconds"]
+    )
+    assert report["peak_memory_bytes"] > 100e6
+    assert report["samples"] == {"training": 32, "validation": 11, "testing": 11}
+    assert len(report["history"]) == SMALL["epochs"] + SMALL["fine_tune_epochs"]
+
+
+def test_metrics_are_those_of_the_files(finished: tuple[Job, Report]) -> None:
+    from train.data import load_data
+
+    job, report = finished
+    data = load_data(job, SILENT)
+    for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE)):
+        content = (job.out / name).read_bytes()
+        hits = predict(content, data.testing).argmax(axis=1) == data.testing.y
+        assert report.metrics[kind]["testing"].accuracy == pytest.approx(hits.mean())
+    assert report.sparsity.int8_file == sparsity(list(prunable_weights((job.out / INT8_FILE).read_bytes())))
+
+
+def test_int8_file_takes_and_gives_what_edge_impulse_expects(finished: tuple[Job, Report]) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(finished[0].out / INT8_FILE))
+    entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    assert entry["quantization"] == (pytest.approx(1 / 255), -128)
+    assert (entry["dtype"], list(entry["shape"])) == (np.int8, [1, 32, 32, 3])
+    assert (exit_["dtype"], list(exit_["shape"])) == (np.int8, [1, 2])
+
+
+def test_all_four_forms_of_the_model_agree(finished: tuple[Job, Report], tmp_path: Path) -> None:
+    import tensorflow as tf
+    import tf_keras as keras
+
+    from train.data import load_data
+
+    job, _ = finished
+    pictures = load_data(job, SILENT).testing
+    expected = predict((job.out / FLOAT_FILE).read_bytes(), pictures)
+    x = pictures.x.astype(np.float32) / 255
+    for name in ("saved_model.zip", "model.h5.zip"):
+        zipfile.ZipFile(job.out / name).extractall(tmp_path)
+
+    serve = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["serving_default"]
+    np.testing.assert_allclose(serve(x_input=tf.constant(x))["y_pred"], expected, atol=1e-4)
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.h5", compile=False)(x), expected, atol=1e-4)
+    assert np.abs(predict((job.out / INT8_FILE).read_bytes(), pictures) - expected).mean() < 0.1
+
+
+def test_config_says_how_it_was_made(finished: tuple[Job, Report]) -> None:
+    config = json.loads((finished[0].out / "config.json").read_text())
+
+    assert config["recipe"]["seed"] == 1
+    assert config["recipe"]["fine_tune_share"] == 1.0, "without ImageNet weights everything has to learn"
+    assert config["weights"] is None
+    assert config["input_shape"] == [32, 32, 3]
+    assert config["data"]["format"] == "ei-export"
+    assert len(config["data"]["sha256"]) == 64
+    assert config["versions"]["tensorflow"].startswith("2.")
+
+
+def test_training_log_is_csv_with_a_line_per_epoch(finished: tuple[Job, Report]) -> None:
+    rows = list(csv.DictReader(io.StringIO((finished[0].out / "training_log.csv").read_text())))
+
+    assert [row["phase"] for row in rows] == ["head"] * 2 + ["finetune"] * 3
+    assert float(rows[-1]["sparsity"]) == pytest.approx(0.8)
+
+
+def test_gates_fail_when_they_are_not_met(finished: tuple[Job, Report]) -> None:
+    _, report = finished
+    metrics = {kind: {"testing": replace(report.metrics[kind]["testing"])} for kind in ("float32", "int8")}
+    metrics["float32"]["testing"] = replace(metrics["float32"]["testing"], accuracy=0.9)
+    metrics["int8"]["testing"] = replace(metrics["int8"]["testing"], accuracy=0.87)
+    from train.recipe import Recipe
+
+    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics)
+    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics)
+
+    assert [gate.met for gate in strict] == [False, False, False]
+    assert [gate.met for gate in loose] == [True, True, True]
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a process in the middle of a run."""
+
+
+def run_until(job: Job, saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs until that many checkpoints are written, and no further."""
+    from train.checkpoint import Checkpoints
+
+    original, count = Checkpoints.save, 0
+
+    def save(self: Checkpoints, state: object) -> None:
+        nonlocal count
+        original(self, state)
+        count += 1
+        if count == saves:
+            raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "save", save)
+        with pytest.raises(KilledError):
+            pipeline.run(job, SILENT)
+
+
+@pytest.mark.slow
+def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train.recipe import Recipe
+
+    recipe = Recipe(**SMALL | {"augment": True, "batch_size": 4})
+    whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
+    pipeline.run(whole, SILENT)
+    pieces = replace(whole, out=tmp_path / "pieces")
+    run_until(pieces, 1, monkeypatch)  # within phase one
+    run_until(replace(pieces, resume=True), 2, monkeypatch)  # within phase two
+    report = pipeline.run(replace(pieces, resume=True), SILENT)
+
+    assert report.resumed
+    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
+    for name in (FLOAT_FILE, INT8_FILE):
+        assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
+    assert not (pieces.out / "checkpoint.npz").exists()
+
+
+def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train.recipe import Recipe
+
+    job = Job(pictures, tmp_path / "out", Recipe(**SMALL), given=frozenset(SMALL))
+    run_until(job, 1, monkeypatch)
+
+    with pytest.raises(UsageError, match="made with another recipe, data; give the same options"):
+        pipeline.run(replace(job, resume=True, recipe=Recipe(**SMALL, seed=2)), SILENT)
+    (job.out / "checkpoint.npz").write_bytes(b"PK half a file")
+    with pytest.raises(UsageError, match="checkpoint is damaged"):
+        pipeline.run(replace(job, resume=True), SILENT)
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_ends_with_its_code(pictures: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "train", "--data-directory", pictures, "--out-directory", tmp_path / "out"]
+    options = ["--image-size", "32", "--weights", "none", "--epochs", "500"]
+    with subprocess.Popen(
+        [*map(str, command), *options],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("Epoch 2/"):
+                process.send_signal(signal.SIGTERM)
+                break
+        _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM; run again with --resume to go on" in errors
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["checkpoint.npz"]
