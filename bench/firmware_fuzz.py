@@ -2,8 +2,9 @@
 
     nice -n 19 python bench/firmware_fuzz.py SECONDS [MODEL ...]
 
-Every file must compile or be refused with an error of ours, each within a time limit; of those that compile, a share is
-built with the address and undefined-behaviour sanitizers and run on extreme inputs. Prints one line; exits 1 on a finding.
+Every file must compile or be refused with an error of ours, each within a time limit; of those that compile, a share
+is built with the address and undefined-behaviour sanitizers and run on extreme inputs. Prints one line; exits 1 on a
+finding.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def mutated(data: bytes, r: random.Random) -> bytes:
             case 1:
                 changed[at] ^= 1 << r.randrange(8)
             case 2:
-                value = r.choice((0, 1, 0x7F, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, r.randrange(1 << 32), len(changed)))
+                value = r.choice(
+                    (0, 1, 0x7F, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, r.randrange(1 << 32), len(changed))
+                )
                 at -= at % 4
                 changed[at : at + 4] = value.to_bytes(4, "little")[: len(changed) - at]
             case 3:

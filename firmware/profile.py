@@ -10,37 +10,19 @@ MobileNetV2.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from firmware import qemu
-from firmware.compiler import CompiledModel, compile_model
+from firmware.compiler import CompiledLayer, CompiledModel, compile_model
 
 COUNTED, ESTIMATED = "qemu rv32imc", "estimate"
 CODE_BYTES = 24000  # of the engine, where it cannot be built
 TFLM_PER_MAC = 9.4  # RV32IMC instructions of TFLM with ESP-NN's generic kernels on MobileNetV2 0.35: 318.9 M for 33.9 M
 BOARDS = (("ESP32-C3", 160, 1.5), ("ESP32", 240, 1.5), ("ESP32-S3", 240, 1.5))  # MHz, assumed cycles per instruction
-
-
-@dataclass(frozen=True, slots=True)
-class LayerProfile:
-    """One layer: its operator, shapes as HxWxC, instructions and constants, and both as they would be dense."""
-
-    name: str
-    kernel: str
-    input_shape: str
-    output_shape: str
-    encoding: str
-    instructions: int
-    dense_instructions: int
-    bytes: int
-    dense_bytes: int
-    macs: int
-    nonzero: int
-    weights: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +52,7 @@ class Profile:
     nonzero: int
     weights: int
     times: dict[str, Estimate]
-    layers: tuple[LayerProfile, ...]
+    layers: tuple[CompiledLayer, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The whole profile as JSON values."""
@@ -128,7 +110,7 @@ def profile_model(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite
         nonzero=model.nonzero,
         weights=model.weights,
         times={board: _time(total, mhz, cycles) for board, mhz, cycles in BOARDS},
-        layers=_layers(model, counts),
+        layers=tuple(map(_counted, model.layers, counts)),
     )
 
 
@@ -145,16 +127,11 @@ def _example(model: CompiledModel) -> bytes:
 
 
 def _time(instructions: int, mhz: int, cycles: float) -> Estimate:
-    formula = f"{instructions} instructions x {cycles} cycles / {mhz} MHz, an estimate"
+    formula = f"estimate: x {cycles} / {mhz} MHz"
     return Estimate(round(instructions * cycles / (mhz * 1000), 1), formula)
 
 
-def _layers(model: CompiledModel, counts: tuple[int, ...]) -> tuple[LayerProfile, ...]:
-    return tuple(
-        LayerProfile(
-            layer.name, layer.kernel, "x".join(map(str, layer.input_shape)), "x".join(map(str, layer.output_shape)),
-            layer.encoding, instructions, instructions + layer.dense_instructions - layer.instructions, layer.bytes,
-            layer.dense_bytes, layer.macs, layer.nonzero, layer.weights,
-        )
-        for layer, instructions in zip(model.layers, counts, strict=True)
-    )  # fmt: skip
+def _counted(layer: CompiledLayer, instructions: int) -> CompiledLayer:
+    """A layer with its instructions as counted; what it would take dense differs by as much as estimated."""
+    dense = instructions + layer.dense_instructions - layer.instructions
+    return replace(layer, instructions=instructions, dense_instructions=dense)

@@ -5,14 +5,24 @@ The constants are instructions per unit of work of the engine's kernels, built w
 
 from __future__ import annotations
 
-TILE = 8  # pixels that share one pass over the weights
+TILES = (
+    12,
+    10,
+    8,
+    6,
+    5,
+    4,
+    3,
+    2,
+    1,
+)  # pixels that share one pass over the weights: the engine takes the first that fits
 PER_TILE_CHANNEL = 60  # constants of a channel, loop
 PER_OUTPUT = 7  # requantisation and store
 PER_DENSE_WEIGHT = 3  # per weight and tile: load, step, loop
 PER_PAIR = 11  # per pair of weights and tile
 PER_MAC = 3  # load, multiply, add
-PER_DEPTHWISE_CHANNEL = 45
-PER_DEPTHWISE_OUTPUT = 32
+PER_DEPTHWISE_CHANNEL = 93
+PER_DEPTHWISE_OUTPUT = 33
 PER_ADD = 45
 PER_MUL = 25
 PER_COPY = 5
@@ -22,24 +32,29 @@ PER_SOFTMAX = 200
 FLASH_INSTRUCTIONS = 8  # instructions per inference that a byte of flash is worth
 
 
-def _tiles(height: int, width: int) -> int:
-    return height * -(-width // TILE)
+def tiles(height: int, width: int) -> int:
+    """Passes over the weights, see `firmware/engine/eit_tiles.h`."""
+    count = 0
+    while width:
+        width -= next(t for t in TILES if t <= width)
+        count += 1
+    return height * count
 
 
 def dense(channels: int, taps: int, height: int, width: int) -> int:
     """A convolution with every weight stored."""
     weights = channels * taps
-    tiles = _tiles(height, width)
+    passes = tiles(height, width)
     outputs = channels * height * width
-    return tiles * (channels * PER_TILE_CHANNEL + weights * PER_DENSE_WEIGHT) + outputs * (PER_OUTPUT + taps * PER_MAC)
+    return passes * (channels * PER_TILE_CHANNEL + weights * PER_DENSE_WEIGHT) + outputs * (PER_OUTPUT + taps * PER_MAC)
 
 
 def sparse(channels: int, pairs: int, height: int, width: int) -> int:
     """A convolution that walks pairs of weights."""
-    tiles = _tiles(height, width)
+    passes = tiles(height, width)
     pixels = height * width
-    work = pairs * (tiles * PER_PAIR + pixels * 2 * PER_MAC)
-    return tiles * channels * PER_TILE_CHANNEL + channels * pixels * PER_OUTPUT + work
+    work = pairs * (passes * PER_PAIR + pixels * 2 * PER_MAC)
+    return passes * channels * PER_TILE_CHANNEL + channels * pixels * PER_OUTPUT + work
 
 
 def depthwise(channels: int, taps: int, height: int, width: int) -> int:

@@ -25,6 +25,7 @@ MAX_GROUP = 24  # layers in one group, at most EIT_MAX_STAGES; longer ones only 
 MAX_ROWS = 1 << 18  # of all layers together: what can be replayed in seconds
 REPLAYED_ROWS = 3 << 20  # rows that the search for the best groups may replay
 ALIGN = 4
+REPAIRS = 24  # attempts to place better what sticks out
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,20 @@ def _place(blocks: dict[int, Block], aligned: set[int]) -> dict[int, int]:
     by_area = sorted(
         blocks, key=lambda b: (-blocks[b].size * (1 + int(blocks[b].death.max() - blocks[b].birth.min())), b)
     )
-    tried = [first_fit(order) for order in (by_size, by_birth, by_area)]
-    return min(tried, key=lambda places: max(places[b] + blocks[b].size for b in blocks))
+
+    def height(places: dict[int, int]) -> int:
+        return max(at + blocks[b].size for b, at in places.items())
+
+    best = min((first_fit(order) for order in (by_size, by_birth, by_area)), key=height)
+    order = sorted(blocks, key=lambda b: (best[b], b))
+    for _ in range(REPAIRS):  # what sticks out at the top goes first
+        places = first_fit(order)
+        if height(places) < height(best):
+            best = places
+        top = height(places)
+        worst = [b for b in order if places[b] + blocks[b].size == top]
+        order = worst + [b for b in order if b not in worst]
+    return best
 
 
 def _bound(blocks: Iterable[Block], events: int) -> int:

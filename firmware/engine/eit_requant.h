@@ -24,6 +24,9 @@
 #define EIT_INLINE static inline
 #endif
 
+/* Right shifts of negative numbers must keep the sign, as they do with every compiler of these targets. */
+typedef char eit_right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
+
 /* One channel's constants, ready for use. */
 typedef struct {
     int32_t multiplier;

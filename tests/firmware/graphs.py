@@ -251,31 +251,34 @@ def _image(r: Random) -> tuple[int, ...]:
     return 1, int(r.integers(1, 14)), int(r.integers(1, 20)), int(r.integers(1, 9))
 
 
+CHAINS: list[Callable[[Maker], object]] = [
+    lambda m: m.conv(),
+    lambda m: m.conv(depthwise=True),
+    lambda m: m.conv(depthwise=True, kernel=3),
+    lambda m: m.dense(),
+    lambda m: m.dense(per_pixel=True),
+    lambda m: m.pool(),
+    lambda m: m.binary(),
+    lambda m: m.mean(),
+    lambda m: m.pad(),
+    lambda m: (m.pad(), m.conv()),
+    lambda m: m.concatenation(),
+    lambda m: m.transpose(),
+    lambda m: m.strided_slice(),
+    lambda m: m.unary(),
+    lambda m: m.softmax(),
+    lambda m: (m.conv(), m.binary(), m.conv(depthwise=True), m.conv(kernel=1)),
+    lambda m: (m.conv(kernel=1), m.conv(depthwise=True, kernel=3), m.conv(kernel=1), m.dense()),
+    lambda m: (m.pool(), m.reshape((1, int(np.prod(m.shape)))), m.dense(), m.softmax()),
+    lambda m: (m.transpose(), m.conv(), m.concatenation(), m.conv(kernel=1), m.pool()),
+    lambda m: (m.reshape((1, 1, m.shape[1] * m.shape[2], m.shape[3])), m.conv(), m.mean(False, (1, 2)), m.dense()),
+]
+KINDS = len(CHAINS)
+
+
 def graph(seed: int) -> bytes:
     """Model number `seed`: every kind comes in turn, options are random."""
     r = np.random.default_rng(seed)
-    kinds: list[Callable[[Maker], None]] = [
-        lambda m: m.conv(),
-        lambda m: m.conv(depthwise=True),
-        lambda m: m.conv(depthwise=True, kernel=3),
-        lambda m: m.dense(),
-        lambda m: m.dense(per_pixel=True),
-        lambda m: m.pool(),
-        lambda m: m.binary(),
-        lambda m: m.mean(),
-        lambda m: m.pad(),
-        lambda m: (m.pad(), m.conv()),
-        lambda m: m.concatenation(),
-        lambda m: m.transpose(),
-        lambda m: m.strided_slice(),
-        lambda m: m.unary(),
-        lambda m: m.softmax(),
-        lambda m: (m.conv(), m.binary(), m.conv(depthwise=True), m.conv(kernel=1)),
-        lambda m: (m.conv(kernel=1), m.conv(depthwise=True, kernel=3), m.conv(kernel=1), m.dense()),
-        lambda m: (m.pool(), m.reshape((1, int(np.prod(m.shape)))), m.dense(), m.softmax()),
-        lambda m: (m.transpose(), m.conv(), m.concatenation(), m.conv(kernel=1), m.pool()),
-        lambda m: (m.reshape((1, 1, m.shape[1] * m.shape[2], m.shape[3])), m.conv(), m.mean(False, (1, 2)), m.dense()),
-    ]
     maker = Maker(r, _image(r), "uint8" if seed % 17 == 3 else "int8")
-    kinds[seed % len(kinds)](maker)
+    CHAINS[seed % KINDS](maker)
     return maker.finish()

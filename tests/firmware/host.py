@@ -13,7 +13,7 @@ from firmware.compiler import ENGINE, CompiledModel, compile_model
 Bytes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 PLAIN = ("-O1",)
-SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZED = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 # Reads inputs from stdin, writes outputs to stdout; the arena is as small as allowed and full of rubbish each time.
 MAIN = """

@@ -60,9 +60,9 @@ def label_file(folder: Path, labels: Sequence[str]) -> Path:
     return path
 
 
-def packed(model: bytes, folder: Path, count: int = 3, labels: Sequence[str] | None = None, **options: object) -> Path:
+def packed(model: bytes, folder: Path, count: int = 3, names: Sequence[str] | None = None, **options: object) -> Path:
     """A package of `model` in `folder`, by default an ESP-IDF zip with as many labels as `count` says."""
-    file, names = folder / "m.tflite", labels or [f"class {i}" for i in range(count)]
+    file, names = folder / "m.tflite", names or [f"class {i}" for i in range(count)]
     file.write_bytes(model)
     settings = {"name": "tiny", "version": "3", "labels": label_file(folder, names), "output": folder / "out.zip"}
     return package(file, **(settings | options)).path  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ int main(void)
 
 def echo(model: bytes, folder: Path, outputs: int, values: np.ndarray, **options: object) -> tuple[int, np.ndarray]:
     """The status and output bytes of one run of an identity model, through C."""
-    unpacked(packed(model, folder, outputs, labels=[str(i) for i in range(outputs)], **options), folder)
+    unpacked(packed(model, folder, outputs, names=[str(i) for i in range(outputs)], **options), folder)
     (folder / "echo.c").write_text(ECHO)
     run(["gcc", "-std=c99", *WARNINGS, *SANITIZED, "-I.", "echo.c", *objects(folder, *SANITIZED), "-o", "echo"], folder)
     answer = run(["./echo"], folder, values.astype(np.float32).tobytes())

@@ -215,7 +215,7 @@ REFUSED: dict[str, tuple[dict[str, object], type[EiTrainError], str]] = {
     "only hyphens": ({"name": "-"}, UsageError, "cannot name a package"),
     "version": ({"version": "1.2.3.4"}, UsageError, "is no version"),
     "target": ({"target": "zephyr"}, UsageError, "use esp-idf, arduino, linux"),
-    "labels": ({"labels": None}, UsageError, "--labels"),
+    "no labels": ({"labels": None}, UsageError, "--labels"),
     "picture": ({"picture": Path(__file__)}, DataError, "cannot be decoded"),
     "picture of features": ({"picture": Path(__file__), "features": True}, UsageError, "is no picture"),
     "folder as output": ({"output": ROOT}, UsageError, "is a folder"),
@@ -267,7 +267,7 @@ def test_the_runner_is_an_executable_and_reproducible(tmp_path: Path) -> None:
 def test_the_command_line_prints_json(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(classifier())
     labels = label_file(tmp_path, ["a", "b", "c"])
-    command = [sys.executable, "-P", "-m", "train", "package", "m.tflite", "--name", "n", "--version", "2", "--no-count"]
+    command = [sys.executable, "-P", "-m", "train", "package", "m.tflite", "--name", "n", "--version", "2", "--estimate"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, "--labels", str(labels), "--json"], cwd=tmp_path, env=environment, capture_output=True, check=False

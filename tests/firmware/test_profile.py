@@ -1,0 +1,67 @@
+"""Measured in QEMU, the bars hold; without it, the estimate is close."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import graphs
+import host
+import numpy as np
+import pytest
+
+from firmware import qemu
+from firmware.compiler import compile_model
+from firmware.profile import COUNTED, ESTIMATED, profile_model
+
+MILLION = 1_000_000
+
+
+@pytest.mark.qemu
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "instructions", "flash"),
+    [
+        pytest.param("B", 29 * MILLION, 0.42, id="B"),
+        pytest.param("A", 80 * MILLION, 0.42, id="A", marks=pytest.mark.slow),
+        pytest.param("A_dense", 160 * MILLION, 0.85, id="A_dense", marks=pytest.mark.slow),
+    ],
+)
+def test_bars(name: str, instructions: int, flash: float, shared: Path) -> None:
+    data = (shared / f"models/{name}.tflite").read_bytes()
+    model = compile_model(data, name=name)
+    inputs = host.pictures(model.input.shape, 2)
+    made = qemu.measure(model, [row.tobytes() for row in inputs])
+    assert np.array_equal(np.array(made.outputs), host.Reference(data)(inputs))
+    assert made.instructions <= instructions
+    assert made.text <= flash * len(data)
+    assert made.stack < 2048
+    assert made.data == 0
+    estimate = sum(layer.instructions for layer in model.layers)
+    assert abs(estimate / made.instructions - 1) < 0.1
+
+
+@pytest.mark.qemu
+def test_small_graphs_on_the_target() -> None:
+    for seed in (15, 19):
+        data = graphs.graph(seed)
+        model = compile_model(data, name="model")
+        inputs = host.pictures(model.input.shape, 2)
+        made = qemu.measure(model, [row.tobytes() for row in inputs])
+        assert np.array_equal(np.array(made.outputs), host.Reference(data)(inputs))
+
+
+def test_estimate_is_labelled_and_json() -> None:
+    profile = profile_model(graphs.graph(16), count=False)
+    assert profile.method == profile.flash_method == ESTIMATED
+    made = json.loads(json.dumps(profile.as_json()))
+    assert made["instructions"]["total"] == sum(layer["instructions"] for layer in made["layers"])
+    assert {"arena_bytes", "flash_bytes", "tflite_bytes", "layers"} <= made.keys()
+    assert all("estimate" in t["formula"] for t in made["times"].values())
+
+
+@pytest.mark.qemu
+def test_count_is_labelled_and_the_same_each_time() -> None:
+    first, second = (profile_model(graphs.graph(16)) for _ in range(2))
+    assert first == second
+    assert first.method == COUNTED
