@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from firmware.compiler.lower import lower
 from firmware.compiler.plan import plan
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
-HEADERS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_tiles.h", "eit_depthwise_3x3.h")
+INCLUDE = re.compile(r'^#include "(eit\w*\.h)"$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         name=prefix,
         files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": emit.source(unit)},
         engine_sources=emit.sources_of(kernels),
-        engine_headers=tuple(sorted({*HEADERS, *(k.header for k in kernels)})),
+        engine_headers=_headers({"eit.h", *emit.sources_of(kernels), *(k.header for k in kernels)}),
         arena_bytes=placed.arena,
         whole_tensor_bytes=_whole_tensor_bytes(graph),
         arena_bound=placed.bound,
@@ -158,6 +159,15 @@ def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
         layer.label, k.function, *shapes, e.encoding, k.instructions, e.dense_instructions, k.bytes,
         k.bytes - e.data.nbytes + e.dense_bytes, layer.macs, e.nonzero, e.weights,
     )  # fmt: skip
+
+
+def _headers(names: set[str]) -> tuple[str, ...]:
+    """The engine's headers among `names` and all that these files include, one through the other."""
+    found: set[str] = set()
+    while names:
+        found |= names
+        names = {h for n in names for h in INCLUDE.findall((ENGINE / n).read_text())} - found
+    return tuple(sorted(name for name in found if name.endswith(".h")))
 
 
 def _whole_tensor_bytes(graph: Graph) -> int:
