@@ -1,6 +1,7 @@
 #include "eim_request.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "eim_reply.h"
