@@ -32,6 +32,8 @@ def files(job: Job) -> Files:
         names["examples/esp32_camera/esp32_camera.ino"] = "esp32_camera.ino"
     contents = {f"src/{path}": content for path, content in library(job).items()}
     variables = "src/model-parameters/model_variables.h"
-    contents[variables] = contents[variables].replace(b"#define EI_MODEL_ARENA_BYTES", HEAP + b"#define EI_MODEL_ARENA_BYTES", 1)
+    contents[variables] = contents[variables].replace(
+        b"#define EI_MODEL_ARENA_BYTES", HEAP + b"#define EI_MODEL_ARENA_BYTES", 1
+    )
     contents |= templates("arduino", names, values)
     return {f"{job.name}_inferencing/{path}": content for path, content in contents.items()}

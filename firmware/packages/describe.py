@@ -37,19 +37,23 @@ def _sentence(job: Job) -> str:
     if not job.picture:
         return f"A classifier of {job.values} values into {len(job.labels)} classes."
     height, width, channels = job.size
-    return f"An image classifier: {width} x {height} {'RGB' if channels == 3 else 'grayscale'}, {len(job.labels)} classes."
+    return (
+        f"An image classifier: {width} x {height} {'RGB' if channels == 3 else 'grayscale'}, {len(job.labels)} classes."
+    )
 
 
 def _facts(job: Job) -> str:
     model = job.model
     zeros = 1 - model.nonzero / model.weights if model.weights else 0.0
+    constants = sum(layer.bytes for layer in model.layers)
+    instructions = sum(layer.instructions for layer in model.layers)
     labels = ", ".join(f"`{label.replace('`', '').replace('|', '')}`" for label in job.labels)
     return "\n".join([
         "| | |",
         "|---|---|",
         f"| labels | {labels} |",
         f"| memory (arena, the input included) | {model.arena_bytes:,} bytes |",
-        f"| constants in flash | {sum(layer.bytes for layer in model.layers):,} bytes; the `.tflite` has {len(job.tflite):,} |",
+        f"| constants in flash | {constants:,} bytes; the `.tflite` has {len(job.tflite):,} |",
         f"| weights that are zero | {100 * zeros:.0f} % of {model.weights:,} |",
-        f"| instructions of one inference | about {sum(layer.instructions for layer in model.layers):,} on RV32IMC (estimate) |",
+        f"| instructions of one inference | about {instructions:,} on RV32IMC (estimate) |",
     ])  # fmt: skip

@@ -87,13 +87,13 @@ def sweep(tensor: CompiledTensor) -> NDArray[np.float32]:
 
 
 def quantize(values: NDArray[np.float32], tensor: CompiledTensor) -> NDArray[np.int8]:
-    """Real values as the input tensor's bytes: the nearest step, halves away from zero, in float32 as the library does."""
+    """Real values as the input tensor's bytes: the nearest step, halves away from zero, float32 as in the library."""
     low, high = RANGES[tensor.dtype]
     steps = values / np.float32(tensor.quantization.scale)
     whole = np.trunc(steps)
     whole += np.where(np.abs(steps - whole) >= 0.5, np.sign(steps), 0)
-    quantized = np.clip(whole + tensor.quantization.zero_point, low, high)
-    return quantized.astype(np.int8 if tensor.dtype == "int8" else np.uint8)
+    quantized: NDArray[np.int8] = np.clip(whole + tensor.quantization.zero_point, low, high).astype(tensor.dtype)
+    return quantized
 
 
 def interpret(tflite: bytes, values: NDArray[np.int8]) -> NDArray[np.int8]:

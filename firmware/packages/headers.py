@@ -68,7 +68,7 @@ def model_metadata(job: Job) -> str:
         [
             '#include "edge-impulse-sdk/classifier/ei_model_types.h"',
             "",
-            "/* `scores above this count` for applications that ask; nothing in the library does. */",
+            "/* A score from which on an application may believe a result; the library itself does not ask. */",
             lines.pop(),
             "",
             *lines,
@@ -94,7 +94,7 @@ def model_variables(job: Job) -> str:
             "",
             f"#define EI_MODEL_ARENA_BYTES {upper}_ARENA_BYTES",
             f"#define EI_MODEL_IS_PICTURE {int(job.picture)} /* 1: the signal is 0xRRGGBB per pixel */",
-            f"#define EI_MODEL_INPUT_IS_PIXEL {int(pixel)} /* 1: scale 1/255 from the lowest byte on, so a pixel needs no arithmetic */",
+            f"#define EI_MODEL_INPUT_IS_PIXEL {int(pixel)} /* 1: a pixel k is k + MIN, at scale 1/255 */",
             f"#define EI_MODEL_INPUT_MIN ({low})",
             f"#define EI_MODEL_INPUT_MAX {high}",
             *(
@@ -131,7 +131,11 @@ def golden_header(job: Job) -> str:
     if job.picture:
         height, width, channels = job.size
         about = f"a picture of {width} x {height} pixels, {channels} bytes each"
-        given = ["static const uint8_t ei_golden_input[] = {", *_rows(map(str, golden.pixels.reshape(-1).tolist())), "};"]
+        given = [
+            "static const uint8_t ei_golden_input[] = {",
+            *_rows(map(str, golden.pixels.reshape(-1).tolist())),
+            "};",
+        ]
     else:
         about = f"{golden.features.size} values"
         given = ["static const float ei_golden_input[] = {", *_rows(real(v) for v in golden.features.tolist()), "};"]

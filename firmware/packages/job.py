@@ -82,9 +82,7 @@ def check_name(name: str) -> None:
         )
 
 
-def prepare(
-    source: Path, *, name: str, version: str, labels: Path | None, picture: Path | None, features: bool
-) -> Job:
+def prepare(source: Path, *, name: str, version: str, labels: Path | None, picture: Path | None, features: bool) -> Job:
     """Reads, checks and compiles.
 
     Args:
@@ -125,12 +123,16 @@ def _find(source: Path, labels: Path | None) -> tuple[Path, tuple[str, ...]]:
     if source.is_dir():
         for name in (INT8_FILE, LABELS_FILE, REPORT_FILE):
             if not (source / name).is_file():
-                raise DataError(f"holds no {name}", where=source, fix="give the --out-directory of a run that has ended")
+                raise DataError(
+                    f"holds no {name}", where=source, fix="give the --out-directory of a run that has ended"
+                )
         return source / INT8_FILE, read_labels(labels or source / LABELS_FILE)
     if not source.is_file():
         raise DataError("there is no such file or folder", where=source, fix="give a run's folder or a .tflite file")
     if labels is None:
-        raise UsageError(f"{source.name} has no labels with it", where="--labels", fix="name a file with one label per line")
+        raise UsageError(
+            f"{source.name} has no labels with it", where="--labels", fix="name a file with one label per line"
+        )
     return source, read_labels(labels)
 
 

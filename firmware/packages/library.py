@@ -35,7 +35,9 @@ def library(job: Job) -> Files:
     """The library's files; the engine's lie beside the compiled model, which includes them by name alone."""
     model = job.model
     files: Files = {path: (API / path).read_bytes() for path in API_FILES}
-    files |= {f"tflite-model/{name}": (ENGINE / name).read_bytes() for name in (*model.engine_sources, *model.engine_headers)}
+    files |= {
+        f"tflite-model/{name}": (ENGINE / name).read_bytes() for name in (*model.engine_sources, *model.engine_headers)
+    }
     files |= {f"tflite-model/{name}": text.encode() for name, text in model.files.items()}
     files[f"tflite-model/{model.name}.tflite"] = job.tflite
     files["model-parameters/model_metadata.h"] = headers.model_metadata(job).encode()

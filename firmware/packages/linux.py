@@ -48,7 +48,13 @@ def build(contents: Files) -> bytes:
         command = [*compiler, *FLAGS, *sources(contents), *LIBRARIES, "-o", "model.eim"]
         try:
             done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL
+                command,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+                stdin=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
             raise ExportError(f"no end after {TIMEOUT} s", where=compiler[0]) from None

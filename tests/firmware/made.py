@@ -94,7 +94,9 @@ def objects(folder: Path, *flags: str, compiler: str = "gcc") -> list[str]:
 def run(command: Sequence[str], folder: Path, given: bytes = b"") -> bytes:
     """What a command writes; a failure shows what it complained of."""
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}
-    done = subprocess.run(command, cwd=folder, input=given, capture_output=True, check=False, env=environment, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, input=given, capture_output=True, check=False, env=environment, timeout=300
+    )
     if done.returncode:
         pytest.fail(f"{' '.join(command)}: {done.returncode}\n{done.stderr.decode(errors='replace')[-3000:]}")
     return done.stdout

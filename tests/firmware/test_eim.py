@@ -228,7 +228,9 @@ def test_random_bytes_never_stop_the_runner(lasting: Runner) -> None:
         data = bytearray(whole.encode())
         for _ in range(r.randint(1, 6)):
             place = r.randrange(len(data))
-            data[place : place + r.randint(0, 3)] = r.choices(b'{}[]",:\\0123456789eE+-.utfn\x00\xff ', k=r.randint(0, 3))
+            data[place : place + r.randint(0, 3)] = r.choices(
+                b'{}[]",:\\0123456789eE+-.utfn\x00\xff ', k=r.randint(0, 3)
+            )
         client = Client(lasting.path)
         client.socket.sendall(bytes(data))
         client.socket.shutdown(socket.SHUT_WR)
@@ -290,7 +292,9 @@ def test_the_official_sdk_gets_what_the_interpreter_computes(shared: Path, tmp_p
     program = packed(model, tmp_path, target="linux", output=tmp_path / "a.eim")
     command = [sys.executable, "-c", OFFICIAL, str(folder), str(program), str(tmp_path / "pictures.npy")]
     by_memory, by_socket = json.loads(run(command, tmp_path))
-    scores = [((interpret(model, (p.astype(int) - 128).astype(np.int8)).astype(int) + 128) / 256).tolist() for p in pictures]
+    scores = [
+        ((interpret(model, (p.astype(int) - 128).astype(np.int8)).astype(int) + 128) / 256).tolist() for p in pictures
+    ]
     assert len(set(map(tuple, scores))) > 10
     assert by_memory == scores
     assert by_socket == scores

@@ -157,8 +157,8 @@ def test_the_arduino_zip_has_the_specified_layout(packages: dict[str, Path], tmp
 def test_a_sketch_of_the_arduino_package_compiles_and_runs(packages: dict[str, Path], tmp_path: Path) -> None:
     folder = unpacked(packages["arduino"], tmp_path / "a")
     [root] = folder.iterdir()
-    stubs = Path(__file__).with_name("arduino")
-    flags = ["-DARDUINO=10819", "-Wall", "-Wextra", "-Werror", f"-I{stubs}", "-Isrc"]
+    stubs, idf = Path(__file__).with_name("arduino"), Path(__file__).with_name("esp") / "idf"
+    flags = ["-DARDUINO=10819", "-Wall", "-Wextra", "-Werror", f"-I{stubs}", f"-I{idf}", "-Isrc"]
     c_files = [p.relative_to(root).as_posix() for p in sorted((root / "src").rglob("*.c"))]
     run(["gcc", "-std=gnu99", *flags, "-c", *c_files], root)
     relaxed = [*flags, "-Wno-missing-field-initializers"]
@@ -267,7 +267,19 @@ def test_the_runner_is_an_executable_and_reproducible(tmp_path: Path) -> None:
 def test_the_command_line_prints_json(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(classifier())
     labels = label_file(tmp_path, ["a", "b", "c"])
-    command = [sys.executable, "-P", "-m", "train", "package", "m.tflite", "--name", "n", "--version", "2", "--estimate"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "train",
+        "package",
+        "m.tflite",
+        "--name",
+        "n",
+        "--version",
+        "2",
+        "--estimate",
+    ]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*command, "--labels", str(labels), "--json"], cwd=tmp_path, env=environment, capture_output=True, check=False

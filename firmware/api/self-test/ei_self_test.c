@@ -31,8 +31,9 @@ EI_IMPULSE_ERROR ei_self_test(void)
     EI_IMPULSE_ERROR error =
         ei_classify_signal(read_golden, NULL, EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE, &result, false);
     for (size_t i = 0; error == EI_IMPULSE_OK && i < EI_CLASSIFIER_NN_OUTPUT_COUNT; i++) {
-        if (ei_classifier_output()[i] != ei_golden_output[i]) {
-            ei_printf("self-test: output %u is %d, not %d\n", (unsigned)i, ei_classifier_output()[i], ei_golden_output[i]);
+        const int given = ei_classifier_output()[i];
+        if (given != ei_golden_output[i]) {
+            ei_printf("self-test: output %u is %d, not %d\n", (unsigned)i, given, ei_golden_output[i]);
             error = EI_IMPULSE_INFERENCE_ERROR;
         }
     }

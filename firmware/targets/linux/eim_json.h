@@ -1,6 +1,6 @@
 /*
- * A JSON reader that takes one byte at a time and keeps nothing but its place: requests have no terminator and may hold a
- * hundred thousand numbers. Values are reported as they end, with the key they have in the outermost object and, one
+ * A JSON reader that takes one byte at a time and keeps nothing but its place: requests have no terminator and may hold
+ * a hundred thousand numbers. Values are reported as they end, with the key they have in the outermost object and, one
  * level down, the key in that.
  */
 #ifndef EIM_JSON_H

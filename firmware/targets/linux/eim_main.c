@@ -1,6 +1,6 @@
 /*
- * The runner: `model.eim SOCKET` listens on that unix socket and answers Edge Impulse's Linux SDKs until it gets SIGINT,
- * SIGTERM or SIGHUP. Several clients may be connected; one request is answered at a time.
+ * The runner: `model.eim SOCKET` listens on that unix socket and answers Edge Impulse's Linux SDKs until it gets
+ * SIGINT, SIGTERM or SIGHUP. Several clients may be connected; one request is answered at a time.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -93,7 +93,8 @@ bool request_refuse(const eim_request *request, const char *why, int socket)
 static void write_parameters(eim_reply *reply)
 {
     const bool picture = EI_CLASSIFIER_INPUT_WIDTH > 0;
-    reply_text(reply, ",\"model_parameters\":{\"axis_count\":1,\"frequency\":%d,\"has_anomaly\":0,", EI_CLASSIFIER_FREQUENCY);
+    reply_text(reply, ",\"model_parameters\":{\"axis_count\":1,\"frequency\":%d,\"has_anomaly\":0,",
+               EI_CLASSIFIER_FREQUENCY);
     reply_text(reply, "\"input_features_count\":%d,\"image_input_height\":%d,\"image_input_width\":%d,", EIM_FEATURES,
                EI_CLASSIFIER_INPUT_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH);
     reply_text(reply, "\"image_input_frames\":%d,\"image_channel_count\":%d,", EI_CLASSIFIER_INPUT_FRAMES,
@@ -102,7 +103,8 @@ static void write_parameters(eim_reply *reply)
     reply_text(reply, "\"interval_ms\":%d,\"label_count\":%d,\"sensor\":%d,", EI_CLASSIFIER_INTERVAL_MS,
                EI_CLASSIFIER_LABEL_COUNT, EI_CLASSIFIER_SENSOR);
     reply_text(reply, "\"slice_size\":%d,\"use_continuous_mode\":false,", EI_CLASSIFIER_SLICE_SIZE);
-    reply_text(reply, "\"inferencing_engine\":%d,\"model_type\":\"classification\",\"labels\":[", EI_CLASSIFIER_INFERENCING_ENGINE);
+    reply_text(reply, "\"inferencing_engine\":%d,\"model_type\":\"classification\",\"labels\":[",
+               EI_CLASSIFIER_INFERENCING_ENGINE);
     for (size_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
         reply_text(reply, i > 0 ? "," : "");
         reply_string(reply, ei_classifier_inferencing_categories[i]);
@@ -122,8 +124,9 @@ static bool answer_hello(const eim_request *request, const eim_shared *shared, i
     reply_string(&reply, EI_CLASSIFIER_PROJECT_OWNER);
     reply_text(&reply, "},\"inferencing_engine\":{\"engine_type\":%d}", EI_CLASSIFIER_INFERENCING_ENGINE);
     if (shared->features != NULL) {
-        reply_text(&reply, ",\"features_shm\":{\"name\":\"%s\",\"size_bytes\":%lu,\"type\":\"float32\",\"elements\":%d}",
-                   shared->name, (unsigned long)(EIM_FEATURES * sizeof(float)), EIM_FEATURES);
+        reply_text(&reply, ",\"features_shm\":{\"name\":\"%s\",\"size_bytes\":%lu,\"type\":\"float32\",", shared->name,
+                   (unsigned long)(EIM_FEATURES * sizeof(float)));
+        reply_text(&reply, "\"elements\":%d}", EIM_FEATURES);
     } else {
         reply_text(&reply, ",\"features_shm_error\":");
         reply_string(&reply, shared->error);

@@ -4,12 +4,12 @@
  * The signal of an image model is one float per pixel, row by row, that holds 0xRRGGBB; a model with one channel takes
  * the pixel's luma. The signal of any other model is its input tensor in real values, one float each.
  *
- * In C++ `signal_t::get_data` is a std::function, or a plain function where EIDSP_SIGNAL_C_FN_POINTER is 1; in C it is a
- * plain function. The library itself is C and the same for all.
+ * In C++ `signal_t::get_data` is a std::function, or a plain function where EIDSP_SIGNAL_C_FN_POINTER is 1; in C it is
+ * a plain function. The library itself is C and the same for all.
  *
- * The arena (EI_CLASSIFIER_TFLITE_LARGEST_ARENA_SIZE bytes) is static, or where EI_CLASSIFIER_ALLOCATION_HEAP is defined
- * taken by ei_malloc when first needed and kept until run_classifier_deinit. There is one, so only one task may classify
- * at a time.
+ * The arena (EI_CLASSIFIER_TFLITE_LARGEST_ARENA_SIZE bytes) is static, or where EI_CLASSIFIER_ALLOCATION_HEAP is
+ * defined taken by ei_malloc when first needed and kept until run_classifier_deinit. There is one, so only one task may
+ * classify at a time.
  */
 #ifndef EI_RUN_CLASSIFIER_H
 #define EI_RUN_CLASSIFIER_H

@@ -86,7 +86,7 @@ EI_WEAK_FN uint64_t ei_read_timer_ms(void)
     return ei_read_timer_us() / 1000u;
 }
 
-/* ---- Memory: on an ESP32 with external RAM the arena belongs into the internal one, which is several times faster ---- */
+/* ---- Memory: where an ESP32 has external RAM, internal memory first, which is several times faster ---- */
 
 EI_WEAK_FN void *ei_malloc(size_t size)
 {

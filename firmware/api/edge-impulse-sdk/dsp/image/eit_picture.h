@@ -21,7 +21,7 @@ eit_crop eit_fit_shortest(
     const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t target_width, uint32_t target_height);
 
 /*
- * Resizes by area: every target pixel is the mean of what it covers, so that shrinking neither skips nor repeats pixels.
+ * Resizes by area: every target pixel is the mean of what it covers, so shrinking neither skips nor repeats pixels.
  * `channels` bytes per pixel. `target` may be the source where neither side grows. Sides 1..4096.
  */
 void eit_resize(const eit_crop *source, uint8_t *target, uint32_t width, uint32_t height, uint32_t channels);

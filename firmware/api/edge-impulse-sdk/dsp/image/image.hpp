@@ -13,7 +13,8 @@ namespace processing {
 
 /* Squashes a picture to another size; dstImage may be srcImage where neither side grows. */
 inline int resize_image(
-    const uint8_t *srcImage, int srcWidth, int srcHeight, uint8_t *dstImage, int dstWidth, int dstHeight, int pixel_size_B)
+    const uint8_t *srcImage, int srcWidth, int srcHeight, uint8_t *dstImage, int dstWidth, int dstHeight,
+    int pixel_size_B)
 {
     if (srcWidth < 1 || srcHeight < 1 || dstWidth < 1 || dstHeight < 1 || pixel_size_B < 1) {
         return EIDSP_PARAMETER_INVALID;
@@ -26,7 +27,8 @@ inline int resize_image(
 
 /* Cuts the middle out in the target's shape and resizes that; dstImage may be srcImage where neither side grows. */
 inline int crop_and_interpolate_image(
-    const uint8_t *srcImage, int srcWidth, int srcHeight, uint8_t *dstImage, int dstWidth, int dstHeight, int pixel_size_B)
+    const uint8_t *srcImage, int srcWidth, int srcHeight, uint8_t *dstImage, int dstWidth, int dstHeight,
+    int pixel_size_B)
 {
     if (srcWidth < 1 || srcHeight < 1 || dstWidth < 1 || dstHeight < 1 || pixel_size_B < 1) {
         return EIDSP_PARAMETER_INVALID;
@@ -45,7 +47,8 @@ inline int crop_and_interpolate_rgb888(
 
 /* The size that crop_and_interpolate_image cuts out. */
 inline void calculate_crop_dims(
-    uint32_t srcWidth, uint32_t srcHeight, uint32_t dstWidth, uint32_t dstHeight, uint32_t &cropWidth, uint32_t &cropHeight)
+    uint32_t srcWidth, uint32_t srcHeight, uint32_t dstWidth, uint32_t dstHeight, uint32_t &cropWidth,
+    uint32_t &cropHeight)
 {
     const eit_crop crop = eit_fit_shortest(nullptr, srcWidth, srcHeight, dstWidth, dstHeight);
     cropWidth = crop.width;

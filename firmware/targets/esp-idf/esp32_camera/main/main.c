@@ -42,7 +42,7 @@ static const camera_config_t camera = {
 
 static uint8_t *picture; /* RGB, first of the whole frame, then of the model's size */
 
-/* RGB565 as the camera sends it, high byte first, to three bytes; the low bits repeat the high ones, so white is 255. */
+/* RGB565 as the camera sends it, high byte first, to three bytes; low bits repeat the high ones, so white is 255. */
 static void unpack(const uint8_t *frame, uint8_t *rgb, size_t pixels)
 {
     for (size_t i = 0; i < pixels; i++) {
