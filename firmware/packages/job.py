@@ -15,8 +15,9 @@ INT8_FILE, LABELS_FILE, REPORT_FILE = "model_quantized_int8_io.tflite", "labels.
 MOST_BYTES = 64 << 20  # of a .tflite; no microcontroller has more flash
 MOST_LABELS = 1000
 LONGEST_LABEL = 200  # bytes
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-VERSION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}")  # with its suffix an Arduino library's may have 63
+NUMBER = r"(0|[1-9]\d{0,8})"
+VERSION = re.compile(rf"{NUMBER}(?:\.{NUMBER})?(?:\.{NUMBER})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def check_name(name: str) -> None:
     """
     if NAME.fullmatch(name) is None:
         raise UsageError(
-            f"{name!r} cannot name a package", where="--name", fix="use up to 63 letters, digits, hyphens, underscores"
+            f"{name!r} cannot name a package", where="--name", fix="use up to 50 letters, digits, hyphens, underscores"
         )
 
 
@@ -103,6 +104,8 @@ def prepare(source: Path, *, name: str, version: str, labels: Path | None, pictu
     file, names = _find(source, labels)
     data = _read(file, MOST_BYTES)
     model = compile_model(data, name=name, file=str(file))
+    if model.files.keys() & {*model.engine_sources, *model.engine_headers}:
+        raise UsageError(f"{name!r} is the name of a part of the engine", where="--name", fix="use another")
     outputs = 1
     for side in model.output.shape:
         outputs *= side

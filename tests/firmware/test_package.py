@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -172,6 +173,15 @@ def test_a_sketch_of_the_arduino_package_compiles_and_runs(packages: dict[str, P
     assert re.search(r"class 0: 0\.\d{6}\nclass 1: .*\nclass 2: .*\nreading 0 ms, inference 0 ms", printed)
 
 
+def test_all_that_packages_are_made_of_is_installed_with_the_program() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["firmware"]
+    folder = ROOT / "firmware"
+    installed = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    needed = {p for part in ("api", "engine", "targets") for p in (folder / part).rglob("*") if p.is_file()}
+    assert needed | {folder / "LICENSE"} == installed
+
+
 HARMLESS = {
     "quotes": ('say "hi"', '"say \\042hi\\042"'),
     "backslash": ("a\\b", '"a\\134b"'),
@@ -213,6 +223,9 @@ REFUSED: dict[str, tuple[dict[str, object], type[EiTrainError], str]] = {
     "name with a slash": ({"name": "../x"}, UsageError, "cannot name a package"),
     "empty name": ({"name": ""}, UsageError, "cannot name a package"),
     "only hyphens": ({"name": "-"}, UsageError, "cannot name a package"),
+    "long name": ({"name": "n" * 51}, UsageError, "cannot name a package"),
+    "name of the engine": ({"name": "eit"}, UsageError, "part of the engine"),
+    "version that semver refuses": ({"version": "1.02"}, UsageError, "is no version"),
     "version": ({"version": "1.2.3.4"}, UsageError, "is no version"),
     "target": ({"target": "zephyr"}, UsageError, "use esp-idf, arduino, linux"),
     "no labels": ({"labels": None}, UsageError, "--labels"),
