@@ -34,9 +34,9 @@ RUN pip install --no-cache-dir --no-compile --require-hashes -r /build/requireme
 
 # What the code needs, in a layer of its own: only a new lock or a new slim.py downloads TensorFlow again.
 FROM builder AS cpu-packages
-COPY requirements/cpu.txt /build/requirements/
+COPY requirements/train.txt /build/requirements/
 RUN pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes \
-        -r /build/requirements/cpu.txt
+        -r /build/requirements/train.txt
 COPY docker/slim.py /build/
 RUN python /build/slim.py
 
@@ -51,7 +51,7 @@ RUN if [ -n "$GPU" ]; then \
         pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes -r /build/gpu.txt \
         && python /build/slim.py; \
     else \
-        rm -r /opt/ei-train && install -D -m 755 /build/no_gpu.sh /opt/ei-train/bin/ei-train; \
+        rm -r /opt/ei-train && install -D -m 755 /build/no_gpu.sh /opt/ei-train/bin/python3; \
     fi
 
 

@@ -9,6 +9,7 @@ DEMO := data/dataset
 DATA ?= $(DEMO)
 OUT ?= out
 ARGS ?=
+BUILD ?=
 NAME ?= ei-train-demo
 VERSION ?= 1
 
@@ -22,7 +23,7 @@ export EI_TRAIN_IMAGE := $(IMAGE)
 help: ## List the targets
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
-	@echo 'Variables: DATA OUT ARGS (train), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE (build), PYTHON VENV (setup)'
+	@echo 'Variables: DATA OUT ARGS (train), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
 
 setup: $(READY) ## Make the local environment in VENV, from the hashed lock
 
@@ -31,7 +32,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	    if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	    echo "error: no Python 3.11, 3.12 or 3.13 here$(if $(PYTHON), at PYTHON=$(PYTHON)); install one or name it: make $@ PYTHON=/path/to/python3.11" >&2; exit 2; \
+	    echo "error: $(if $(PYTHON),PYTHON=$(PYTHON) is no,there is no) Python 3.11, 3.12 or 3.13; install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; \
 	fi; \
 	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
 	    echo "error: $$found has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; \
@@ -43,9 +44,9 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 build: ## Build the image IMAGE (TARGET=gpu for the one with CUDA) and print its size
-	docker build --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1) \
+	docker build $(BUILD) --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1) \
 	    --build-arg BASE_IMAGE="$(BASE_IMAGE)" \
-	    --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+	    --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' train/__init__.py)" \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 	@echo "$(IMAGE): $$(($$(docker image inspect --format '{{.Size}}' "$(IMAGE)") / 1000000)) MB"
 
@@ -68,11 +69,12 @@ train-with-venv: $(READY)
 package: $(READY) ## Make the C library of the model in OUT, called NAME at VERSION
 	$(EI_TRAIN) package "$(OUT)" --name "$(NAME)" --version "$(VERSION)" $(ARGS)
 
-upload: $(READY) ## Put the data and the model into an Edge Impulse project (EI_API_KEY)
-	$(EI_TRAIN) upload "$(OUT)" $(ARGS)
+upload: $(READY) ## Put DATA and the model in OUT into an Edge Impulse project (EI_API_KEY)
+	$(EI_TRAIN) upload data "$(DATA)"
+	$(EI_TRAIN) upload model "$(OUT)" $(ARGS)
 
 test: $(READY) ## Run every test; builds the image first where an engine answers
-	@[ "$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")" != build ] || $(MAKE) --no-print-directory build
+	@[ "$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")" != build ] || $(MAKE) --no-print-directory build BUILD=--quiet
 	$(PY) -m pytest $(ARGS)
 
 lint: $(READY) ## Check style and types
@@ -82,7 +84,7 @@ lint: $(READY) ## Check style and types
 	@for script in .ci/run docker/*.sh requirements/*.sh; do sh -n "$$script" || exit; done
 
 bench: $(READY) ## Measure ratios against the baselines
-	@for script in bench/bench_*.py; do echo "$$script"; $(PY) "$$script" $(ARGS) || exit; done
+	@for script in bench/*.py; do echo "== $$script"; $(PY) "$$script" $(ARGS) || exit; done
 
 lock: ## Write the hashed lock files anew (needs uv)
 	requirements/compile.sh

@@ -201,8 +201,9 @@ def encode(
         binary: a type such as `i16` to append the numbers as bytes in, CBOR and one axis only.
 
     Raises:
-        DataError: when the binary type cannot hold the values exactly.
+        DataError: when a value is not finite, or the binary type cannot hold one exactly.
     """
+    check_finite(signal)
     protected: dict[str, Any] = {"ver": "v1", "alg": "none" if key is None else "HS256"}
     if signal.recorded_at is not None:
         protected["iat"] = _plain(signal.recorded_at)
@@ -216,6 +217,14 @@ def encode(
         payload["values"] = [[_plain(value) for value in row] for row in signal.values.tolist()]
         data = _encode(document, form)
     return data if key is None else sign(data, key)
+
+
+def check_finite(signal: Signal) -> None:
+    """Raises DataError for a signal that no file can hold: without a value, or with one that is not finite."""
+    import numpy as np
+
+    if not signal.values.size or not np.isfinite(signal.values).all() or not math.isfinite(signal.interval_ms):
+        raise DataError("is empty or holds a value that is not finite", where="signal")
 
 
 def _plain(value: float) -> int | float:

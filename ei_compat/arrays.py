@@ -12,7 +12,7 @@ from ei_compat.errors import DataError, FormatError
 from ei_compat.npy import open_npy, row_chunks, take_rows
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
-from ei_compat.split import apportion
+from ei_compat.stratify import apportion
 
 if TYPE_CHECKING:
     import numpy as np

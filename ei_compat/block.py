@@ -14,6 +14,7 @@ from ei_compat.errors import FormatError
 from ei_compat.parsing import read_json
 
 LARGEST_INPUT = 1 << 28  # numbers in one input, far above any microcontroller's
+LONGEST_SHAPE = 200  # characters
 _SHAPE = re.compile(r"\(\s*(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*,?\s*\)")
 
 
@@ -84,7 +85,7 @@ def parse_shape(text: str, *, where: str = "inputShapeString") -> tuple[int, ...
     Raises:
         FormatError: when it is not such a text, or no sensible size.
     """
-    match = _SHAPE.fullmatch(text.strip())
+    match = _SHAPE.fullmatch(text.strip()) if len(text) <= LONGEST_SHAPE else None
     if match is None:
         raise FormatError(f"{text[:80]!r} is not a shape such as (96, 96, 3)", where=where)
     shape = tuple(int(part) for part in match[1].split(","))

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ei_compat.errors import DataError, FormatError
+from ei_compat.files import encodable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -239,6 +240,7 @@ class Dataset:
 
         Raises:
             DataError: when two samples have the same id.
+            FormatError: for a label that no file could hold.
         """
         kept = tuple(samples)
         labels = set(declared)
@@ -248,6 +250,9 @@ class Dataset:
                 raise DataError("two samples have this id", where=sample.id, fix="list each sample once")
             seen.add(sample.id)
             labels.update(labels_of(sample))
+        for label in labels:
+            if not encodable(label):
+                raise FormatError(f"label {label!r} is not UTF-8", where=root, fix="rename the class")
         return cls(kept, format, root, tuple(sorted(labels)))
 
     def __len__(self) -> int:

@@ -46,13 +46,18 @@ def new_folder(target: Path) -> Iterator[Path]:
     """A folder beside `target` that takes its name when the block ends without an error.
 
     Raises:
-        DataError: when `target` exists and is not an empty folder.
+        DataError: when `target` exists and is not an empty folder, or cannot be made.
     """
     refuse_occupied(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
+    except OSError as error:
+        raise DataError(
+            f"cannot be made: {error.strerror}", where=target, fix="check the path and its permissions"
+        ) from None
+    try:
         yield beside
         _sync_folder(beside)
         if target.exists():
@@ -134,7 +139,7 @@ class Inside:
         """
         parts = [part for part in relative.replace("\\", "/").split("/") if part not in {"", "."}]
         bad = "\0" in relative or relative.startswith(("/", "\\")) or ".." in parts or not parts
-        if bad or (len(parts[0]) == 2 and parts[0][1] == ":") or not _encodable(relative):
+        if bad or (len(parts[0]) == 2 and parts[0][1] == ":") or not encodable(relative):
             raise FormatError(f"path {relative!r} is not inside the dataset", where=where)
         folder = "/".join(parts[:-1])
         if folder not in self._folders:
@@ -149,9 +154,10 @@ class Inside:
         return "/".join(parts)
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Whether a text is UTF-8, which a file's name or a JSON string need not be."""
     try:
-        os.fsencode(text)
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

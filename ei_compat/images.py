@@ -6,21 +6,18 @@ A picture is cropped or padded to the target's aspect first and then resized wit
 
 from __future__ import annotations
 
-import io
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from ei_compat.dataset import ArrayRow, FilePayload, Payload
-from ei_compat.errors import DataError, LimitError, PictureError, UsageError
+from ei_compat.dataset import ArrayRow
+from ei_compat.errors import DataError, UsageError
 from ei_compat.limits import DEFAULT_LIMITS, Limits
-from ei_compat.pixels import unscale_pixels
+from ei_compat.picture_files import PictureSource, decode, name_of, picture_of_row
 from ei_compat.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -28,11 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
-
-# Decoders that are tried. Pillow has more, some of which start other programs.
-CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-ORIENTATION = 0x0112  # EXIF tag
 IN_FLIGHT = 4  # pictures per worker that are decoded but not yet stored
 
 
@@ -117,108 +109,10 @@ def load_picture(source: PictureSource, spec: PictureSpec, limits: Limits = DEFA
 
         picture = Image.fromarray(row[:, :, 0] if row.shape[2] == 1 else row)
     else:
-        picture = _decode(source, limits)
+        picture = decode(source, limits)
     prepared = _resize(picture, spec)
     wanted = "L" if spec.channels == 1 else "RGB"
     return np.asarray(prepared if prepared.mode == wanted else prepared.convert(wanted)).reshape(spec.shape)
-
-
-def name_of(source: PictureSource) -> str:
-    """What to call a picture in messages."""
-    match source:
-        case bytes():
-            return "<bytes>"
-        case FilePayload():
-            return str(source.path)
-        case str() | os.PathLike():
-            return os.fspath(source)
-        case ArrayRow():
-            return f"row {source.index}"
-        case _:
-            return type(source).__name__
-
-
-def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """Width and height as shown, after any EXIF rotation; only the header of a file is read.
-
-    Raises:
-        PictureError: when there is no header of a known kind.
-        LimitError: when it is too large.
-    """
-    if isinstance(source, ArrayRow):
-        height, width = picture_of_row(source, where=name_of(source)).shape[:2]
-        return width, height
-    with _opened(source, limits) as picture:
-        width, height = picture.size
-        on_its_side = picture.getexif().get(ORIENTATION, 1) in range(5, 9)
-        return (height, width) if on_its_side else (width, height)
-
-
-def _decode(source: PictureSource, limits: Limits) -> Image.Image:
-    """The whole picture, upright, as 8-bit L or RGB."""
-    from PIL import ImageOps
-
-    with _opened(source, limits) as picture:
-        return _eight_bit(ImageOps.exif_transpose(picture), name_of(source))
-
-
-@contextmanager
-def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
-    """An open picture whose header was checked; what goes wrong while it is used becomes a PictureError."""
-    from PIL import Image, UnidentifiedImageError
-
-    name = name_of(source)
-    match source:
-        case bytes():
-            stream: Any = io.BytesIO(source)
-        case FilePayload():
-            stream = source.path
-        case str() | os.PathLike():
-            stream = Path(source)
-        case _:
-            raise PictureError("is not a picture", where=name)
-    if limits.picture_pixels > (Image.MAX_IMAGE_PIXELS or limits.picture_pixels):
-        Image.MAX_IMAGE_PIXELS = limits.picture_pixels  # Pillow has a limit of its own, which the caller means to lift
-    try:
-        with Image.open(stream, formats=CODECS) as picture:
-            width, height = picture.size
-            if width * height > limits.picture_pixels:
-                raise _too_large(f"{width}x{height} pixels", name, limits)
-            yield picture
-    except FileNotFoundError:
-        raise PictureError("no such file", where=name) from None
-    except Image.DecompressionBombError as error:
-        raise _too_large(str(error), name, limits) from None
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
-        reason = "not a picture of a known kind" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise PictureError(f"cannot be decoded: {reason or type(error).__name__}", where=name) from None
-
-
-def _too_large(what: str, name: str, limits: Limits) -> LimitError:
-    most = f"more than the {limits.picture_pixels:,} pixels allowed"
-    return LimitError(f"{what}, {most}", where=name, fix="raise Limits.picture_pixels or shrink the picture")
-
-
-def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
-    """Any mode as L or RGB."""
-    mode = picture.mode
-    if mode in {"L", "RGB"}:
-        picture.load()
-        return picture
-    if mode.startswith("I;16"):
-        import numpy as np
-        from PIL import Image
-
-        return Image.fromarray(np.rint(np.asarray(picture).astype(np.float32) / 257).astype(np.uint8))
-    if mode in {"I", "F"}:
-        raise PictureError("has 32-bit pixels of unknown range", where=name, fix="store it with 8 or 16 bits")
-    if mode in {"1", "LA", "La"}:
-        return picture.convert("LA").convert("L") if mode == "La" else picture.convert("L")
-    if mode in {"P", "PA"}:  # straight to RGB, Pillow warns about palettes with transparency
-        return picture.convert("RGBA").convert("RGB")
-    return picture.convert("RGB")
 
 
 def fit(size: tuple[int, int], spec: PictureSpec) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
@@ -286,7 +180,10 @@ def load_pictures(
     Raises:
         DataError: when more than `max_broken` of them are broken; names the first few.
     """
+    import warnings
+
     import numpy as np
+    from PIL import Image
 
     count = len(payloads)
     pixels = np.empty((count, *spec.shape), np.uint8) if out is None else out
@@ -294,7 +191,9 @@ def load_pictures(
         raise UsageError(f"'out' is {pixels.dtype} {pixels.shape}, not uint8 {(count, *spec.shape)}")
     kept: list[int] = []
     broken: list[tuple[str, str]] = []
-    with progress.task("pictures", count, "pictures") as task:
+    with progress.task("pictures", count, "pictures") as task, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's about odd metadata, which nobody can act on
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # it becomes a line of ours
         for index, result in enumerate(_in_order(payloads, spec, limits, workers or os.cpu_count() or 1)):
             if isinstance(result, DataError):
                 broken.append((name_of(payloads[index]), result.what))
@@ -332,29 +231,3 @@ def _in_order(
         finally:
             for future in ahead:
                 future.cancel()
-
-
-def picture_of_row(row: ArrayRow, *, where: str) -> NDArray[np.uint8]:
-    """A row of an image array as uint8 [H, W, C]; float rows are taken to be 0..1.
-
-    Raises:
-        DataError: when the row is not [H, W, 1 or 3], or holds values outside 0..1.
-    """
-    import numpy as np
-
-    values = np.asarray(row.read())
-    if values.ndim != 3 or values.shape[2] not in {1, 3}:
-        raise DataError(f"shape {values.shape} is not a picture's", where=where)
-    if values.dtype == np.uint8:
-        return values
-    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-        raise DataError("holds pixels outside 0..1", where=where)
-    return unscale_pixels(values)
-
-
-def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Writes uint8 [H, W, 1 or 3] as PNG, which keeps every pixel."""
-    from PIL import Image
-
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    picture.save(path, format="PNG", compress_level=1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import replaced_file
@@ -18,6 +20,7 @@ MAGIC = b"\x93NUMPY"
 CHUNK_BYTES = 16 << 20  # of an array that is looked at or copied at once
 IN_MEMORY_BYTES = 1 << 30  # larger results lie in an unlinked temporary file
 NUMERIC = "biuf"  # dtype kinds
+MOST_AXES, LONGEST = 32, 1 << 48  # of a shape that is taken seriously
 
 
 def is_npy(path: Path) -> bool:
@@ -31,7 +34,7 @@ def open_npy(path: Path) -> NDArray[Any]:
 
     Raises:
         DataError: when it is missing or holds Python objects.
-        FormatError: when it is not numpy's format, or shorter than its header says.
+        FormatError: when it is not numpy's format, has no rows, or is shorter than its header says.
     """
     import numpy as np
 
@@ -39,19 +42,33 @@ def open_npy(path: Path) -> NDArray[Any]:
         raise DataError("no such file", where=path)
     if not is_npy(path):
         raise FormatError("is not numpy's file format", where=path)
-    shape, dtype = _header(path)
-    if dtype.hasobject:
+    layout = _layout(path)
+    if layout.dtype.hasobject:
         raise DataError("holds Python objects, which are never loaded", where=path, fix="save it with a numeric dtype")
-    if dtype.kind not in NUMERIC:
-        raise FormatError(f"dtype {dtype} is not numeric", where=path)
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode=None if 0 in shape else "r", allow_pickle=False)
-    except (ValueError, OSError, OverflowError) as error:
-        raise FormatError(f"is cut short or damaged: {error}", where=path) from None
-    return array
+    if layout.dtype.kind not in NUMERIC:
+        raise FormatError(f"dtype {layout.dtype} is not numeric", where=path)
+    if not layout.shape:
+        raise FormatError("holds a single number, not rows", where=path)
+    size = math.prod(layout.shape) * layout.dtype.itemsize
+    missing = layout.offset + size - path.stat().st_size
+    if missing > 0:
+        raise FormatError(f"is cut short, {missing:,} bytes are missing", where=path)
+    if size == 0:  # nothing to map
+        return np.empty(layout.shape, layout.dtype)
+    return np.memmap(path, layout.dtype, "r", layout.offset, layout.shape, layout.order)
 
 
-def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What a header says: where the values begin and how they lie."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: Literal["C", "F"]
+
+
+def _layout(path: Path) -> _Layout:
     import numpy as np
 
     with path.open("rb") as stream:
@@ -60,10 +77,13 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
             read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
             if major not in read:
                 raise ValueError(f"version {major}")
-            shape, _, dtype = read[major](stream)
+            shape, in_fortran_order, dtype = read[major](stream)
         except Exception as error:  # numpy's reader evaluates and tokenizes the header, and raises what those raise
             raise FormatError(f"has a damaged header: {error}", where=path) from None
-    return shape, dtype
+        offset = stream.tell()
+    if len(shape) > MOST_AXES or any(type(extent) is not int or not 0 <= extent <= LONGEST for extent in shape):
+        raise FormatError(f"shape {str(shape)[:80]} cannot be", where=path)
+    return _Layout(offset, shape, dtype, "F" if in_fortran_order else "C")
 
 
 def write_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Iterable[NDArray[Any]]) -> None:

@@ -171,7 +171,8 @@ def parse_parameters(document: Any, *, where: str = "parameters.json") -> Block:
         return Block(_parameters(document, where=where))
     if not isinstance(document, dict) or document.get("version") != 1:
         raise FormatError("is neither a list of parameters nor of version 1", where=where)
-    items = document.get("parameters") or []
+    items = document.get("parameters")
+    items = [] if items is None else items
     if not isinstance(items, list):
         raise FormatError("is not a list", where=f"{where}, parameters")
     block = from_document(Block, document | {"parameters": []}, where=where)

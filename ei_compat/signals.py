@@ -136,6 +136,7 @@ def _step(times: NDArray[np.float64], *, where: str) -> float:
 
 def csv_of(signal: Signal) -> bytes:
     """The CSV file of a signal; a single row without an interval has no timestamp. Units and device are lost."""
+    acquisition.check_finite(signal)
     timed = signal.interval_ms > 0 or len(signal.values) > 1
     if timed and len(signal.values) > 1 and signal.interval_ms <= 0:
         raise DataError("has no interval between its rows", where="signal")
@@ -220,6 +221,7 @@ def wav_of(signal: Signal) -> bytes:
     """
     import numpy as np
 
+    acquisition.check_finite(signal)
     rate = round(1000 / signal.interval_ms) if signal.interval_ms > 0 else 0
     if rate == 0 or abs(1000 / rate - signal.interval_ms) > signal.interval_ms * 1e-6:
         raise DataError(f"an interval of {signal.interval_ms} ms is no whole sample rate", where="signal")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePaylo
 from ei_compat.errors import DataError, UsageError
 from ei_compat.files import file_digest
 from ei_compat.progress import SILENT, Progress
+from ei_compat.stratify import Part, assign
 
 SETS = (Category.TRAINING, Category.VALIDATION, Category.TESTING)
 
@@ -90,7 +90,7 @@ def split_dataset(
 
     Stratified per class and the same for the same ids, contents and seed, in whatever order the samples come.
     Samples that share a group's key or their exact content never part. Every class gets a sample in each set with a
-    share, where it has as many groups as there are such sets; with fewer, the larger shares come first.
+    share, where it has groups enough; with fewer, training comes first and then the larger shares.
 
     Args:
         dataset: any; categories that it has are not looked at.
@@ -104,7 +104,8 @@ def split_dataset(
         UsageError: when `group_by` matches nothing.
     """
     parts = _parts(dataset, group_by, progress)
-    category_of = _assign(parts, shares, seed)
+    sides = assign(parts, shares.values, seed)
+    category_of = {identity: SETS[side] for part, side in zip(parts, sides, strict=True) for identity in part.ids}
     return replace(dataset, samples=tuple(sample.with_category(category_of[sample.id]) for sample in dataset.samples))
 
 
@@ -137,29 +138,7 @@ def class_of(sample: Sample) -> str:
     raise DataError("has no class label to split by", where=sample.id, fix="split a set with one class per sample")
 
 
-def apportion(count: int, shares: Sequence[float]) -> tuple[int, ...]:
-    """Divides `count` by shares that make 1: largest remainder, then at least one each where there is enough."""
-    exact = [count * share for share in shares]
-    whole = [int(value + 1e-9) for value in exact]
-    for index in sorted(range(len(shares)), key=lambda i: whole[i] - exact[i])[: count - sum(whole)]:
-        whole[index] += 1
-    by_share = sorted((i for i in range(len(shares)) if shares[i] > 0), key=lambda i: -shares[i])
-    for index in by_share[:count]:
-        if whole[index] == 0:
-            whole[max(range(len(whole)), key=lambda i: whole[i])] -= 1
-            whole[index] += 1
-    return tuple(whole)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Samples that stay together."""
-
-    ids: tuple[str, ...]
-    classes: Mapping[str, int]
-
-
-def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, progress: Progress) -> list[_Part]:
+def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, progress: Progress) -> list[Part]:
     samples = sorted(dataset.samples, key=lambda sample: sample.id)
     joined = _Joined(sample.id for sample in samples)
     first_of: dict[str, str] = {}
@@ -171,7 +150,7 @@ def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, progress: Progres
     members: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         members[joined.root(sample.id)].append(sample)
-    return [_Part(tuple(s.id for s in part), Counter(class_of(s) for s in part)) for part in members.values()]
+    return [Part(tuple(s.id for s in part), Counter(class_of(s) for s in part)) for part in members.values()]
 
 
 def _keys(samples: Iterable[Sample], group_by: re.Pattern[str] | None) -> dict[str, str]:
@@ -237,62 +216,3 @@ class _Joined:
 
     def join(self, one: str, other: str) -> None:
         self._parent[self.root(other)] = self.root(one)
-
-
-def _assign(parts: list[_Part], shares: Shares, seed: int) -> dict[str, Category]:
-    """A set for every part: first one of each class to every set, then the largest parts where most is missing."""
-    wanted = _wanted(parts, shares)
-    order = list(range(len(parts)))
-    random.Random(seed).shuffle(order)
-    order.sort(key=lambda index: len(parts[index].ids))  # stable: parts of one size stay shuffled
-    placed: dict[int, int] = {}
-    filled: Counter[tuple[int, str]] = Counter()
-
-    def place(index: int, side: int) -> None:
-        placed[index] = side
-        for label, count in parts[index].classes.items():
-            filled[side, label] += count
-
-    of_class: defaultdict[str, list[int]] = defaultdict(list)
-    for index in order:
-        for label in parts[index].classes:
-            of_class[label].append(index)
-    for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
-        for side in sorted(range(len(SETS)), key=lambda side: -shares.values[side]):
-            free = next((index for index in of_class[label] if index not in placed), None)
-            if free is not None and wanted[side, label] and not filled[side, label]:
-                place(free, side)
-    for index in reversed(order):
-        if index not in placed:
-            place(index, max(range(len(SETS)), key=lambda side: _room(parts[index], side, wanted, filled)))
-    return {identity: SETS[placed[index]] for index, part in enumerate(parts) for identity in part.ids}
-
-
-def _wanted(parts: list[_Part], shares: Shares) -> dict[tuple[int, str], int]:
-    """How many samples of each class each set should get."""
-    sets = sum(share > 0 for share in shares.values)
-    samples: Counter[str] = Counter()
-    groups: Counter[str] = Counter()
-    for part in parts:
-        samples.update(part.classes)
-        groups.update(part.classes.keys())
-    wanted = {}
-    for label in sorted(samples):
-        if sets > 1 and groups[label] == 1:
-            what = "has a single sample" if samples[label] == 1 else f"has {samples[label]} samples in a single group"
-            raise DataError(
-                f"the class {what}, which cannot be split", where=label, fix="add samples or drop the class"
-            )
-        for side, count in enumerate(apportion(samples[label], shares.values)):
-            wanted[side, label] = count
-    return wanted
-
-
-def _room(part: _Part, side: int, wanted: Mapping[tuple[int, str], int], filled: Counter[tuple[int, str]]) -> float:
-    """How well a part fits what a set still misses; negative where it overfills."""
-    if not any(wanted[side, label] for label in part.classes):
-        return float("-inf")
-    return sum(
-        count * (wanted[side, label] - filled[side, label]) / max(1, wanted[side, label])
-        for label, count in part.classes.items()
-    )

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Writes the lock files anew from pyproject.toml. Needs uv; `make lock` runs it.
 # One universal resolution serves Python 3.11 to 3.13; the others are held to what train.txt pins:
-#   dev    a developer's environment
-#   cpu    the image: TensorFlow's wheel for x86-64 without the CUDA kernels, half the size, with the same code otherwise
-#   gpu    the image's gpu target
+#   train  the image
+#   dev    the local environment: the same and what tests and linting need
+#   gpu    the image's gpu target: the same with TensorFlow's CUDA libraries
 #   build  what builds our own package inside the image
+# On x86-64 without a GPU TensorFlow comes as tensorflow-cpu: half the size, without the CUDA kernels, else the same.
 set -eu
 cd "$(dirname "$0")"
 lock() {
@@ -16,9 +17,10 @@ trap 'rm -r "$scratch"' EXIT
 echo 'tensorflow ; platform_machine != "x86_64"' > "$scratch/instead.txt"
 echo 'tensorflow-cpu ; platform_machine == "x86_64"' > "$scratch/cpu.in"
 echo 'setuptools' > "$scratch/build.in"
+without_cuda="--override $scratch/instead.txt ../pyproject.toml $scratch/cpu.in"
 
-lock --output-file train.txt ../pyproject.toml
-lock --constraints train.txt --extra dev --output-file dev.txt ../pyproject.toml
-lock --constraints train.txt --extra gpu --output-file gpu.txt ../pyproject.toml
-lock --constraints train.txt --override "$scratch/instead.txt" --output-file cpu.txt ../pyproject.toml "$scratch/cpu.in"
+# shellcheck disable=SC2086 # a list of words
+lock --output-file train.txt $without_cuda
+lock --constraints train.txt --output-file dev.txt --extra dev $without_cuda
+lock --constraints train.txt --output-file gpu.txt --extra gpu ../pyproject.toml
 lock --constraints train.txt --output-file build.txt "$scratch/build.in"

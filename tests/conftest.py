@@ -1,7 +1,9 @@
 """What every test may need from outside, and what happens where it is missing.
 
-A test says what it needs with a marker (`docker`, `qemu`, `shared`). Where that is missing the test is skipped with the
-reason, except in CI (`CI=true`), where a missing need is a failure: nothing is silently left out there.
+A test says what it needs with a marker (`docker`, `qemu`, `shared`, `clients`). Where that is missing the test is
+skipped with the reason, except in CI (`CI=true`), where a missing need is a failure: nothing is silently left out.
+`clients` are Edge Impulse's own Python packages, in a virtual environment in the user's cache; EI_TRAIN_CLIENTS=1 or CI
+makes it.
 """
 
 from __future__ import annotations
@@ -10,12 +12,21 @@ import functools
 import os
 import shutil
 import subprocess
+import venv
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from double import Double
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+CLIENT_PACKAGES = ("edgeimpulse==1.0.20", "edgeimpulse-api==1.96.3")
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+CLIENTS = CACHE / "ei-train" / "-".join(["clients", *(package.replace("==", "-") for package in CLIENT_PACKAGES)])
 
 
 @functools.cache
@@ -38,7 +49,14 @@ def _missing_shared() -> str | None:
     return None if SHARED.is_dir() else f"{SHARED} is not there"
 
 
-NEEDS = {"docker": _missing_docker, "qemu": _missing_qemu, "shared": _missing_shared}
+def _missing_clients() -> str | None:
+    wanted = os.environ.get("CI") == "true" or os.environ.get("EI_TRAIN_CLIENTS") == "1"
+    if wanted or (CLIENTS / "ready").exists():
+        return None
+    return "the official clients are not installed; EI_TRAIN_CLIENTS=1 installs them into a cache"
+
+
+NEEDS = {"docker": _missing_docker, "qemu": _missing_qemu, "shared": _missing_shared, "clients": _missing_clients}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -57,3 +75,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def shared() -> Path:
     """The folder of reference data; a test that uses it carries the `shared` marker."""
     return SHARED
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    """A double of Studio and ingestion that has nothing to complain of when the test is over."""
+    from double import Double
+
+    with Double() as running:
+        yield running
+    assert running.violations == []
+
+
+@pytest.fixture(scope="session")
+def clients_python() -> Path:
+    """The Python of a virtual environment that holds Edge Impulse's own packages; made on first use."""
+    python = CLIENTS / "bin" / "python"
+    if not (CLIENTS / "ready").exists():
+        shutil.rmtree(CLIENTS, ignore_errors=True)
+        venv.create(CLIENTS, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *CLIENT_PACKAGES], check=True, timeout=600)
+        (CLIENTS / "ready").touch()
+    return python

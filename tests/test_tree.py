@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[1]
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 REGISTRY = re.compile(
@@ -41,17 +42,18 @@ def test_every_dependency_of_a_lock_is_pinned_and_hashed(lock: Path) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", requirement), requirement
 
 
-@pytest.mark.parametrize("lock", ["build.txt", "cpu.txt", "dev.txt", "gpu.txt"])
+@pytest.mark.parametrize("lock", ["build.txt", "dev.txt", "gpu.txt"])
 def test_locks_agree_on_versions(lock: str) -> None:
     train = pins("train.txt")
     for name, versions in pins(lock).items():
         assert train.get(name, versions) == versions, name
 
 
-def test_the_images_locks_hold_what_the_program_needs() -> None:
-    train, cpu, gpu = pins("train.txt"), pins("cpu.txt"), pins("gpu.txt")
-    assert cpu == train | {"tensorflow-cpu": train["tensorflow"]}
-    assert gpu.items() >= train.items()
+def test_the_local_environment_and_both_images_hold_the_same_versions() -> None:
+    train, dev, gpu = pins("train.txt"), pins("dev.txt"), pins("gpu.txt")
+    assert train["tensorflow-cpu"] == train["tensorflow"] == gpu["tensorflow"]
+    assert dev.items() >= train.items()
+    assert gpu.keys() >= train.keys() - {"tensorflow-cpu"}
     assert {name.rpartition("-")[0] for name in gpu.keys() - train.keys()} >= {"nvidia-cublas", "nvidia-cudnn"}
 
 
@@ -83,11 +85,33 @@ def test_every_make_target_is_documented() -> None:
         assert re.search(rf"^  {name} +{re.escape(text)}$", listing, re.MULTILINE), name
 
 
-def test_make_targets_named_in_the_documentation_exist() -> None:
-    for page in [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]:
-        if page.is_file():
-            named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
-            assert named <= set(makefile_targets()), page.name
+def documentation() -> list[Path]:
+    pages = [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]
+    return [page for page in pages if page.is_file()]
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
+    assert named <= set(makefile_targets())
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_command_lines_in_the_documentation_exist(page: Path) -> None:
+    import typer
+
+    from train.cli import app
+
+    called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)
+    lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
+    for words in [match[1].split() for line in lines if (match := called.match(line))]:
+        command = typer.main.get_command(app)
+        names = iter(words if not words[0].startswith("-") else ["train"])
+        while hasattr(command, "commands"):
+            command = command.commands[next(names)]
+        known = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}, words
 
 
 def block_parameters() -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from train.loop import Epoch, State
 
 FILE_NAME = "checkpoint.npz"
 HOW_TO_GO_ON = "run again with --resume to go on"
-ARRAY_LISTS = ("weights", "optimizer", "masks", "best")
+ARRAY_LISTS = ("weights", "optimizer", "masks", "best", "teacher")
 
 
 class Checkpoints:
@@ -85,7 +85,7 @@ class Checkpoints:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 meta = json.loads(file["meta"].tobytes())
                 lists = {name: [file[f"{name}.{i}"] for i in range(meta["lengths"][name])] for name in ARRAY_LISTS}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -17,7 +17,7 @@ from types import FrameType
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
-from train import __version__, cli_data, cli_firmware, cli_train, console
+from train import __version__, cli_data, cli_firmware, cli_remote, cli_train, console
 
 OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -47,7 +47,7 @@ def program(
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
-for area in (cli_train, cli_data, cli_firmware):
+for area in (cli_train, cli_data, cli_firmware, cli_remote):
     area.register(app)
 
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ei_compat.errors import UsageError
+from ei_compat.progress import SILENT, Progress
 from train import console
 from train.console import Columns
 
 if TYPE_CHECKING:
-    from ei_compat.convert import Converted
+    from ei_compat.conversion import Converted
+    from ei_compat.signals import SignalForm
     from ei_compat.split import SplitCounts
 
 ALIASES = {"ei": "ei-export"}
@@ -87,14 +89,26 @@ def split(
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
-    parted = split_dataset(open_dataset(source), shares, seed=seed, group_by=pattern)
-    write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy))
+    progress = _progress()
+    parted = split_dataset(open_dataset(source), shares, seed=seed, group_by=pattern, progress=progress)
+    write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
     counts = count_split(parted, pattern)
     for one, other in counts.conflicts[:5]:
         console.warn(f"{one} and {other} are the same file with different labels")
     if len(counts.conflicts) > 5:
         console.warn(f"and {len(counts.conflicts) - 5} more such pairs")
     console.show(SplitView(counts, target), as_json=as_json)
+
+
+def _progress() -> Progress:
+    """Bars on stderr where a person watches; the result alone goes to stdout."""
+    import sys
+
+    from rich.console import Console
+
+    from train.progress import TerminalProgress
+
+    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else SILENT
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -112,11 +126,12 @@ def convert(
     channels: int = typer.Option(3, help="3 for RGB, 1 for grayscale; in arrays."),
     resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
     max_broken: float = typer.Option(0.01, help="Share of pictures that arrays may leave out as broken."),
+    signal_format: str | None = typer.Option(None, help="Store every signal as json, cbor, csv or wav."),
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
 ) -> None:
     """Convert any readable dataset into another format."""
-    from ei_compat import convert as conversion
+    from ei_compat import conversion
     from ei_compat.datasets import WriteOptions, format_named, open_dataset
     from ei_compat.files import refuse_occupied
     from ei_compat.images import PictureSpec
@@ -126,11 +141,19 @@ def convert(
         raise UsageError("--image-size is for --to arrays; other formats keep the files as they are")
     spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
     refuse_occupied(target)
-    options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken)
-    done = conversion.convert(open_dataset(source), target, chosen.name, options=options)
+    options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
+    done = conversion.convert(open_dataset(source), target, chosen.name, options=options, progress=_progress())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
     console.show(ConvertView(done, target), as_json=as_json)
+
+
+def _signal_form(name: str | None) -> SignalForm | None:
+    from ei_compat.signals import SignalForm
+
+    if name is not None and name not in set(SignalForm):
+        raise UsageError(f"no signal format {name!r}", where="--signal-format", fix="use " + ", ".join(SignalForm))
+    return None if name is None else SignalForm(name)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,7 +1,12 @@
-"""Phase two: the end of the backbone learns again, while its kernels are pruned."""
+"""Phase two: the end of the backbone learns again, while its kernels are pruned.
+
+A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
+features that it gave before it was pruned (Romero et al. 2015, FitNets, https://arxiv.org/abs/1412.6550).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from train.loop import Plan, State, fit
@@ -13,6 +18,13 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 PHASE = "finetune"
+SMALLEST_POWER = 1e-6  # keeps the relative distance finite where a teacher gives no feature at all
+
+
+def begin(training: Training, done: State) -> State:
+    """The state in which the phase begins, after the one that is done."""
+    teacher = [variable.numpy() for variable in training.network.backbone.variables]
+    return State(PHASE, teacher=teacher, history=done.history, best_epochs=done.best_epochs)
 
 
 def fine_tune(training: Training, state: State) -> State:
@@ -20,6 +32,10 @@ def fine_tune(training: Training, state: State) -> State:
 
     When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
     frozen one could not make up for the weights it lost), and all statistics follow.
+
+    Args:
+        training: the network as phase one left it.
+        state: a new one, or a checkpoint's; its `teacher` holds the backbone as phase one left it.
     """
     recipe, network = training.recipe, training.network
     learning = _unfreeze(training)
@@ -32,6 +48,7 @@ def fine_tune(training: Training, state: State) -> State:
         beta_2=recipe.beta_2,
         rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
+        learn=_distilling(training, state) if recipe.prune and recipe.distill else None,
         learning=learning,
         everything=network.variables,
         clock=training.clock,
@@ -57,3 +74,21 @@ def _unfreeze(training: Training) -> list[tf.Variable]:
         layer.trainable = layer in learning or statistics or any(id(v) in variables for v in layer.variables)
     chosen = [v for v in network.backbone.trainable_variables if id(v) in variables]
     return chosen + network.head.trainable_variables
+
+
+def _distilling(training: Training, state: State) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """A training pass that adds to the loss how far the features are from the teacher's, relative to their size."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    network, weight = training.network, training.recipe.distill
+    teacher = keras.models.clone_model(network.backbone)
+    for variable, value in zip(teacher.variables, state.teacher, strict=True):
+        variable.assign(value)
+
+    def learn(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        features, wanted = network.backbone(x, training=True), teacher(x, training=False)
+        distance = tf.reduce_mean(tf.square(features - wanted)) / (tf.reduce_mean(tf.square(wanted)) + SMALLEST_POWER)
+        return network.head(features, training=True), weight * distance
+
+    return learn

@@ -19,8 +19,8 @@ and took the loss of accuracy from 0.03 to less than 0.01.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,22 @@ LEVELS = 127  # of a symmetric INT8 weight, on each side of zero
 STATISTICS_BATCH, STATISTICS_PICTURES = 128, 2048
 RANGE_PICTURES = 256
 LARGEST_FACTOR = 1e3  # between the channels of one bottleneck; a dead channel needs no more
+SMALLEST_RANGE = 1e-6  # of a channel that is always zero
 LAST_BLOCK = 16  # of MobileNetV2
+
+
+class Bottleneck(NamedTuple):
+    """Linear tensors that must share their scales, because residuals add them up.
+
+    Attributes:
+        writers: the batch normalisations that write to them.
+        readers: the convolutions that read them.
+        tensors: the layers whose outputs they are.
+    """
+
+    writers: list[str]
+    readers: list[str]
+    tensors: list[str]
 
 
 def make_int8_ready(training: Training) -> None:
@@ -48,9 +63,10 @@ def make_int8_ready(training: Training) -> None:
     normalisations = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     learned = [layer for layer in normalisations if layer.trainable]
     moving = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in normalisations]
-    before = _statistics(training, normalisations)
+    statistics = _Statistics(training, normalisations)
+    before = statistics.measure()
     snap_kernels(training.network)
-    after = _statistics(training, normalisations)
+    after = statistics.measure()
     for layer, old, was, now in zip(normalisations, moving, before, after, strict=True):
         mean, variance = now
         if layer not in learned:
@@ -83,37 +99,50 @@ def _snap(kernel: keras.Variable, axes: tuple[int, ...]) -> None:
     kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
 
 
-def _statistics(training: Training, layers: Sequence[keras.layers.Layer]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Mean and variance of what goes into each batch normalisation, averaged over batches of training pictures."""
-    import tensorflow as tf
+class _Statistics:
+    """Measures the mean and the variance of what goes into each batch normalisation.
 
-    backbone, samples = training.network.backbone, training.data.training
-    for layer in layers:
-        layer.trainable, layer.momentum = True, 0.0  # the moving statistics now are those of the last batch alone
-    forward = tf.function(
-        lambda x: backbone(as_input(x), training=True), autograph=False, input_signature=samples.signature()[:1]
-    )
-    rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:STATISTICS_PICTURES]
-    sums = [(np.zeros(v.shape), np.zeros(v.shape)) for v in (layer.moving_mean for layer in layers)]
-    count = 0
-    with training.progress.task("statistics", len(rows), "picture") as task:
-        for x, _ in batches(samples, rows, STATISTICS_BATCH):
-            if count and len(x) < STATISTICS_BATCH:
-                break  # a remainder would weigh as much as a whole batch
-            forward(x)
-            for layer, (mean, variance) in zip(layers, sums, strict=True):
-                mean += layer.moving_mean.numpy()
-                variance += layer.moving_variance.numpy()
-            count += 1
-            task.advance(len(x))
-    return [(mean / count, variance / count) for mean, variance in sums]
+    Args:
+        training: gives the backbone and the pictures.
+        layers: the batch normalisations; their moving statistics are those of the last batch alone from now on.
+    """
+
+    def __init__(self, training: Training, layers: Sequence[keras.layers.Layer]) -> None:
+        import tensorflow as tf
+
+        for layer in layers:
+            layer.trainable, layer.momentum = True, 0.0
+        self._training, self._layers = training, layers
+        self._forward = tf.function(
+            lambda x: training.network.backbone(as_input(x), training=True),
+            autograph=False,
+            input_signature=training.data.training.signature()[:1],
+        )
+
+    def measure(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Mean and variance of each layer's input, averaged over batches of training pictures."""
+        samples = self._training.data.training
+        rows = np.random.default_rng(self._training.recipe.seed).permutation(len(samples))[:STATISTICS_PICTURES]
+        sums = [(np.zeros(layer.moving_mean.shape), np.zeros(layer.moving_mean.shape)) for layer in self._layers]
+        count = 0
+        with self._training.progress.task("statistics", len(rows), "picture") as task:
+            for x, _ in batches(samples, rows, STATISTICS_BATCH):
+                if count and len(x) < STATISTICS_BATCH:
+                    break  # a remainder would weigh as much as a whole batch
+                self._forward(x)
+                for layer, (mean, variance) in zip(self._layers, sums, strict=True):
+                    mean += layer.moving_mean.numpy()
+                    variance += layer.moving_variance.numpy()
+                count += 1
+                task.advance(len(x))
+        return [(mean / count, variance / count) for mean, variance in sums]
 
 
 def _equalize_bottlenecks(training: Training) -> None:
     """Gives every channel of a bottleneck, and of all bottlenecks that residuals add to it, the same range."""
     backbone = training.network.backbone
-    for writers, readers, tensors in _bottlenecks({layer.name for layer in backbone.layers}):
-        ranges = _channel_ranges(training, tensors)
+    groups = _bottlenecks({layer.name for layer in backbone.layers})
+    for (writers, readers, _), ranges in zip(groups, _channel_ranges(training, groups), strict=True):
         factors = np.clip(ranges / ranges.max(), 1 / LARGEST_FACTOR, 1.0).astype(np.float32)
         for name in writers:
             layer = backbone.get_layer(name)
@@ -124,19 +153,14 @@ def _equalize_bottlenecks(training: Training) -> None:
             kernel.assign(kernel * factors[:, np.newaxis])
 
 
-def _bottlenecks(names: set[str]) -> list[tuple[list[str], list[str], list[str]]]:
-    """Groups of linear tensors that must share their scales, by Keras' layer names.
-
-    Returns:
-        For each group the normalisations that write to it, the convolutions that read it, and the layers whose outputs
-        are its tensors.
-    """
-    groups: list[tuple[list[str], list[str], list[str]]] = []
+def _bottlenecks(names: set[str]) -> list[Bottleneck]:
+    """Groups of linear tensors that must share their scales, by Keras' layer names."""
+    groups: list[Bottleneck] = []
     for block in range(LAST_BLOCK + 1):
         prefix = f"block_{block}" if block else "expanded_conv"
         residual = f"{prefix}_add" in names
         if not residual:
-            groups.append(([], [], []))
+            groups.append(Bottleneck([], [], []))
         writers, readers, tensors = groups[-1]
         writers.append(f"{prefix}_project_BN")
         readers.append("Conv_1" if block == LAST_BLOCK else f"block_{block + 1}_expand")
@@ -144,17 +168,20 @@ def _bottlenecks(names: set[str]) -> list[tuple[list[str], list[str], list[str]]
     return groups
 
 
-def _channel_ranges(training: Training, tensors: Sequence[str]) -> np.ndarray:
-    """The largest magnitude of each channel over these layers' outputs, on some training pictures."""
+def _channel_ranges(training: Training, groups: Sequence[Bottleneck]) -> list[np.ndarray]:
+    """The largest magnitude of each channel of each group's tensors, on some training pictures."""
     import tensorflow as tf
     import tf_keras as keras
 
     backbone, samples = training.network.backbone, training.data.training
-    probe: Callable[..., list] = keras.Model(backbone.input, [backbone.get_layer(name).output for name in tensors])
+    outputs = [[backbone.get_layer(name).output for name in group.tensors] for group in groups]
+    probe = keras.Model(backbone.input, outputs)
+
+    @tf.function(autograph=False, input_signature=samples.signature()[:1])
+    def largest(x: tf.Tensor) -> list[tf.Tensor]:
+        values = probe(as_input(x), training=False)
+        return [tf.reduce_max([tf.reduce_max(tf.abs(v), axis=(0, 1, 2)) for v in group], axis=0) for group in values]
+
     rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:RANGE_PICTURES]
-    largest = np.zeros(1)
-    for x, _ in batches(samples, rows, 64):
-        outputs = probe(as_input(tf.constant(x)), training=False)
-        for output in outputs if isinstance(outputs, list) else [outputs]:
-            largest = np.maximum(largest, np.abs(output.numpy()).max(axis=(0, 1, 2)))
-    return np.maximum(largest, 1e-6)
+    seen = [[r.numpy() for r in largest(x)] for x, _ in batches(samples, rows, 64)]
+    return [np.maximum(np.max(ranges, axis=0), SMALLEST_RANGE) for ranges in zip(*seen, strict=True)]

@@ -35,7 +35,9 @@ class Plan:
         phase: its name.
         epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
-        forward: (inputs, training) to class probabilities.
+        forward: (inputs, training) to class probabilities, as the network is measured.
+        learn: inputs to class probabilities and a scalar that joins the loss, as the network is trained; where None,
+            that is `forward` alone. Distillation enters here.
         learning: the variables that gradients change.
         everything: all variables that the phase may change, statistics included; what a checkpoint holds.
         clock: a variable that holds the number of the step; what is random in the graph is drawn from it.
@@ -54,6 +56,7 @@ class Plan:
     learning: Sequence[tf.Variable]
     everything: Sequence[tf.Variable]
     clock: tf.Variable
+    learn: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | float]] | None = None
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
     class_weights: np.ndarray | None = None
     pruner: Pruner | None = None
@@ -87,6 +90,7 @@ class State:
     optimizer: list[np.ndarray] = field(default_factory=list)
     masks: list[np.ndarray] = field(default_factory=list)
     best: list[np.ndarray] = field(default_factory=list)
+    teacher: list[np.ndarray] = field(default_factory=list)  # the backbone before it was pruned
     best_loss: float = math.inf
     best_epochs: dict[str, int] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
@@ -216,6 +220,7 @@ def _make_train_step(plan: Plan, optimizer: Any, samples: Samples) -> Callable[.
     import tensorflow as tf
     import tf_keras as keras
 
+    learn = plan.learn or (lambda x: (plan.forward(x, training=True), 0.0))
     factors = None if plan.class_weights is None else tf.constant(plan.class_weights, tf.float32)
 
     @tf.function(autograph=False, input_signature=samples.signature())
@@ -225,11 +230,11 @@ def _make_train_step(plan: Plan, optimizer: Any, samples: Samples) -> Callable[.
             x = plan.prepare(x)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(plan.learning)
-            probabilities = plan.forward(x, training=True)
+            probabilities, penalty = learn(x)
             losses = keras.losses.sparse_categorical_crossentropy(y, probabilities)
             if factors is not None:
                 losses *= tf.gather(factors, y)
-            loss = tf.reduce_mean(losses)
+            loss = tf.reduce_mean(losses) + penalty
         optimizer.apply_gradients(zip(tape.gradient(loss, plan.learning), plan.learning, strict=True))
         if plan.pruner is not None:
             plan.pruner.apply()

@@ -55,7 +55,7 @@ def run(job: Job, progress: Progress) -> Report:
     with watch("head"):
         if state is None or state.phase == head.PHASE:
             state = head.train_head(training, state or State(head.PHASE))
-            state = State(finetune.PHASE, history=state.history, best_epochs=state.best_epochs)
+            state = finetune.begin(training, state)
     with watch("finetune"):
         if recipe.fine_tune_epochs:
             state = finetune.fine_tune(training, state)

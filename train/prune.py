@@ -41,8 +41,9 @@ class Pruner:
         return int(np.argmax(self.sparsities >= self.sparsities[-1]))
 
     def before_step(self, step: int) -> None:
-        """Tightens the masks when this step (0-based) is due to."""
-        if step % self.every == 0 or step == self.first_final_step:
+        """Tightens the masks when this step (0-based) is due to; at the final sparsity they stay as they are."""
+        last = self.first_final_step
+        if step == last or (step < last and step % self.every == 0):
             for kernel, mask in zip(self.kernels, self.masks, strict=True):
                 value = kernel.numpy()
                 keep = largest(value, float(self.sparsities[step]))

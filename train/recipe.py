@@ -49,7 +49,7 @@ class Recipe(BaseModel):
     # Phase two: fine-tuning, with pruning on the way.
     fine_tune_epochs: Epochs = knob(10, "epochs of fine-tuning and pruning")
     fine_tune_learning_rate: Rate = knob(0.0005, "Adam's learning rate at the start of fine-tuning")
-    fine_tune_decay: Share = knob(0.5, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
+    fine_tune_decay: Share = knob(0.3, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
     fine_tune_share: Share = knob(0.7, "share of the backbone's layers that learn again, counted from its end")
     prune: bool = knob(True, "prune while fine-tuning")
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.5, "share of zeros when pruning starts")
@@ -59,7 +59,10 @@ class Recipe(BaseModel):
     prune_ramp: Annotated[float, Field(gt=0.0, le=1.0)] = knob(
         0.3, "share of fine-tuning's steps until the final sparsity"
     )
-    prune_every: int = knob(10, "steps between two looks at which weights are the smallest", ge=1)
+    prune_every: int = knob(2, "steps between two looks at which weights are the smallest", ge=1)
+    distill: Annotated[float, Field(ge=0.0, le=1000.0)] = knob(
+        10.0, "weight in the loss of staying near the unpruned backbone's features while pruning; 0 for none"
+    )
     batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.9, "of the moving statistics while training")
 
     # The data.

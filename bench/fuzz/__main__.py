@@ -1,9 +1,9 @@
 """Coverage-guided fuzzing of one parser: `python -m bench.fuzz NAME SECONDS [CORPUS]`, without a name lists them.
 
-Needs atheris, which is no dependency of this project: install it, with numpy, pillow, pydantic and cbor2, into an
-environment of its own and run from the project's root. A crash ends the run with the input written to `crash-*`; at the
-end libFuzzer prints how many inputs were tried and how much of the code they reach. Inputs that are JSON are mutated as
-JSON half of the time, or hardly any would get past the first parser.
+Needs atheris, which is no dependency of this project: install it, with numpy, pillow, pydantic, cbor2 and docker, into
+an environment of its own and run from the project's root. A crash ends the run with the input written to `crash-*`; at
+the end libFuzzer prints how many inputs were tried and how much of the code they reach. Inputs that are JSON are
+mutated as JSON half of the time, or hardly any would get past the first parser.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ import atheris
 
 with atheris.instrument_imports(include=["ei_compat"]):
     from ei_compat.errors import EiTrainError
-    from tests.ei_compat.targets import TARGETS
+    from tests.ei_compat.remote_targets import REMOTE_TARGETS
+    from tests.ei_compat.targets import TARGETS, Target
+
+TARGETS |= {name: Target(*parts) for name, parts in REMOTE_TARGETS.items()}
 
 ODD = [None, True, -1, 0, 1.5, 1e308, 2**70, "", "a", "../x", "\ud800", "nan", [], {}, [[]], {"a": None}, "x" * 300]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample, checked_box
 from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, stem_of, walk_files
 from ei_compat.datasets._format import Carries, WriteOptions
 from ei_compat.errors import DataError, FormatError
-from ei_compat.images import picture_size
 from ei_compat.limits import Limits
+from ei_compat.picture_files import picture_size
 from ei_compat.progress import Progress
 
 CARRIES = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES})
@@ -125,10 +125,16 @@ def size_of(sample: Sample, limits: Limits) -> tuple[int, int]:
 
 
 def place_pictures(
-    dataset: Dataset, target: Path, options: WriteOptions, progress: Progress, *, below: str = ""
+    dataset: Dataset,
+    target: Path,
+    options: WriteOptions,
+    progress: Progress,
+    *,
+    below: str = "",
+    unique: Callable[[str], str] = str.casefold,
 ) -> list[tuple[Sample, str]]:
-    """Writes the pictures into a folder per category; returns each sample with its relative path."""
-    layout, placed = Layout(target, options), []
+    """Writes the pictures into a folder per category; returns each sample with its relative path. See `Layout`."""
+    layout, placed = Layout(target, options, unique), []
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
             folder = below + (sample.category or ("" if below else NO_CATEGORY))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import (
@@ -18,9 +18,9 @@ from ei_compat.dataset import (
 )
 from ei_compat.datasets._format import WriteOptions
 from ei_compat.errors import DataError, FormatError, LimitError
-from ei_compat.files import CHUNK, Inside, link_or_copy, safe_file_name
-from ei_compat.images import picture_of_row, write_png
+from ei_compat.files import CHUNK, Inside, encodable, link_or_copy, safe_file_name
 from ei_compat.limits import Limits
+from ei_compat.picture_files import picture_of_row, write_png
 from ei_compat.signals import SignalForm, encode_signal, read_signal
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
@@ -101,6 +101,8 @@ def walk_files(
                 deeper.append(relative)
             elif PurePosixPath(entry.name).suffix.lower() in suffixes:
                 found += 1
+                if not encodable(entry.name):
+                    raise FormatError(f"name {entry.name!r} is not UTF-8", where=root / folder, fix="rename the file")
                 if found > limits.samples:
                     raise LimitError(f"more than {limits.samples:,} files", where=root, fix="raise Limits.samples")
                 yield inside.file(relative, where=str(root)) if entry.is_symlink() else relative
@@ -151,22 +153,25 @@ class Layout:
     Args:
         target: an existing folder.
         options: whether to copy files, and what signals are stored as.
+        unique: what of a relative path no two files may share, where that is not the whole path.
     """
 
-    def __init__(self, target: Path, options: WriteOptions) -> None:
-        self.target, self.options = target, options
+    def __init__(self, target: Path, options: WriteOptions, unique: Callable[[str], str] = str.casefold) -> None:
+        self.target, self.options, self.unique = target, options, unique
         self._taken: set[str] = set()
+        self._last: dict[str, int] = {}  # highest number given to a name that was wanted again
         self._folders: set[str] = set()
 
     def place(self, sample: Sample, folder: str, stem: str) -> str:
         """Writes the sample's data as `folder/stem` with its extension; returns the relative path."""
         suffix = self._suffix(sample)
         start = f"{folder}/{stem}" if folder else stem
-        relative, number = f"{start}{suffix}", 1
-        while relative.casefold() in self._taken:
-            number += 1
-            relative = f"{start}.{number}{suffix}"
-        self._taken.add(relative.casefold())
+        relative = f"{start}{suffix}"
+        wanted = self.unique(relative)
+        while self.unique(relative) in self._taken:
+            self._last[wanted] = self._last.get(wanted, 1) + 1
+            relative = f"{start}.{self._last[wanted]}{suffix}"
+        self._taken.add(self.unique(relative))
         if folder not in self._folders:
             (self.target / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
@@ -196,6 +201,16 @@ class Layout:
                 link_or_copy(sample.payload.path, path, copy=self.options.copy)
             except FileNotFoundError:
                 raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
+
+
+def path_without_extension(path: str) -> str:
+    """What a label file beside a picture shares with it."""
+    return path.rpartition(".")[0].casefold()
+
+
+def name_without_extension(path: str) -> str:
+    """What identifies a picture in a table without folders."""
+    return PurePosixPath(path).stem.casefold()
 
 
 def stem_of(sample: Sample) -> str:

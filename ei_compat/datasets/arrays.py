@@ -25,10 +25,11 @@ from ei_compat.dataset import UNLABELLED, ArrayRow, Category, ClassLabel, Datase
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import write_file
-from ei_compat.images import PictureSpec, load_pictures, picture_size
+from ei_compat.images import PictureSpec, load_pictures
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.npy import open_npy, row_chunks, scratch, write_rows
 from ei_compat.parsing import read_json, typed
+from ei_compat.picture_files import picture_size
 from ei_compat.pixels import scale_pixels
 from ei_compat.progress import SILENT, Progress
 from ei_compat.structured import StructuredRow, fit_boxes, read_structured, write_structured

@@ -113,7 +113,7 @@ def _entries(text: str, *, where: str) -> Iterator[Any]:
 def _ndjson_entries(first: str, rest: str, *, where: str) -> Iterator[Any]:
     header = parse_json(first, where=f"{where}, line 1")
     _check_version(header, where=where)
-    for number, line in enumerate(rest.splitlines(), start=2):
+    for number, line in enumerate(rest.split("\n"), start=2):
         if not line.strip():
             continue
         item = parse_json(line, where=f"{where}, line {number}")

@@ -16,7 +16,7 @@ from ei_compat.datasets._boxes import (
     size_of,
 )
 from ei_compat.datasets._csv import csv_files, rows_of, table_of, write_table
-from ei_compat.datasets._folders import files_of
+from ei_compat.datasets._folders import files_of, name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError
 from ei_compat.limits import DEFAULT_LIMITS, Limits
@@ -78,7 +78,7 @@ def write(
     """Writes a folder of pictures and a CSV file `<set>-annotations-bbox.csv` for every category."""
     class_of = {label: f"/m/{number:06d}" for number, label in enumerate(dataset.labels)}
     tables: dict[str, list[tuple[object, ...]]] = {}
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
         rows = tables.setdefault(relative.partition("/")[0], [HEADER])
         width, height = size_of(sample, options.limits)
         for item in sample.boxes:

@@ -185,6 +185,8 @@ def _label_as_json(label: Label) -> tuple[str, Any]:
     match label:
         case Intervals(intervals):
             _gapless([(item.start, item.end) for item in intervals], where="the sample's labels")
+            if any(item.label_map for item in intervals):
+                raise DataError(f"an interval has a label map, which {INTERVALS} cannot hold", fix="use ei-export")
             return INTERVALS, [{"startIndex": i.start, "endIndex": i.end, "label": i.label} for i in intervals]
         case KeyValues(values):
             return KEY_VALUES, dict(values)

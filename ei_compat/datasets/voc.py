@@ -19,7 +19,7 @@ from ei_compat.datasets._boxes import (
     shown,
     size_of,
 )
-from ei_compat.datasets._folders import CATEGORY_FOLDERS, files_of, folders_of, walk_files
+from ei_compat.datasets._folders import CATEGORY_FOLDERS, files_of, folders_of, path_without_extension, walk_files
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
@@ -112,7 +112,7 @@ def write(
     Raises:
         FormatError: for a label that XML cannot hold.
     """
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_pictures(dataset, target, options, progress, unique=path_without_extension):
         place = target / relative
         write_file(place.with_suffix(".xml"), _annotation(sample, relative, options.limits))
     return ()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Box, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
-from ei_compat.datasets._folders import files_of
+from ei_compat.datasets._folders import files_of, path_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
@@ -122,8 +122,17 @@ def _yaml_names(text: str, *, where: str) -> list[str]:
 
 
 def _no_comment(text: str) -> str:
-    """YAML text before a comment; a hash inside quotes or a word is none."""
-    return re.sub(r"""(?:^|(?<=\s))#(?=(?:[^"']*["'][^"']*["'])*[^"']*$).*""", "", text).strip()
+    """YAML text before a comment; a hash inside quotes or a word begins none."""
+    quote = ""
+    for at, character in enumerate(text):
+        before = text[at - 1 : at]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'" and (not before or before in " \t[{,:"):
+            quote = character
+        elif character == "#" and (not before or before.isspace()):
+            return text[:at].strip()
+    return text.strip()
 
 
 def _flow(text: str, *, where: str) -> list[str]:
@@ -203,7 +212,8 @@ def write(
             raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
     class_of = {label: index for index, label in enumerate(labels)}
     folders = set()
-    for sample, relative in place_pictures(dataset, target, options, progress, below=f"{PICTURES}/"):
+    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=path_without_extension)
+    for sample, relative in placed:
         inner = PurePosixPath(relative).relative_to(PICTURES)
         folders.add(str(inner.parent))
         if sample.boxes:

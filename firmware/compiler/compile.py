@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from firmware.compiler.lower import lower
 from firmware.compiler.plan import plan
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
-INCLUDE = re.compile(r'^#include "(eit\w*\.h)"$', re.MULTILINE)
+ALWAYS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_run.c")  # of the engine, in every model
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +125,12 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         zero = t.quantization.zero_point + (128 if unsigned else 0)
         return CompiledTensor(t.shape, Quantization(t.quantization.scale, zero), "uint8" if unsigned else "int8")
 
+    parts = sorted({*ALWAYS, *(f for k in kernels for f in (k.header, *k.parts))})
     return CompiledModel(
         name=prefix,
         files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": emit.source(unit)},
-        engine_sources=emit.sources_of(kernels),
-        engine_headers=_headers({"eit.h", *emit.sources_of(kernels), *(k.header for k in kernels)}),
+        engine_sources=tuple(f for f in parts if f.endswith(".c")),
+        engine_headers=tuple(f for f in parts if f.endswith(".h")),
         arena_bytes=placed.arena,
         whole_tensor_bytes=_whole_tensor_bytes(graph),
         arena_bound=placed.bound,
@@ -159,15 +159,6 @@ def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
         layer.label, k.function, *shapes, e.encoding, k.instructions, e.dense_instructions, k.bytes,
         k.bytes - e.data.nbytes + e.dense_bytes, layer.macs, e.nonzero, e.weights,
     )  # fmt: skip
-
-
-def _headers(names: set[str]) -> tuple[str, ...]:
-    """The engine's headers among `names` and all that these files include, one through the other."""
-    found: set[str] = set()
-    while names:
-        found |= names
-        names = {h for n in names for h in INCLUDE.findall((ENGINE / n).read_text())} - found
-    return tuple(sorted(name for name in found if name.endswith(".h")))
 
 
 def _whole_tensor_bytes(graph: Graph) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -257,8 +257,3 @@ eit_status {name}_invoke(void *arena, size_t arena_bytes)
     return EIT_OK;
 }}
 """
-
-
-def sources_of(kernels: Sequence[Kernel]) -> tuple[str, ...]:
-    """The engine's source files that a model needs, in order."""
-    return tuple(sorted({"eit_run.c", *(s for k in kernels for s in k.sources)}))

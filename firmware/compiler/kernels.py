@@ -23,7 +23,7 @@ class Kernel:
     Args:
         function: the row kernel.
         header: the engine's header that declares it and its parameters.
-        sources: the engine's files that it needs.
+        parts: the engine's files that it needs besides.
         struct: the C type of its parameters, None where the parameter is the array "table" itself.
         fields: initialisers of the parameters, in order; `{name}` stands for the array of that name.
         arrays: constant arrays by name.
@@ -34,7 +34,7 @@ class Kernel:
 
     function: str
     header: str
-    sources: tuple[str, ...]
+    parts: tuple[str, ...]
     struct: str | None
     fields: tuple[str, ...]
     arrays: dict[str, Array] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     requant, arrays = _requant(p.out)
     function = f"eit_pointwise_{encoded.encoding}"
     return Kernel(
-        function, "eit_pointwise.h", (f"{function}.c",), "eit_pointwise",
+        function, "eit_pointwise.h", (f"{function}.c", "eit_pointwise_row.h", "eit_tiles.h"), "eit_pointwise",
         (requant, "{weights}", "1" if p.flat else "0", str(size)), {**arrays, "weights": encoded.data},
         encoded.instructions, 0, encoded,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     function = f"{family}_{c.stride if c.stride <= 2 else 'any'}"
     fields = (requant, "{weights}", str(c.kernel), str(c.stride), str(c.before), str(c.dilation))
     return Kernel(
-        function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c"), "eit_conv", fields,
+        function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c", "eit_conv_row.h", "eit_tiles.h"), "eit_conv", fields,
         {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, encoded,
     )  # fmt: skip
 
@@ -117,8 +117,8 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
         str(columns.dilation), str(p.depth_multiplier),
     )  # fmt: skip
     return Kernel(
-        function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c"), "eit_depthwise", fields,
-        {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, encoded,
+        function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c", "eit_depthwise_3x3.h"), "eit_depthwise",
+        fields, {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, encoded,
     )  # fmt: skip
 
 

@@ -83,9 +83,7 @@ class _Lowering(Values):
             case Concatenation():
                 self._concatenation(op)
             case Softmax():
-                source = self.planes(op.inputs[0], channels=self.graph.tensors[op.inputs[0]].shape[-1])
-                table = softmax_exponentials(self.graph.tensors[op.inputs[0]].quantization.scale, op.beta)
-                self._simple(op, ly.SoftmaxOver(table), Input(source), self.shape(source))
+                self._softmax(op)
             case Lookup():
                 source = self.planes(op.inputs[0])
                 stored = (op.table.astype(np.int16) + 128).astype(np.uint8)
@@ -233,7 +231,7 @@ class _Lowering(Values):
             )
         count = (width if over_width else 1) * (height if over_height else 1)
         multiplier, shift = mean_multiplier(source.quantization.scale / target.quantization.scale, count)
-        if count > MAX_MEAN or not -31 <= shift <= 0:
+        if not -31 <= shift <= 15 or count << max(shift, 0) > MAX_MEAN:
             raise ExportError(
                 f"a mean of {count} values", where=self._where(op), fix=f"at most {MAX_MEAN}, of like scales"
             )
@@ -288,6 +286,17 @@ class _Lowering(Values):
             self.add(self._label(op), params, inputs, made)
             start += size
         self.plain[op.output] = made
+
+    def _softmax(self, op: Softmax) -> None:
+        tensor = self.graph.tensors[op.inputs[0]]
+        source = self.planes(op.inputs[0], channels=tensor.shape[-1])
+        try:
+            table = softmax_exponentials(tensor.quantization.scale, op.beta)
+        except ValueError as error:
+            raise ExportError(
+                str(error), where=self._where(op), fix="train the model longer, or convert again"
+            ) from error
+        self._simple(op, ly.SoftmaxOver(table), Input(source), self.shape(source))
 
     def _gather(self, op: Gather) -> None:
         target = self.graph.tensors[op.output]

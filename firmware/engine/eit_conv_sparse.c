@@ -1,11 +1,10 @@
 /* Convolution that walks the weights that are not zero; the encoding is eit_pointwise_sparse.c's. */
-#include "eit_conv.h"
-#include "eit_requant.h"
-#include "eit_tiles.h"
+#include "eit_conv_row.h"
 
 EIT_INLINE void tile(const uint32_t n, uint32_t x0, const uint32_t stride, const eit_conv *p, const uint32_t *taps,
-                     const uint8_t *in, const eit_tensor *output, uint8_t *out)
+                     uint32_t count, const uint8_t *in, const eit_tensor *output, uint8_t *out)
 {
+    (void)count; /* the code says how far to go */
     const uint8_t *code = p->weights;
     in += x0 * stride;
     out += x0;
@@ -45,36 +44,17 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const uint32_t stride, const
     }
 }
 
-EIT_INLINE void row(const eit_stage *stage, uint8_t *arena, uint32_t y, const uint32_t stride)
-{
-    const eit_conv *p = stage->params;
-    const eit_tensor *output = stage->output;
-    const uint32_t *taps = eit_conv_taps(stage, p, arena, y);
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    const uint32_t width = output->width;
-    if (stride != 0u) {
-        EIT_FOR_TILES(tile, width, stride, p, taps, arena, output, out)
-    } else {
-        for (uint32_t x = 0; x < width; x++) {
-            tile(1u, x, p->stride, p, taps, arena, output, out);
-        }
-    }
-    if (p->out.low != 0u) {
-        eit_raise(output, eit_row(output, arena, y), p->out.low);
-    }
-}
-
 void eit_conv_sparse_1(const eit_stage *stage, uint8_t *arena, uint32_t y)
 {
-    row(stage, arena, y, 1u);
+    EIT_CONV_ROW(tile, stage, arena, y, 1u)
 }
 
 void eit_conv_sparse_2(const eit_stage *stage, uint8_t *arena, uint32_t y)
 {
-    row(stage, arena, y, 2u);
+    EIT_CONV_ROW(tile, stage, arena, y, 2u)
 }
 
 void eit_conv_sparse_any(const eit_stage *stage, uint8_t *arena, uint32_t y)
 {
-    row(stage, arena, y, 0u);
+    EIT_CONV_ROW(tile, stage, arena, y, 0u)
 }

@@ -1,7 +1,5 @@
 /* 1x1 convolution with every weight stored: per output channel its shift (see eit_requant) and int8 [input channel]. */
-#include "eit_pointwise.h"
-#include "eit_requant.h"
-#include "eit_tiles.h"
+#include "eit_pointwise_row.h"
 
 EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, const uint8_t *in, uint32_t in_plane,
                      uint32_t in_channels, uint8_t *out, uint32_t out_plane, uint32_t channels)
@@ -46,20 +44,5 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
 
 void eit_pointwise_dense(const eit_stage *stage, uint8_t *arena, uint32_t y)
 {
-    const eit_pointwise *p = stage->params;
-    const eit_tensor *input = stage->input[0].tensor;
-    const eit_tensor *output = stage->output;
-    const uint8_t *in = eit_row(input, arena, y) + input->pad_left;
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    const uint32_t width = output->width;
-    const uint32_t in_plane = p->pixels != 0u ? p->pixels : input->plane;
-    const uint32_t in_channels = p->pixels != 0u ? p->channels : input->channels;
-    if (width == 1u && in_plane == 1u) {
-        tile(1u, 0u, p, in, 1u, in_channels, out, output->plane, output->channels);
-    } else {
-        EIT_FOR_TILES(tile, width, p, in, in_plane, in_channels, out, output->plane, output->channels)
-    }
-    if (p->out.low != 0u) {
-        eit_raise(output, eit_row(output, arena, y), p->out.low);
-    }
+    EIT_POINTWISE_ROW(tile, stage, arena, y)
 }

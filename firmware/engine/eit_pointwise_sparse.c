@@ -6,13 +6,12 @@
  * the two int8 weights. The first step of a channel starts at input channel 0. A weight of zero fills what steps of at
  * most 15 leave over.
  */
-#include "eit_pointwise.h"
-#include "eit_requant.h"
-#include "eit_tiles.h"
+#include "eit_pointwise_row.h"
 
 EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, const uint8_t *in, uint32_t in_plane,
-                     uint8_t *out, uint32_t out_plane, uint32_t channels)
+                     uint32_t in_channels, uint8_t *out, uint32_t out_plane, uint32_t channels)
 {
+    (void)in_channels; /* the code says how far to go */
     const uint8_t *code = p->weights;
     in += x0;
     out += x0;
@@ -51,19 +50,5 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
 
 void eit_pointwise_sparse(const eit_stage *stage, uint8_t *arena, uint32_t y)
 {
-    const eit_pointwise *p = stage->params;
-    const eit_tensor *input = stage->input[0].tensor;
-    const eit_tensor *output = stage->output;
-    const uint8_t *in = eit_row(input, arena, y) + input->pad_left;
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    const uint32_t width = output->width;
-    const uint32_t in_plane = p->pixels != 0u ? p->pixels : input->plane;
-    if (width == 1u && in_plane == 1u) {
-        tile(1u, 0u, p, in, 1u, out, output->plane, output->channels);
-    } else {
-        EIT_FOR_TILES(tile, width, p, in, in_plane, out, output->plane, output->channels)
-    }
-    if (p->out.low != 0u) {
-        eit_raise(output, eit_row(output, arena, y), p->out.low);
-    }
+    EIT_POINTWISE_ROW(tile, stage, arena, y)
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ def write_export(root: Path) -> None:
     options = {
         "classes": list(COLOURS),
         "mode": "classification",
-        "inputShapeString": "(32, 32, 3)",
+        "inputShapeString": "(96, 96, 3)",
         "yType": "npy",
         "trainTestSplit": 0.2,
         "stratifiedTrainTest": False,
@@ -87,10 +88,10 @@ def write_export(root: Path) -> None:
     (root / "train_input.json").write_text(json.dumps(options))
     (root / "train.py").write_text("raise SystemExit('the code of the export was run')\n")
     (root / "data").mkdir()
-    for name, count in {"train": 160, "test": 40}.items():
+    for name, count in {"train": 96, "test": 24}.items():
         labels = np.arange(count) % len(COLOURS)
         colours = [list(COLOURS.values())[label] for label in labels]
-        pictures = [noise(colour, 32, seed) for seed, colour in enumerate(colours)]
+        pictures = [noise(colour, 96, seed) for seed, colour in enumerate(colours)]
         np.save(root / "data" / f"X_split_{name}.npy", np.stack(pictures).astype(np.float32) / 255)
         np.save(root / "data" / f"Y_split_{name}.npy", np.eye(len(COLOURS), dtype=np.float32)[labels])
 
@@ -163,8 +164,10 @@ def test_a_stranger_trains_on_a_read_only_root_without_a_network(tmp_path: Path)
     assert owners(tmp_path / "out") == {STRANGER}
 
 
-def test_an_export_trains_with_its_own_readmes_command(home: Path) -> None:
+@pytest.mark.shared
+def test_an_export_trains_with_its_own_readmes_command(home: Path, shared: Path) -> None:
     write_export(home)
+    shutil.copytree(shared / "weights", home / "weights")  # from scratch, so few pictures teach a network little
     name = f"custom-block-{os.getpid()}"
     docker("tag", IMAGE, name)
     try:
@@ -181,10 +184,10 @@ def test_an_export_trains_with_its_own_readmes_command(home: Path) -> None:
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[str]:
     """A container in the background; gone when the block ends."""
-    started = docker("run", "--detach", *arguments)
-    assert started.returncode == 0, started.stderr
-    name = started.stdout.strip()
+    name = f"ei-train-test-{os.getpid()}"
     try:
+        started = docker("run", "--detach", "--name", name, *arguments)
+        assert started.returncode == 0, started.stderr
         yield name
     finally:
         docker("rm", "--force", name)
@@ -205,8 +208,8 @@ def stop(name: str) -> int:
 
 
 def test_a_stop_while_training_saves_and_exits_143_and_only_the_volume_is_touched(home: Path) -> None:
-    write_export(home)
-    arguments = ["--data-directory", "data", "--out-directory", "out", "--weights", "none", "--epochs", "1000"]
+    write_class_folders(home / "data")
+    arguments = ["--data-directory", "data", "--out-directory", "out", *TINY, "--epochs", "1000"]
     with running("--volume", f"{home}:/scripts", IMAGE, *arguments) as name:
         wait_for(name, "Epoch 2/1000", 200)
         assert stop(name) == 143

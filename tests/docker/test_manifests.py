@@ -77,3 +77,12 @@ def test_only_the_gpu_service_waits_for_its_profile(services: dict[str, Any]) ->
     assert services["train-gpu"]["profiles"] == ["gpu"]
     (device,) = services["train-gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["capabilities"] == ["gpu"]
+
+
+def test_the_default_stage_is_cpu_and_no_builder_is_preferred() -> None:
+    text = (FOLDER.parent / "Dockerfile").read_text()
+    stages = [line.split()[-1] for line in text.splitlines() if line.startswith("FROM ")]
+    assert stages[-1] == "cpu"
+    assert "gpu" in stages
+    assert "--mount" not in text  # BuildKit's alone
+    assert "<<" not in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,3 +75,21 @@ def test_damaged_files(name):
 def test_deep_nesting(name):
     for text in (b"[" * 200_000, b'{"files":' * 100_000, b"<a>" * 100_000, b"names: " + b"[" * 100_000):
         survive(name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("yolo-names", b"names: [" + b"# " * 200_000),
+        ("yolo-names", b"names: [" + b"a #'" * 200_000),
+        ("train-input", TARGETS["train-input"].seeds[0].replace(b"(96, 96, 3)", b"(96" + b" " * 200_000)),
+        ("voc", b"<annotation>" + b"<!" * 200_000),
+        ("csv", b"file_name,class_name\n" + b'"' * 200_001),
+        ("acquisition", b'{"signature"' + b" " * 200_000),
+    ],
+)
+def test_long_inputs_take_no_more_than_their_share(name, data):
+    """What is quadratic takes minutes here."""
+    start = time.process_time()
+    survive(name, data)
+    assert time.process_time() - start < 5

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from made import class_folders, dataset_for, draw, picture_rows, signal
 
-from ei_compat.convert import convert, losses
+from ei_compat.conversion import convert, losses
 from ei_compat.dataset import (
+    UNLABELLED,
     ArrayRow,
+    Box,
     Category,
     ClassLabel,
     Dataset,
@@ -299,3 +302,47 @@ def test_boxes_become_structured_arrays_and_come_back(tmp_path):
     for name in ("X_split_train.npy", "Y_split_train.npy", "train_input.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert (tmp_path / "one" / "Y_split_train.npy").read_bytes().startswith(b'[{"sampleId"')
+
+
+@pytest.mark.parametrize("name", ["voc", "yolo", "open-images", "coco"])
+def test_pictures_that_differ_in_extension_or_set_only_keep_their_boxes(name, tmp_path):
+    draw(tmp_path / "in" / "a.png", 1)
+    draw(tmp_path / "in" / "a.bmp", 2)
+    places = [(Category.TRAINING, "a.png"), (Category.TRAINING, "a.bmp"), (Category.TESTING, "a.png")]
+    samples = [
+        Sample(str(at), "a", category, UNLABELLED, FilePayload(str(tmp_path / "in"), file), (Box("x", at, at, 2, 2),))
+        for at, (category, file) in enumerate(places, start=1)
+    ]
+    write_dataset(Dataset.of(samples, format="made"), tmp_path / "out", name)
+    read = open_dataset(tmp_path / "out").samples
+    assert {(s.category, s.payload.suffix, s.boxes) for s in read} == {  # type: ignore[union-attr]
+        (s.category, s.payload.suffix, s.boxes)  # type: ignore[union-attr]
+        for s in samples
+    }
+
+
+def test_ndjson_lines_end_at_line_feeds_only(tmp_path):
+    draw(tmp_path / "a.png", 1)
+    entry = {"path": "a.png", "category": "training", "label": {"type": "label", "label": "a\u2028b\x85"}}
+    item = json.dumps({"__key": "files", "__item": entry}, ensure_ascii=False)
+    lines = [json.dumps({"__ndjson": True, "version": 1}), item]
+    (tmp_path / "info.labels").write_text("\n".join([*lines, ""]), encoding="utf-8", newline="")
+    assert open_dataset(tmp_path).labels == ("a\u2028b\x85",)
+
+
+def test_names_and_labels_that_are_not_utf8_are_refused(tmp_path):
+    class_folders(tmp_path / "in", {"a": 1})
+    (tmp_path / "in" / "a" / "000.png").rename(tmp_path / "in" / "a" / os.fsdecode(b"\xff.png"))
+    with pytest.raises(FormatError, match=r"is not UTF-8; rename the file"):
+        open_dataset(tmp_path / "in")
+    with pytest.raises(FormatError, match=r"label '\\ud800' is not UTF-8"):
+        Dataset.of([], format="made", declared=["\ud800"])
+
+
+def test_a_label_map_of_an_interval_is_not_dropped_silently(tmp_path):
+    label = Intervals((Interval(0, 11, "a", {"k": "v"}),))
+    made = Dataset.of([Sample("1", "one", None, label, signal())], format="made")
+    write_dataset(made, tmp_path / "one", "ei-export")
+    assert open_dataset(tmp_path / "one").samples[0].label == label
+    with pytest.raises(DataError, match="an interval has a label map"):
+        write_dataset(made, tmp_path / "two", "ei-labels")

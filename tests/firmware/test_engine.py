@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import graphs
 import pytest
 
-from firmware.compiler import ENGINE
+from firmware.compiler import ENGINE, compile_model
 
 SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wcast-align", "-Wshadow", "-Wconversion", "-O2", "-c"]
@@ -41,3 +42,16 @@ def test_no_state_and_no_heap(tmp_path: Path) -> None:
 def test_compiler_never_imports_tensorflow() -> None:
     code = "import sys, firmware.profile; assert not {'tensorflow', 'ai_edge_litert'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("seed", range(0, graphs.KINDS, 3))
+def test_listed_files_are_all_that_is_needed(seed: int, tmp_path: Path) -> None:
+    model = compile_model(graphs.graph(seed), name="alone")
+    for name, text in model.files.items():
+        (tmp_path / name).write_text(text)
+    for name in (*model.engine_sources, *model.engine_headers):
+        shutil.copy(ENGINE / name, tmp_path)
+    sources = sorted(map(str, tmp_path.glob("*.c")))
+    subprocess.run(
+        ["gcc", "-std=c99", "-Werror", "-O0", "-shared", "-fPIC", *sources, "-o", str(tmp_path / "a.so")], check=True
+    )

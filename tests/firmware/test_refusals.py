@@ -58,6 +58,13 @@ def _batch() -> bytes:
     return maker.finish()
 
 
+def _tiny_softmax() -> bytes:
+    maker = _maker((1, 4))
+    maker.w.tensors[maker.first]["scales"] = [1e-12]
+    maker.softmax()
+    return maker.finish()
+
+
 @pytest.mark.parametrize(
     ("data", "error", "words"),
     [
@@ -67,6 +74,7 @@ def _batch() -> bytes:
         pytest.param(_grouped(), ExportError, ["operator 0 (CONV_2D)", "grouped"], id="grouped"),
         pytest.param(_two_inputs(), ExportError, ["2 inputs", "one input"], id="inputs"),
         pytest.param(_batch(), ExportError, ["batch 1"], id="batch"),
+        pytest.param(_tiny_softmax(), ExportError, ["operator 0 (SOFTMAX)", "too small"], id="softmax"),
         pytest.param(b"", FormatError, ["not a .tflite file"], id="empty"),
         pytest.param(b"PK\x03\x04" * 10, FormatError, ["not a .tflite file"], id="zip"),
         pytest.param(graphs.graph(0)[:200], FormatError, ["at byte"], id="truncated"),

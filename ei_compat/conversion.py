@@ -21,7 +21,7 @@ class Converted:
     Attributes:
         source: name of the format that was read.
         target: name of the format that was written.
-        samples: how many there are in the target, by category (`none` where a sample has none).
+        samples: how many were read, by category (`none` where a sample has none).
         lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
         left_out: name and reason of every sample that was not written.
     """

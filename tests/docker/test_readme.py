@@ -1,0 +1,54 @@
+"""Every command of the README does what the README says, run as it stands there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.docker.test_image import IMAGE, write_class_folders, write_export
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+BY_CI = {"make train", "make test", "make build"}  # .ci/run calls these themselves
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+def bare(command: str) -> str:
+    """The command without its comment and doubled spaces."""
+    return " ".join(command.split("#")[0].split())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the reader of the README has: photos in class folders, and an unzipped export."""
+    folder = tmp_path_factory.mktemp("readme")
+    write_class_folders(folder / "photos")
+    write_export(folder)
+    return folder
+
+
+@pytest.mark.parametrize("command", [bare(c) for c in COMMANDS if bare(c) not in BY_CI])
+def test_command_of_the_readme(home: Path, command: str) -> None:
+    line = command.replace(" ei-train ", f" {IMAGE} ", 1)
+
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=home, env=os.environ, capture_output=True, text=True, timeout=600, check=False
+    )
+
+    gates_only = done.returncode == 5 and "the files are written" in done.stderr  # so few pictures promise nothing
+    assert done.returncode == 0 or gates_only, done.stderr
+    for name in re.findall(r"--out-directory (\S+)", command):
+        assert json.loads((home / name / "report.json").read_text())["classes"] == ["blue", "green", "red"]
+
+
+def test_every_command_is_run_somewhere() -> None:
+    assert {bare(c) for c in COMMANDS if bare(c).startswith("make")} == BY_CI
+    ci = (ROOT / ".ci/run").read_text()
+    assert all(command in ci for command in BY_CI)

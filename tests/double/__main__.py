@@ -1,0 +1,38 @@
+"""`python -m double PORT [FAULT_RATE] [SEED]`: a double in a process of its own, for benchmarks and for trying things.
+
+Prints one JSON line when it is ready, and answers each line on its standard input with one about its state.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+
+from double import Double, Faults
+
+
+def main() -> None:
+    arguments = [*sys.argv[1:], "0", "0", "0"]
+    with Double(int(arguments[0]), keep_content=False) as double:
+        double.faults = Faults(float(arguments[1]), int(arguments[2]), only="/api/")
+        sys.stdout.write(json.dumps(double.env) + "\n")
+        sys.stdout.flush()
+        for line in sys.stdin:
+            if line.startswith("clear"):
+                double.state.project.samples.clear()
+                double.state.project.hashes.clear()
+            names = Counter(sample.file_name for sample in double.state.project.samples.values())
+            answer = {
+                "samples": len(double.state.project.samples),
+                "names": len(names),
+                "most": max(names.values(), default=0),
+                "requests": double.requests,
+                "faults": sum(double.faults.count.values()),
+                "violations": double.violations[:3],
+            }
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+
+main()

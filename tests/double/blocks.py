@@ -1,0 +1,105 @@
+"""The double's organization: custom blocks and how they are pushed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import tarfile
+from typing import Any
+
+from double.calls import Call, File, NoAnswerError
+from double.checks import ViolationError, parse_json
+from double.shapes import ADD_BLOCK, FINALIZE, UPDATE_BLOCK, UPLOAD_LINK
+from double.state import Block, State
+from double.studio import Answer, Handler, job_log, job_status, started
+
+
+def organizations(state: State, call: Call) -> Answer:
+    organization = {
+        "id": state.organization_id,
+        "name": "Double",
+        "showHeaderImgMask": False,
+        "users": [],
+        "isDeveloperProfile": False,
+        "whitelabelId": None,
+        "trialId": None,
+        "trialExpiredDate": None,
+        "trialUpgradedDate": None,
+        "created": "2026-01-01T00:00:00.000Z",
+    }
+    return {"success": True, "organizations": [organization]}
+
+
+def add_block(state: State, call: Call, organization: str) -> Answer:
+    fields = parse_json(call.content_type, call.body, ADD_BLOCK)
+    block = Block(state.new_id(), fields)
+    state.blocks[block.id] = block
+    return {"success": True, "id": block.id}
+
+
+def update_block(state: State, call: Call, organization: str, block: str) -> Answer:
+    _block(state, int(block)).fields.update(parse_json(call.content_type, call.body, UPDATE_BLOCK))
+    return {"success": True}
+
+
+def _block(state: State, number: int) -> Block:
+    if number not in state.blocks:
+        raise NoAnswerError(404, f"No block with ID {number}")
+    return state.blocks[number]
+
+
+def upload_link(state: State, call: Call, organization: str) -> Answer:
+    request = parse_json(call.content_type, call.body, UPLOAD_LINK)
+    _block(state, request["blockId"])
+    key = f"upload-{state.new_id()}"
+    state.uploads[key] = request | {"content": None}
+    return {"success": True, "url": f"{call.origin}/signed/{key}?X-Amz-Signature=c0ffee", "uploadKey": key}
+
+
+def put_file(state: State, call: Call, key: str) -> Answer:
+    link = state.uploads[key]
+    digest = hashlib.sha256(call.body).digest()
+    wanted = {
+        "x-amz-checksum-sha256": base64.b64encode(digest).decode(),
+        "x-amz-meta-filehash": digest.hex(),
+        "content-length": str(link["fileSize"]),
+    }
+    for name, value in wanted.items():
+        if call.headers.get(name) != value:
+            raise ViolationError(f"{name} is {call.headers.get(name)!r}, not {value!r}")
+    if digest.hex() != link["fileHash"]:
+        raise ViolationError("not the file that was announced")
+    if "x-api-key" in call.headers and not call.same_origin_allowed:
+        raise ViolationError("the key was sent to a signed address")
+    link["content"] = call.body
+    return File(b"", "")
+
+
+def finalize(state: State, call: Call, organization: str) -> Answer:
+    request = parse_json(call.content_type, call.body, FINALIZE)
+    link: dict[str, Any] = state.uploads.get(request.pop("uploadKey"), {})
+    if {name: link.get(name) for name in request} != request:
+        raise ViolationError("finalize does not match its upload link")
+    if link["content"] is None:
+        raise NoAnswerError(400, "Nothing was uploaded")
+    with tarfile.open(fileobj=io.BytesIO(link["content"]), mode="r:gz") as archive:
+        names = [member.name.removeprefix("./") for member in archive.getmembers()]
+    if "Dockerfile" not in names:
+        raise NoAnswerError(400, "The block has no Dockerfile")
+    block = _block(state, request["blockId"])
+    log = ["Step 1/3 : FROM base\n", "Successfully built\n"]
+    return started(state, "custom-block", "Building block", lambda: block.uploads.append(link["content"]), log)
+
+
+ORGANIZATION = r"/v1/api/organizations/(?P<organization>\d+)"
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", "/v1/api/organizations", organizations),
+    ("POST", ORGANIZATION + "/transfer-learning", add_block),
+    ("POST", ORGANIZATION + r"/transfer-learning/(?P<block>\d+)", update_block),
+    ("POST", ORGANIZATION + "/custom-block/upload-link", upload_link),
+    ("PUT", r"/signed/(?P<key>upload-\d+)", put_file),
+    ("POST", ORGANIZATION + "/custom-block/finalize", finalize),
+    ("GET", ORGANIZATION + r"/jobs/(?P<job>\d+)/status", job_status),
+    ("GET", ORGANIZATION + r"/jobs/(?P<job>\d+)/stdout", job_log),
+]

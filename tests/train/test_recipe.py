@@ -1,0 +1,57 @@
+"""The recipe's defaults are the one that users know, and it refuses what cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from train.job import FROM_SCRATCH, Job, adapted
+from train.recipe import Recipe
+
+
+def test_defaults_are_the_recipe_that_users_know() -> None:
+    recipe = Recipe()
+
+    assert (recipe.alpha, recipe.image_size, recipe.channels) == (0.35, 160, 3)
+    assert (recipe.head_units, recipe.head_dropout) == ((128, 64), (0.4, 0.3))
+    assert (recipe.batch_size, recipe.epochs, recipe.learning_rate) == (32, 5, 0.001)
+    assert (recipe.fine_tune_epochs, recipe.fine_tune_share, recipe.fine_tune_learning_rate) == (10, 0.7, 0.0005)
+    assert (recipe.prune, recipe.initial_sparsity, recipe.final_sparsity) == (True, 0.5, 0.8)
+    assert (recipe.augment, recipe.class_weights, recipe.max_int8_drop) == (False, False, 0.02)
+
+
+def test_lists_may_be_written_as_text() -> None:
+    recipe = Recipe(head_units="32,16,8", head_dropout="0.1, 0.2, 0")
+
+    assert (recipe.head_units, recipe.head_dropout) == ((32, 16, 8), (0.1, 0.2, 0.0))
+    assert Recipe(head_units="", head_dropout="").head_units == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"image_size": 16}, id="smaller than the network's stride"),
+        pytest.param({"alpha": 1.3}, id="alpha without weights"),
+        pytest.param({"channels": 2}, id="two channels"),
+        pytest.param({"final_sparsity": 1.0}, id="nothing left"),
+        pytest.param({"learning_rate": float("nan")}, id="not a number"),
+        pytest.param({"head_units": (0,), "head_dropout": (0.1,)}, id="no units"),
+        pytest.param({"head_dropout": (0.4, 1.0)}, id="everything dropped"),
+        pytest.param({"unheard_of": 1}, id="unknown field"),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Recipe(**wrong)
+
+
+def test_from_scratch_it_trains_longer_unless_told_otherwise() -> None:
+    told = Job(Path("d"), Path("o"), Recipe(epochs=3), given=frozenset({"epochs"}))
+
+    scratch = adapted(told, (96, 96, 3), pretrained=False)
+    pretrained = adapted(told, (96, 96, 3), pretrained=True)
+
+    assert (scratch.epochs, scratch.fine_tune_epochs) == (3, FROM_SCRATCH["fine_tune_epochs"])
+    assert (pretrained.epochs, pretrained.fine_tune_epochs, pretrained.image_size) == (3, 10, 96)
