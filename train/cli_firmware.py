@@ -1,4 +1,4 @@
-"""`profile`: what a model takes on a microcontroller."""
+"""`package` and `profile`: a trained model as a C library, and what it takes on a microcontroller."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from train.console import Columns
 
 if TYPE_CHECKING:
     from firmware.compiler import CompiledLayer
+    from firmware.package import Packaged
     from firmware.profile import Profile
 
-MODEL = typer.Argument(help="An INT8 .tflite file.", show_default=False)
+MODEL = typer.Argument(help="A finished run's folder, or an INT8 .tflite file.", show_default=False)
+ESTIMATE = typer.Option(False, "--estimate", help="Estimate, even where QEMU could count.")
+AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +65,97 @@ def _needs(layer: CompiledLayer) -> tuple[int, ...]:
     return layer.bytes, layer.dense_bytes, layer.instructions, layer.dense_instructions
 
 
+@dataclass(frozen=True, slots=True)
+class PackageView:
+    """A package as the terminal shows it."""
+
+    packaged: Packaged
+    profile: Profile
+
+    def as_json(self) -> dict[str, Any]:
+        """The file, what is in it, and what it takes on a board."""
+        done = self.packaged
+        return {
+            "path": str(done.path),
+            "target": done.target,
+            "size": done.size,
+            "sha256": done.sha256,
+            "files": done.files,
+            "labels": list(done.job.labels),
+            "profile": self.profile.as_json(),
+        }
+
+    def as_tables(self) -> list[Columns]:
+        """What the model takes beside TensorFlow Lite Micro."""
+        done, p = self.packaged, self.profile
+        rows = [
+            _versus("flash", p.flash_bytes, p.tflite_bytes, " B"),
+            _versus("RAM (arena)", p.arena_bytes, p.tflm_arena_bytes, " B"),
+            _versus("instructions", p.instructions, p.tflm_instructions, ""),
+        ]
+        facts = [f"{100 * (1 - p.nonzero / p.weights):.0f} % of the weights are zero"] if p.weights else []
+        facts += [f"stack {p.stack_bytes} B"] if p.stack_bytes is not None else []
+        facts += [f"flash {p.flash_method}", f"instructions by {p.method}"]
+        times = ", ".join(f"{board} {time.milliseconds:.0f} ms" for board, time in p.times.items())
+        caption = (
+            f"{', '.join(facts)}. Estimates: {times}. TFLM: the whole .tflite without any code, "
+            "at least its whole tensors, and 9.4 instructions per multiply-accumulate."
+        )
+        title = f"{done.path}: {done.target}, {done.size:,} bytes"
+        return [Columns(title, ["", "ei-train", "TFLM", "less"], rows, caption)]
+
+
+def _versus(name: str, ours: int, theirs: int, unit: str) -> tuple[str, ...]:
+    return name, f"{ours:,}{unit}", f"{theirs:,}{unit}", f"{100 * (1 - ours / theirs):.0f} %" if theirs else ""
+
+
+def package(
+    source: Path = MODEL,
+    name: str = typer.Option(..., help="Of the library: letters, digits, hyphens, underscores."),
+    version: str = typer.Option(..., help="Such as 3 or 1.0.2."),
+    target: str = typer.Option("esp-idf", help="esp-idf, arduino, or linux: a runner for Edge Impulse's Linux SDKs."),
+    output: Path | None = typer.Option(
+        None,
+        "--output",
+        "-o",
+        help="The file to write; without it NAME-vVERSION.zip here, for linux .eim. For linux a .zip gets the sources.",
+    ),
+    labels: Path | None = typer.Option(None, help="A file with one label per line; a run's folder has its own."),
+    picture: Path | None = typer.Option(
+        None, help="What the example classifies and the self-test compares; without it a test card."
+    ),
+    features: bool = typer.Option(False, "--features", help="The input is no picture, although its shape could be."),
+    estimate: bool = ESTIMATE,
+    as_json: bool = AS_JSON,
+) -> None:
+    """Make the C library of a model: an ESP-IDF component, an Arduino library, or a Linux runner."""
+    from firmware.package import package as make_package
+    from firmware.profile import profile_model
+
+    packaged = make_package(
+        source,
+        name=name,
+        version=version,
+        target=target,
+        output=output,
+        labels=labels,
+        picture=picture,
+        features=features,
+    )
+    profile = profile_model(packaged.job.tflite, file=source, count=not estimate)
+    console.show(PackageView(packaged, profile), as_json=as_json)
+
+
+def profile(model: Path = MODEL, estimate: bool = ESTIMATE, as_json: bool = AS_JSON) -> None:
+    """Flash, memory and instructions of a model, per layer, against TensorFlow Lite Micro."""
+    from firmware.package import INT8_FILE
+    from firmware.profile import profile_file
+
+    file = model / INT8_FILE if model.is_dir() else model
+    console.show(ProfileView(profile_file(file, count=not estimate), file), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
-    """Adds the commands to the program."""
-
-    @app.command()
-    def profile(
-        model: Path = MODEL,
-        estimate: bool = typer.Option(False, "--estimate", help="Estimate, even where QEMU could count."),
-        json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
-    ) -> None:
-        """Flash, memory and instructions of a model, per layer, against TensorFlow Lite Micro."""
-        from firmware.profile import profile_file
-
-        console.show(ProfileView(profile_file(model, count=not estimate), model), as_json=json)
+    """Adds the commands."""
+    app.command()(package)
+    app.command()(profile)

@@ -1,0 +1,47 @@
+/*
+ * What run_classifier fills in. Members and their order are those of the Edge Impulse C++ library's documented
+ * interface, so that `ei_impulse_result_t result = { 0 };` and `{ nullptr }` mean the same.
+ */
+#ifndef EI_CLASSIFIER_TYPES_H
+#define EI_CLASSIFIER_TYPES_H
+
+#include <stdint.h>
+
+#include "model-parameters/model_metadata.h"
+
+/* One label and its score, 0 to 1 for a model that ends in a softmax. */
+typedef struct {
+    const char *label;
+    float value;
+} ei_impulse_result_classification_t;
+
+/* One found object. A classifier finds none. */
+typedef struct {
+    const char *label;
+    uint32_t x;
+    uint32_t y;
+    uint32_t width;
+    uint32_t height;
+    float value;
+} ei_impulse_result_bounding_box_t;
+
+/* `dsp` is what reading and quantising the signal took, `classification` the inference; ms, and the same in us. */
+typedef struct {
+    int sampling;
+    int dsp;
+    int classification;
+    int anomaly;
+    int64_t dsp_us;
+    int64_t classification_us;
+    int64_t anomaly_us;
+} ei_impulse_result_timing_t;
+
+typedef struct {
+    ei_impulse_result_bounding_box_t *bounding_boxes; /* null */
+    uint32_t bounding_boxes_count;                    /* 0 */
+    ei_impulse_result_classification_t classification[EI_CLASSIFIER_LABEL_COUNT];
+    float anomaly; /* 0 */
+    ei_impulse_result_timing_t timing;
+} ei_impulse_result_t;
+
+#endif

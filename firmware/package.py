@@ -1,0 +1,109 @@
+"""From a trained model to something to flash or run: the C library as a zip, or the Linux runner.
+
+The zip is the same bytes for the same input, and appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ei_compat.errors import DataError, UsageError
+from ei_compat.files import replaced_file
+from ei_compat.progress import SILENT, Progress
+from firmware.packages import arduino, esp_idf, linux
+from firmware.packages.archive import zip_bytes
+from firmware.packages.job import INT8_FILE, Job, prepare
+from firmware.packages.library import FIRMWARE, Files
+
+__all__ = ["INT8_FILE", "TARGETS", "Packaged", "package"]
+
+TARGETS: Mapping[str, Callable[[Job], Files]] = {
+    "esp-idf": esp_idf.files,
+    "arduino": arduino.files,
+    "linux": linux.files,
+}
+LICENSE = FIRMWARE / "LICENSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """A package that was written.
+
+    Attributes:
+        path: the file.
+        target: what it is for.
+        size: its bytes.
+        sha256: its digest.
+        files: how many files are in it; 1 for an executable.
+        job: what it was made of.
+    """
+
+    path: Path
+    target: str
+    size: int
+    sha256: str
+    files: int
+    job: Job
+
+
+def package(
+    source: Path,
+    *,
+    name: str,
+    version: str,
+    target: str = "esp-idf",
+    output: Path | None = None,
+    labels: Path | None = None,
+    picture: Path | None = None,
+    features: bool = False,
+    progress: Progress = SILENT,
+) -> Packaged:
+    """Packages a model.
+
+    Args:
+        source: a finished run's folder, or an INT8 `.tflite` file with `labels`.
+        name: of the library; letters, digits, hyphens, underscores.
+        version: such as 3 or 1.0.2.
+        target: `esp-idf`, `arduino` or `linux`.
+        output: the file to write; by default `{name}-v{version}.zip` in the working directory, for `linux`
+            `{name}-v{version}.eim`. With `linux` a name that ends in .zip gets the sources.
+        labels: a file with one label per line.
+        picture: the picture that the example classifies and the self-test compares; by default a test card.
+        features: take an input in the shape of a picture as a vector of values all the same.
+        progress: is told what is being done.
+
+    Raises:
+        UsageError: an option that cannot be.
+        DataError: input that cannot be read or does not fit together, or output that cannot be written.
+        ExportError: a model that cannot be compiled, or no C compiler for `linux`.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"no target {target!r}", where="--target", fix="use " + ", ".join(TARGETS))
+    executable = target == "linux" and (output is None or output.suffix != ".zip")
+    path = output or Path(f"{name}-v{version}.{'eim' if executable else 'zip'}")
+    if path.is_dir():
+        raise UsageError("is a folder", where=path, fix="name a file with -o")
+    if not path.parent.is_dir():
+        raise DataError("there is no such folder", where=path.parent, fix="make it first")
+    with progress.task("package", 3, "steps") as task:
+        job = prepare(source, name=name, version=version, labels=labels, picture=picture, features=features)
+        task.advance()
+        contents = TARGETS[target](job)
+        content = linux.build(contents) if executable else zip_bytes(_with_license(contents, target, job))
+        task.advance()
+        with replaced_file(path) as stream:
+            stream.write(content)
+            if executable:
+                Path(stream.name).chmod(0o755)
+        task.advance()
+    digest = hashlib.sha256(content).hexdigest()
+    return Packaged(path, target, len(content), digest, 1 if executable else len(contents) + 1, job)
+
+
+def _with_license(contents: Files, target: str, job: Job) -> Files:
+    """The zip's content with the licence of the engine at its root."""
+    root = f"{job.name}_inferencing/" if target == "arduino" else ""
+    return contents | {f"{root}LICENSE": LICENSE.read_bytes()}

@@ -1,0 +1,70 @@
+"""The library: the files that every target holds, at the same paths below its own root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from firmware.compiler import ENGINE
+from firmware.packages import headers
+from firmware.packages.job import Job
+
+FIRMWARE = Path(__file__).resolve().parents[1]
+API = FIRMWARE / "api"
+TARGETS = FIRMWARE / "targets"
+API_FILES = (
+    "edge-impulse-sdk/classifier/ei_classifier_types.h",
+    "edge-impulse-sdk/classifier/ei_model_types.h",
+    "edge-impulse-sdk/classifier/ei_run_classifier.c",
+    "edge-impulse-sdk/classifier/ei_run_classifier.h",
+    "edge-impulse-sdk/dsp/image/eit_picture.c",
+    "edge-impulse-sdk/dsp/image/eit_picture.h",
+    "edge-impulse-sdk/dsp/image/image.hpp",
+    "edge-impulse-sdk/dsp/numpy.hpp",
+    "edge-impulse-sdk/dsp/returntypes.h",
+    "edge-impulse-sdk/porting/ei_classifier_porting.c",
+    "edge-impulse-sdk/porting/ei_classifier_porting.h",
+    "self-test/ei_self_test.c",
+    "self-test/ei_self_test.h",
+)
+
+Files = dict[str, bytes]  # content by path with forward slashes
+
+
+def library(job: Job) -> Files:
+    """The library's files; the engine's lie beside the compiled model, which includes them by name alone."""
+    model = job.model
+    files: Files = {path: (API / path).read_bytes() for path in API_FILES}
+    files |= {
+        f"tflite-model/{name}": (ENGINE / name).read_bytes() for name in (*model.engine_sources, *model.engine_headers)
+    }
+    files |= {f"tflite-model/{name}": text.encode() for name, text in model.files.items()}
+    files[f"tflite-model/{model.name}.tflite"] = job.tflite
+    files["model-parameters/model_metadata.h"] = headers.model_metadata(job).encode()
+    files["model-parameters/model_variables.h"] = headers.model_variables(job).encode()
+    files["model-parameters/model_variables.c"] = headers.labels_source(job).encode()
+    files["self-test/ei_golden.h"] = headers.golden_header(job).encode()
+    return files
+
+
+def sources(files: Mapping[str, bytes]) -> list[str]:
+    """The paths of what is to be compiled, in order."""
+    return sorted(path for path in files if path.endswith(".c"))
+
+
+def templates(target: str, names: Mapping[str, str], values: Mapping[str, str]) -> Files:
+    """Files of `firmware/targets/<target>` with each `@KEY@` replaced.
+
+    Args:
+        target: the folder.
+        names: where each template goes: template by path in the package.
+        values: what the keys stand for.
+    """
+    return {path: fill((TARGETS / target / name).read_text(), values).encode() for path, name in names.items()}
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """`text` with each `@KEY@` replaced by its value."""
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text

@@ -1,0 +1,1 @@
+void vTaskDelay(TickType_t ticks);
