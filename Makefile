@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 EI_TRAIN := $(VENV)/bin/ei-train
 READY := $(VENV)/.ready
 # The container works as the owner of the directory that is mounted (docker/entrypoint.py), so no --user here.
-IN_IMAGE = docker run --rm $$([ -t 1 ] && echo -t) --volume "$(CURDIR)":/scripts
+IN_IMAGE = docker run --rm $$([ -t 0 ] && [ -t 1 ] && echo -it) --volume "$(CURDIR)":/scripts
 export EI_TRAIN_IMAGE := $(IMAGE)
 
 help: ## List the targets
@@ -51,6 +51,7 @@ build: ## Build the image IMAGE (TARGET=gpu for the one with CUDA) and print its
 	@echo "$(IMAGE): $$(($$(docker image inspect --format '{{.Size}}' "$(IMAGE)") / 1000000)) MB"
 
 train: ## Train on DATA (without it on demo data) into OUT, in Docker where it can be had, else in VENV
+	@[ "$(DATA)" = $(DEMO) ] || [ -d "$(DATA)" ] || { echo "error: DATA=$(DATA): no such folder" >&2; exit 2; }
 	@$(MAKE) --no-print-directory train-with-$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")
 
 train-with-build: build

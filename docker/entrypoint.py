@@ -42,7 +42,8 @@ def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)
+    for early in (signal.SIGINT, signal.SIGTERM):  # the program sets its own once it is imported
+        signal.signal(early, stop)
     if os.getuid() == 0:
         become_owner_of(results_directory(sys.argv[1:]))
     from train.cli import main

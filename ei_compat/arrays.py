@@ -144,7 +144,11 @@ def check_values(
                     first = tuple(int(i) for i in np.argwhere(bad)[0])
                     wanted = "finite" if value_range is None else f"from {low:g} to {high:g}"
                     row = start + first[0]
-                    raise DataError(f"value {chunk[first]} in row {row} is not {wanted}", where=where)
+                    raise DataError(
+                        f"value {chunk[first]} in row {row} is not {wanted}",
+                        where=where,
+                        fix="export the pixels scaled to 0..1" if value_range == (0.0, 1.0) else None,
+                    )
             start += len(chunk)
             task.advance(len(chunk))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -130,6 +131,7 @@ def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     if size <= IN_MEMORY_BYTES:
         return np.empty(shape, stored)
     with tempfile.TemporaryFile() as stream:
+        os.posix_fallocate(stream.fileno(), 0, size)  # a full disk shows here, and not as a bus error
         return np.memmap(stream, stored, "w+", shape=shape)
 
 

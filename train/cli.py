@@ -19,7 +19,9 @@ import typer
 from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
 from train import __version__, cli_data, cli_firmware, cli_remote, cli_train, console
 
-OWN_OPTIONS = {"--help", "--version"}  # of the program itself; any other leading option belongs to `train`
+OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
+
+MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
 app = typer.Typer(
     name="ei-train",
@@ -27,7 +29,6 @@ app = typer.Typer(
     epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training failed, "
     "5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint saved.",
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -53,12 +54,12 @@ for area in (cli_train, cli_data, cli_firmware, cli_remote):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command and exits with its code; the console entry point."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS | {"-h"}:
+    arguments = [argument for argument in (sys.argv[1:] if argv is None else argv) if argument != "--debug"]
+    debug = "--debug" in (sys.argv if argv is None else argv)
+    if not arguments:
+        arguments = ["--help"]
+    elif arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS:
         arguments.insert(0, "train")
-    debug = "--debug" in arguments
-    if debug:
-        arguments.remove("--debug")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)  # a container's first process would ignore SIGTERM
     try:
@@ -82,14 +83,18 @@ def _as_failure(error: Exception) -> EiTrainError:
             return error
         case typer.TyperException():
             return UsageError(error.format_message().rstrip("."), fix="see --help")
-        case OSError(errno=errno.ENOSPC):
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return DataError("no space left on the device", where=error.filename, fix="free some space and run again")
         case OSError(filename=str()):
             return DataError(
                 str(error.strerror).lower(), where=error.filename, fix="check the path and its permissions"
             )
+        case OSError(strerror=str()):
+            return DataError(str(error.strerror).lower(), fix="check the disk and the network that the files are on")
         case MemoryError():
-            return DataError("out of memory", fix="use a smaller --batch-size or a machine with more memory")
+            return DataError("out of memory", fix=MORE_MEMORY)
+        case _ if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's, which is not imported for its name
+            return DataError("out of memory", fix=MORE_MEMORY)
         case _:
             return EiTrainError(
                 f"internal error, {type(error).__name__}: {error}", fix="run again with --debug and report it"

@@ -261,7 +261,7 @@ def push(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    upload = typer.Typer(help="Upload data or a model to an Edge Impulse project.", no_args_is_help=True)
+    upload = typer.Typer(help="Upload data or a model to an Edge Impulse project.")
     upload.command("data")(upload_data)
     upload.command("model")(upload_model)
     app.add_typer(upload, name="upload")

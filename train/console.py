@@ -1,4 +1,4 @@
-"""The one place that writes to the terminal: results once on stdout, everything else on stderr."""
+"""What a command says at its end: its result once on stdout, warnings and the error on stderr."""
 
 from __future__ import annotations
 

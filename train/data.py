@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures; more are kept in a file beside the results
 DIGEST_ROWS = 256
+MOST_WARNINGS = 20  # about single pictures; the report names them all
+PICTURES_INSTEAD = "leave the option out, or give the pictures instead of arrays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,16 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
 
     if job.data.is_dir() and holds_arrays(job.data):
         return _from_arrays(job, _find_info(job.data, job.info_file), progress)
+    if job.out.resolve().is_relative_to(job.data.resolve()) and not (job.data / "info.labels").is_file():
+        raise UsageError(
+            "lies inside the data directory, where the next run would take it for a class",
+            where=f"--out-directory {job.out}",
+            fix="name a folder beside it",
+        )
+    if job.info_file is not None:
+        progress.warn(f"{job.info_file} describes arrays; {job.data} holds pictures, so it is not used")
+    if job.enforce_time_limit:
+        progress.warn("--enforce-time-limit has no limit to enforce: pictures come without a train_input.json")
     return _from_pictures(open_dataset(job.data), job.recipe, job.out, progress)
 
 
@@ -136,7 +149,13 @@ def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData
         raise UsageError(
             f"the arrays hold pictures of {shape[0]}x{shape[1]} pixels",
             where=f"--image-size {job.recipe.image_size}",
-            fix="leave the option out, or give the pictures instead of arrays",
+            fix=PICTURES_INSTEAD,
+        )
+    if "channels" in job.given and job.recipe.channels != shape[2]:
+        raise UsageError(
+            f"the arrays hold pictures of {shape[2]} channels",
+            where=f"--channels {job.recipe.channels}",
+            fix=PICTURES_INSTEAD,
         )
     arrays = open_arrays(job.data, info, progress=progress)
     pairs = {
@@ -163,8 +182,14 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
         if chosen:
             sets[category.value], skipped = _decode(chosen, dataset.labels, recipe, scratch, progress)
             broken.extend(skipped)
-    for name, reason in broken:
+    for name, reason in broken[:MOST_WARNINGS]:
         progress.warn(f"{name}: skipped, {reason}")
+    if len(broken) > recipe.max_broken * len(dataset):
+        raise DataError(
+            f"{len(broken)} of {len(dataset)} pictures are broken, more than {recipe.max_broken:.1%}: {broken[0][0]} …",
+            where=dataset.root,
+            fix="repair or remove them, or raise --max-broken",
+        )
     return _checked(dataset.labels, sets, dataset.format, tuple(broken))
 
 
@@ -214,7 +239,7 @@ def _decode(
     size = (len(samples), *spec.shape)
     out = _mapped(scratch, size) if int(np.prod(size)) > IN_MEMORY else None
     payloads = [sample.payload for sample in samples]
-    prepared = load_pictures(payloads, spec, out=out, max_broken=recipe.max_broken, progress=progress)
+    prepared = load_pictures(payloads, spec, out=out, max_broken=1.0, progress=progress)
     index_of = {label: index for index, label in enumerate(labels)}
     y = np.array([index_of[class_of(samples[row])] for row in prepared.kept], np.int32)
     return Samples(prepared.pixels, y), prepared.broken
@@ -225,6 +250,7 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     import tempfile
 
     with tempfile.TemporaryFile(dir=scratch) as file:
+        os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk shows here, and not as a bus error
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
@@ -242,8 +268,9 @@ def _checked(
             f"there is only one class, {labels[0]!r}" if labels else "there is no class",
             fix="give at least two classes",
         )
+    sets = {name: samples for name, samples in sets.items() if len(samples)}
     for name in ("training", "validation"):
-        if name not in sets or not len(sets[name]):
+        if name not in sets:
             raise DataError(f"the {name} set is empty", fix="split the data anew with `ei-train split`")
     counts = np.bincount(sets["training"].y, minlength=len(labels))
     if (counts == 0).any():

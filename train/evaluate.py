@@ -7,6 +7,7 @@ kernels for x86 and ARM round differently by a few steps.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -101,9 +102,13 @@ def predict(tflite: bytes, samples: Samples, *, name: str = "evaluate", progress
     shares = [rows for rows in np.array_split(np.arange(len(samples)), workers) if len(rows)]
     with backend.without_native_chatter():
         interpreters = [_interpreter(tflite) for _ in shares]
+    stop = threading.Event()
     with progress.task(name, len(samples), "picture") as task, ThreadPoolExecutor(workers) as pool:
-        parts = pool.map(_predict_rows, interpreters, repeat(samples), shares, repeat(task))
-        return np.concatenate(list(parts))
+        parts = pool.map(_predict_rows, interpreters, repeat(samples), shares, repeat(task), repeat(stop))
+        try:
+            return np.concatenate(list(parts))
+        finally:
+            stop.set()  # an interrupted main thread does not wait for whole shares
 
 
 def _interpreter(tflite: bytes) -> Any:
@@ -117,11 +122,13 @@ def _interpreter(tflite: bytes) -> Any:
     return interpreter
 
 
-def _predict_rows(interpreter: Any, samples: Samples, rows: np.ndarray, task: Any) -> np.ndarray:
+def _predict_rows(interpreter: Any, samples: Samples, rows: np.ndarray, task: Any, stop: threading.Event) -> np.ndarray:
     """Runs a share of the samples; LiteRT lets go of Python's lock meanwhile."""
     entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     results = np.empty((len(rows), exit_["shape"][-1]), np.float32)
     for position, row in enumerate(rows):
+        if stop.is_set():
+            break
         interpreter.set_tensor(entry["index"], _quantised(samples.x[row : row + 1], entry))
         interpreter.invoke()
         results[position] = _dequantised(interpreter.get_tensor(exit_["index"])[0], exit_)

@@ -64,7 +64,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One line of the training log; losses are mean cross-entropies in nats, accuracies are shares."""
+    """One line of the training log; losses are mean cross-entropies in nats, accuracies are shares.
+
+    With class weights `loss` is the weighted one, and `val_loss` is not.
+    """
 
     phase: str
     epoch: int
@@ -160,6 +163,8 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
                 saved_at = time.monotonic()
                 if keeper.stopping:
                     keeper.check()
+        if keeper.stopping:  # a signal came since; the state is saved
+            keeper.check()
     if state.best:  # a phase of no epochs has none
         for variable, value in zip(plan.everything, state.best, strict=True):
             variable.assign(value)

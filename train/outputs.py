@@ -42,6 +42,8 @@ def prepare_folder(out: Path) -> None:
         probe = out / ".ei-train-probe"
         write_file(probe, b"")
         probe.unlink()
+        for partial in out.glob(".checkpoint.npz.*.part"):
+            partial.unlink()  # of a run that was killed while it saved
     except OSError as error:
         reason = (error.strerror or "error").lower()
         raise DataError(f"cannot be written to ({reason})", where=out, fix="give another --out-directory") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.errors import ExportError
+from ei_compat.errors import EiTrainError, ExportError
 from train import backend
 
 if TYPE_CHECKING:
@@ -74,8 +74,11 @@ def _convert(converter: Any, what: str) -> bytes:
         with backend.without_native_chatter(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Statistics for quantized inputs", category=UserWarning)
             return bytes(converter.convert())
+    except EiTrainError:
+        raise  # a signal came meanwhile
     except Exception as error:  # the converter raises whatever its C++ side says
-        raise ExportError(f"converting {what} failed: {str(error).splitlines()[0]}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"converting {what} failed: {reason}") from error
 
 
 def calibration_set(training: Samples, classes: int, count: int, seed: int) -> np.ndarray:

@@ -103,8 +103,8 @@ def _local_folders() -> Iterator[Path]:
 
 
 def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path("~/.cache").expanduser()) / "ei-train" / "weights"
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - needs no account
+    return Path(home) / "ei-train" / "weights"
 
 
 def _download(name: str) -> Path:
@@ -131,7 +131,7 @@ def _download(name: str) -> Path:
                         raise RemoteError("larger than any weights file", where=PUBLISHED + name)
                     file.write(chunk)
         return partial.replace(folder / name)
-    except requests.RequestException as error:
+    except (requests.RequestException, OSError) as error:
         raise RemoteError(f"the download failed ({type(error).__name__})", where=PUBLISHED + name) from error
     finally:
         partial.unlink(missing_ok=True)
@@ -207,6 +207,6 @@ def _read_tensors(path: Path) -> dict[str, dict[str, np.ndarray]]:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError) as error:
         raise DataError("not an HDF5 file, or a damaged one", where=path, fix="fetch it again") from error
     return tensors

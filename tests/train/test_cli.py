@@ -184,15 +184,6 @@ def test_bad_arrays(fails, tmp_path: Path, x: np.ndarray, y: np.ndarray, info: d
     assert (code, says.lower() in line.lower()) == (3, True), line
 
 
-def test_image_size_cannot_change_arrays(fails, tmp_path: Path) -> None:
-    folder = write_arrays(tmp_path / "data", GOOD_X, GOOD_Y)
-
-    code, line = fails("--data-directory", folder, "--out-directory", tmp_path / "out", "--image-size", "96")
-
-    assert code == 2
-    assert "--image-size 96: the arrays hold pictures of 32x32 pixels" in line
-
-
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -250,3 +241,43 @@ def test_full_disk_is_one_line(pictures: Path, tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "no space left" in done.stderr
     assert left == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--debug"], ["--help"]])
+def test_without_a_command_there_is_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("Usage: ei-train")
+
+
+def test_debug_may_stand_anywhere(fails, tmp_path: Path) -> None:
+    code, line = fails("demo", tmp_path, "--per-class", "0")
+
+    assert (code, "--per-class" in line) == (2, True)
+    done = ei_train("--debug", "split", tmp_path / "nowhere", tmp_path / "to")
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+
+
+def test_results_among_the_pictures_are_refused(fails, pictures: Path) -> None:
+    code, line = fails("--data-directory", pictures, "--out-directory", pictures / "out")
+
+    assert (code, "lies inside the data directory" in line) == (2, True)
+    assert not (pictures / "out").exists()
+
+
+def test_failure_leaves_no_new_folder_behind(fails, tmp_path: Path) -> None:
+    fails("--data-directory", tmp_path / "nowhere", "--out-directory", tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", [["--image-size", "96"], ["--channels", "1"]])
+def test_arrays_cannot_be_given_another_shape(fails, tmp_path: Path, option: list[str]) -> None:
+    folder = write_arrays(tmp_path / "data", GOOD_X, GOOD_Y)
+
+    code, line = fails("--data-directory", folder, "--out-directory", tmp_path / "out", *option)
+
+    assert (code, f"{' '.join(option)}: the arrays hold pictures of" in line) == (2, True)

@@ -31,7 +31,7 @@ class Watcher:
 
 
 def job(folder: Path, **recipe: object) -> Job:
-    return Job(folder, folder.parent, Recipe(image_size=32, **recipe), given=frozenset(recipe))
+    return Job(folder, folder.parent / "out", Recipe(image_size=32, **recipe), given=frozenset(recipe))
 
 
 def test_class_folders_give_a_stratified_validation_set(pictures: Path) -> None:
@@ -96,13 +96,14 @@ def test_huge_picture_counts_as_broken_without_being_decoded(pictures: Path) -> 
 def test_many_pictures_go_to_a_file_that_leaves_nothing_behind(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = load_data(job(pictures), SILENT)
     monkeypatch.setattr(data, "IN_MEMORY", 1000)
-    before = sorted(pictures.parent.iterdir())
+    asked = job(pictures)
+    asked.out.mkdir()
 
-    on_disk = load_data(job(pictures), SILENT)
+    on_disk = load_data(asked, SILENT)
 
     assert isinstance(on_disk.training.x, np.memmap)
     assert on_disk.sha256 == in_memory.sha256
-    assert sorted(pictures.parent.iterdir()) == before
+    assert not any(asked.out.iterdir())
 
 
 def test_digest_changes_with_a_single_pixel(pictures: Path) -> None:
