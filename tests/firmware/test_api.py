@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
+from packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
 from PIL import Image
 
 from ei_compat.images import PictureSpec, fit

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
 from official import installed
+from packages_made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
 
 from firmware.packages.golden import interpret
 

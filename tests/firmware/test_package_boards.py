@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import WARNINGS, classifier, needs, objects, packed, run, sources, unpacked
 from official import program
+from packages_made import WARNINGS, classifier, needs, objects, packed, run, sources, unpacked
 
 from firmware import qemu
 from firmware.compiler import ENGINE

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from made import classifier, identity, label_file, needs, packed, run, sources, unpacked
+from packages_made import classifier, identity, label_file, needs, packed, run, sources, unpacked
 from PIL import Image
 
 from ei_compat.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError

@@ -1,6 +1,6 @@
 """Kills a deterministic run ten times at random moments and resumes it each time; the bytes must be the same.
 
-python bench/bench_kill.py [SEED]
+python bench/kill.py [SEED]
 """
 
 from __future__ import annotations
