@@ -1,8 +1,9 @@
 """How fast and how safely 20,000 small files upload, against a bare `requests` loop, measured in one run.
 
-`python bench/bench_upload.py [FILES] [BYTES]` prints ratios; the double of the ingestion service runs in a process of its
-own
-on the same machine, so its work is in every figure.
+    python bench/bench_upload.py [FILES] [BYTES]
+
+prints ratios. The double of the ingestion service runs in a process of its own on the same machine, so its work is in
+every figure.
 """
 
 from __future__ import annotations
