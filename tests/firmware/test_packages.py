@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from packages_made import classifier, identity, label_file, needs, packed, run, sources, unpacked
 from PIL import Image
 
@@ -21,6 +20,8 @@ from ei_compat.errors import DataError, EiTrainError, ExportError, FormatError, 
 from firmware.package import package
 from firmware.packages.headers import c_string
 from firmware.packages.job import read_labels
+
+ROOT = Path(__file__).resolve().parents[2]
 
 TARGETS = ("esp-idf", "arduino", "linux")
 TEXT = {".md", ".txt", ".yml", ".properties", ".h", ".hpp", ".c", ".cpp", ".ino", ".csv", ""}
