@@ -64,11 +64,6 @@ def _table(columns: Columns) -> Table:
     return table
 
 
-def note(line: str) -> None:
-    """One line of information on stderr."""
-    _console(sys.stderr).print(Text(line))
-
-
 def warn(line: str) -> None:
     """One line of warning on stderr."""
     _console(sys.stderr).print(Text(f"warning: {line}", style="yellow"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import graphs
 import pytest
+from packages_made import needs
 
 from firmware.compiler import ENGINE, compile_model
 
@@ -19,8 +20,7 @@ STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wcast-align", "-Wshadow",
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_xtensa_compiler_has_no_complaint(source: str, tmp_path: Path) -> None:
-    if shutil.which("xtensa-lx106-elf-gcc") is None:
-        pytest.skip("xtensa-lx106-elf-gcc is not on PATH")
+    needs("xtensa-lx106-elf-gcc")
     command = ["xtensa-lx106-elf-gcc", "-ffreestanding", *STRICT[:4], "-O2", "-c", str(ENGINE / source)]
     subprocess.run([*command, "-o", str(tmp_path / "o")], check=True)
 
