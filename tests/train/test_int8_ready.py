@@ -12,7 +12,7 @@ from train.data import Samples
 from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, round_to_int8, snap_kernels
 from train.model import Network, build_network, prunable_kernels
 from train.recipe import Recipe
-from train.statistics import normalisations, renew_statistics
+from train.statistics import renew_statistics
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_frozen_statistics_are_corrected_and_learned_ones_replaced(training: Sim
 
 
 def small_network() -> Network:
-    """Two frozen normalisations whose statistics are far from the pictures', as ImageNet's are, below two that learn."""
+    """Two frozen normalisations whose statistics are far from the pictures' own, and two that learn on top."""
     import tf_keras as keras
 
     keras.utils.set_random_seed(1)
