@@ -77,7 +77,7 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     counts: Counter[Carries] = Counter()
     first: dict[Carries, str] = {}
     for sample in dataset.samples:
-        for needed in _needs(sample):
+        for needed in _needs(sample, to):
             counts[needed] += 1
             first.setdefault(needed, sample.id)
     missing = [needed for needed in counts if needed not in to.carries]
@@ -88,7 +88,7 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
 
 
-def _needs(sample: Sample) -> set[Carries]:
+def _needs(sample: Sample, to: Format) -> set[Carries]:
     needs = {Carries.NAMES}
     match sample.label:
         case ClassLabel():
@@ -97,8 +97,10 @@ def _needs(sample: Sample) -> set[Carries]:
             needs.add(Carries.INTERVALS)
         case KeyValues():
             needs.add(Carries.KEY_VALUES)
-        case _ if not sample.boxes:
+        case _ if sample.boxes is None:
             needs.add(Carries.UNLABELLED)
+        case _ if not sample.boxes:  # where this cannot be said, the picture is one that nobody has looked at
+            needs |= {Carries.EMPTY} if Carries.EMPTY in to.carries else {Carries.EMPTY, Carries.UNLABELLED}
     if sample.boxes:
         needs.add(Carries.BOXES)
     if sample.category is not None:

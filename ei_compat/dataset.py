@@ -91,6 +91,16 @@ class Box:
     width: float
     height: float
 
+    def as_json(self) -> dict[str, Any]:
+        """The box as Edge Impulse's documents have it, to the same fraction of a pixel."""
+        sides = {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+        return {"label": self.label} | {name: shown(value) for name, value in sides.items()}
+
+
+def shown(value: float) -> int | float:
+    """A number as label files write it: whole ones without a point."""
+    return int(value) if float(value).is_integer() else value
+
 
 def checked_box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
     """A box with its numbers checked.
@@ -191,7 +201,7 @@ class Sample:
         category: None where the format does not say.
         label: of the whole sample.
         payload: the data itself, read lazily.
-        boxes: objects in a picture.
+        boxes: objects in a picture: an empty tuple says that there are none, None that nobody has said.
         metadata: free text by key.
     """
 
@@ -200,7 +210,7 @@ class Sample:
     category: Category | None
     label: Label
     payload: Payload
-    boxes: tuple[Box, ...] = ()
+    boxes: tuple[Box, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=no_metadata)
 
     def with_category(self, category: Category | None) -> Sample:
@@ -275,4 +285,4 @@ def labels_of(sample: Sample) -> Iterable[str]:
             yield label
         case Intervals(intervals):
             yield from (interval.label for interval in intervals)
-    yield from (box.label for box in sample.boxes)
+    yield from (box.label for box in sample.boxes or ())

@@ -82,13 +82,13 @@ class Layout:
                 raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
 
 
-def path_without_extension(path: str) -> str:
-    """What a label file beside a picture shares with it."""
-    return path.rpartition(".")[0].casefold()
+def file_name_of(path: str) -> str:
+    """What identifies a picture in a table without folders."""
+    return PurePosixPath(path).name.casefold()
 
 
 def name_without_extension(path: str) -> str:
-    """What identifies a picture in a table without folders."""
+    """What identifies a picture in a table without folders or extensions, and what it shares with its label file."""
     return PurePosixPath(path).stem.casefold()
 
 

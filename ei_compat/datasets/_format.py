@@ -20,6 +20,7 @@ class Carries(StrEnum):
 
     CLASS = "class labels"
     BOXES = "bounding boxes"
+    EMPTY = "pictures known to hold no object"
     INTERVALS = "interval labels"
     KEY_VALUES = "key-value labels"
     UNLABELLED = "unlabelled samples"

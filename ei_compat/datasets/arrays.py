@@ -242,6 +242,10 @@ def _write_labels(
 def _structured(sample: Sample, number: int, options: WriteOptions) -> StructuredRow:
     if isinstance(sample.label, ClassLabel):
         raise DataError("has a class label, but others have boxes", where=sample.id, fix="keep one kind of label")
+    if sample.boxes is None:
+        raise DataError(
+            "nothing is known of its objects, but others have boxes", where=sample.id, fix="label it or leave it out"
+        )
     if options.spec is None:
         return StructuredRow(number, sample.boxes)
     size = picture_size(sample.payload, options.limits)
@@ -258,7 +262,7 @@ FORMAT = Format(
     name="arrays",
     looks_for=f"{X_TRAIN} or {X_UNSPLIT}",
     carries=frozenset(
-        {Carries.CLASS, Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}
+        {Carries.CLASS, Carries.BOXES, Carries.EMPTY, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}
     ),
     recognise=recognise,
     read=read,

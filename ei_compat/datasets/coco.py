@@ -54,7 +54,7 @@ def recognise(tree: Tree) -> bool:
 
 
 def read(tree: Tree) -> Dataset:
-    """Reads every COCO file of the folder.
+    """Reads every COCO file of the folder; pictures that none lists follow, unlabelled.
 
     Raises:
         FormatError: naming the annotation at fault.
@@ -78,8 +78,8 @@ def read(tree: Tree) -> Dataset:
             categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
         for picture, found in _boxes(document, path_of, where=where):
             boxes[picture].append(found)
-    samples = (pictures.sample(picture, found, categories[picture]) for picture, found in boxes.items())
     reading = Reading(label_files=tuple(label_files))
+    samples = pictures.samples(boxes, categories)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
@@ -101,11 +101,13 @@ def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) ->
 def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
-    """Writes a folder of pictures with a COCO file in it for every category."""
+    """Writes a folder of pictures with a COCO file in it for every category, which lists those that were looked at."""
     by_folder: dict[str, list[tuple[Sample, str]]] = {}
     for sample, relative in place_pictures(dataset, target, options, progress):
         folder, _, name = relative.rpartition("/")
-        by_folder.setdefault(folder, []).append((sample, name))
+        listed = by_folder.setdefault(folder, [])
+        if sample.boxes is not None:
+            listed.append((sample, name))
     for folder, placed in by_folder.items():
         document = json.dumps(_document(dataset.labels, placed, options.limits), ensure_ascii=False)
         write_file(target / folder / ANNOTATIONS, document.encode())
@@ -119,7 +121,7 @@ def _document(labels: tuple[str, ...], placed: list[tuple[Sample, str]], limits:
     for identity, (sample, name) in enumerate(placed, start=1):
         width, height = size_of(sample, limits)
         images.append({"id": identity, "file_name": name, "width": width, "height": height})
-        for item in sample.boxes:
+        for item in sample.boxes or ():
             annotations.append(
                 {
                     "id": len(annotations) + 1,

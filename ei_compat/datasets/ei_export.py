@@ -141,8 +141,11 @@ class _Labels:
 
 def _sample(entry: _File, root: Path, inside: Inside, labels: _Labels, *, where: str) -> Sample:
     relative = inside.file(entry.path, where=where)
+    listed = entry.boundingBoxes
     boxes = (
-        checked_box(box.label, box.x, box.y, box.width, box.height, where=where) for box in entry.boundingBoxes or ()
+        None
+        if listed is None
+        else tuple(checked_box(box.label, box.x, box.y, box.width, box.height, where=where) for box in listed)
     )
     return Sample(
         id=relative,
@@ -150,7 +153,7 @@ def _sample(entry: _File, root: Path, inside: Inside, labels: _Labels, *, where:
         category=entry.category,
         label=_label(entry.label, labels, where=f"{where}.label"),
         payload=FilePayload(str(root), relative),
-        boxes=tuple(boxes),
+        boxes=boxes,
         metadata={key: _text(value) for key, value in entry.metadata.items()} if entry.metadata else NO_METADATA,
     )
 
@@ -197,17 +200,16 @@ def write(
 
 
 def _entry(sample: Sample, path: str, category: Category) -> Mapping[str, Any]:
-    return {
+    entry: dict[str, Any] = {
         "path": path,
         "name": sample.name,
         "category": category.value,
         "label": label_as_json(sample.label),
         "metadata": dict(sample.metadata),
-        "boundingBoxes": [
-            {"label": box.label, "x": box.x, "y": box.y, "width": box.width, "height": box.height}
-            for box in sample.boxes
-        ],
     }
+    if sample.boxes is not None:
+        entry["boundingBoxes"] = [box.as_json() for box in sample.boxes]
+    return entry
 
 
 def label_as_json(label: Label) -> dict[str, Any]:

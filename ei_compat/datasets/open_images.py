@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ei_compat.dataset import Box, Category, Dataset
 from ei_compat.datasets._boxes import (
-    CARRIES,
+    LISTED,
     NO_CATEGORY,
     Pictures,
     category_of_path,
@@ -84,7 +84,7 @@ def write(
     for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
         rows = tables.setdefault(relative.partition("/")[0], [HEADER])
         width, height = size_of(sample, options.limits)
-        for item in sample.boxes:
+        for item in sample.boxes or ():
             across = item.x / width, (item.x + item.width) / width
             down = item.y / height, (item.y + item.height) / height
             rows.append((Path(relative).stem, class_of[item.label], *across, *down))
@@ -98,7 +98,7 @@ def write(
 FORMAT = Format(
     name="open-images",
     looks_for=f"a CSV file with the columns {', '.join(HEADER)}",
-    carries=CARRIES,
+    carries=LISTED,
     recognise=recognise,
     read=read,
     write=write,

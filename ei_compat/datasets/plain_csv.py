@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Pictures, corners, number, place_pictures, shown
+from ei_compat.datasets._boxes import LISTED, Pictures, corners, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
@@ -45,8 +45,8 @@ def read_classes(tree: Tree) -> Dataset:
                 raise DataError(f"{name!r} has two classes, {labels[picture]!r} and {label!r}", where=where)
     known = {label: ClassLabel(label) for label in set(labels.values())}
     samples = []
-    for sample in pictures.samples({picture: [] for picture in labels}):
-        label = labels.get(sample.id, "")
+    for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
+        sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(known[label]) if label else sample)
     return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
 
@@ -75,7 +75,8 @@ def write_classes(
     """Writes the class form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [CLASS_HEADER]
     for sample, relative in place_pictures(dataset, target, options, progress):
-        rows.append((relative, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
+        name = PurePosixPath(relative).name
+        rows.append((name, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
     write_table(target / TABLE, rows)
     return ()
 
@@ -86,9 +87,9 @@ def write_boxes(
     """Writes the box form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [BOX_HEADER]
     for sample, relative in place_pictures(dataset, target, options, progress):
-        for box in sample.boxes:
+        for box in sample.boxes or ():
             ends = box.x, box.y, box.x + box.width, box.y + box.height
-            rows.append((relative, _cell(sample, box.label), *map(shown, ends)))
+            rows.append((PurePosixPath(relative).name, _cell(sample, box.label), *map(shown, ends)))
     write_table(target / TABLE, rows)
     return ()
 
@@ -110,7 +111,7 @@ CLASSES = Format(
 BOXES = Format(
     name="csv-boxes",
     looks_for=f"a CSV file with the columns {', '.join(BOX_HEADER)}",
-    carries=CARRIES,
+    carries=LISTED,
     recognise=recognise_boxes,
     read=read_boxes,
     write=write_boxes,

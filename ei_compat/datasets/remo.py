@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ei_compat.dataset import Box, ClassLabel, Dataset
+from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
 from ei_compat.datasets._boxes import CARRIES, Pictures, corners, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -79,8 +80,8 @@ def read_classes(tree: Tree) -> Dataset:
             picture = pictures.named(item.file_name, near=near, where=f"{where}, [{index}]")
             labels[picture] = item.classes[0] if item.classes else ""
     samples = []
-    for sample in pictures.samples({picture: [] for picture in labels}):
-        label = labels.get(sample.id, "")
+    for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
+        sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(ClassLabel(label)) if label else sample)
     return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
 
@@ -113,10 +114,8 @@ def write_classes(
     """Writes the classification form, with the pictures in a folder per category."""
     items: list[dict[str, Any]] = []
     for sample, relative in place_pictures(dataset, target, options, progress):
-        width, height = size_of(sample, options.limits)
         classes = [sample.label.label] if isinstance(sample.label, ClassLabel) else []
-        items.append({"file_name": relative, "height": height, "width": width, "tags": [], "task": CLASS_TASK})
-        items[-1]["classes"] = classes
+        items.append(_item(relative, sample, CLASS_TASK, options.limits) | {"classes": classes})
     write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
     return ()
 
@@ -127,11 +126,18 @@ def write_boxes(
     """Writes the detection form, with the pictures in a folder per category."""
     items: list[dict[str, Any]] = []
     for sample, relative in place_pictures(dataset, target, options, progress):
-        width, height = size_of(sample, options.limits)
-        items.append({"file_name": relative, "height": height, "width": width, "tags": [], "task": BOX_TASK})
-        items[-1]["annotations"] = [_annotation(box) for box in sample.boxes]
+        if sample.boxes is None:
+            continue
+        annotations = [_annotation(box) for box in sample.boxes]
+        items.append(_item(relative, sample, BOX_TASK, options.limits) | {"annotations": annotations})
     write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
     return ()
+
+
+def _item(relative: str, sample: Sample, task: str, limits: Limits) -> dict[str, Any]:
+    width, height = size_of(sample, limits)
+    name = PurePosixPath(relative).name
+    return {"file_name": name, "height": height, "width": width, "tags": [], "task": task}
 
 
 def _annotation(box: Box) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from ei_compat.dataset import (
     UNLABELLED,
-    Box,
     Category,
     Dataset,
     FilePayload,
@@ -25,7 +24,6 @@ from ei_compat.dataset import (
     Sample,
     checked_box,
 )
-from ei_compat.datasets._boxes import shown
 from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree, join
@@ -159,8 +157,8 @@ def write(
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
             folder, _, name = layout.place(sample, sample.category or "", stem_of(sample)).rpartition("/")
-            if sample.boxes:
-                content.setdefault((folder, BOXES), {})[name] = [_box_as_json(item) for item in sample.boxes]
+            if sample.boxes is not None:
+                content.setdefault((folder, BOXES), {})[name] = [item.as_json() for item in sample.boxes]
             sidecar, labels = _label_as_json(sample.label)
             if sidecar:
                 content.setdefault((folder, sidecar), {})[name] = labels
@@ -178,11 +176,6 @@ _HEADERS = {
     KEY_VALUES: {"type": "label-map-labels"},
 }
 _KEYS = {BOXES: "boundingBoxes", INTERVALS: "structuredLabels", KEY_VALUES: "labels"}
-
-
-def _box_as_json(item: Box) -> dict[str, Any]:
-    sides = {"x": item.x, "y": item.y, "width": item.width, "height": item.height}
-    return {"label": item.label} | {name: shown(value) for name, value in sides.items()}
 
 
 def _label_as_json(label: Label) -> tuple[str, Any]:

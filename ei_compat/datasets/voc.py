@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -19,7 +20,7 @@ from ei_compat.datasets._boxes import (
     shown,
     size_of,
 )
-from ei_compat.datasets._folders import path_without_extension
+from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
 from ei_compat.datasets._tree import Tree, join
@@ -113,18 +114,19 @@ def _sets(tree: Tree, limits: Limits) -> dict[str, Category]:
 def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
-    """Writes `<set>/<picture>` with its XML file beside it, which the official uploader reads too.
+    """Writes `<set>/<picture>` with its XML file beside it, unless nothing is known of its objects.
 
     Raises:
         FormatError: for a label that XML cannot hold.
     """
-    for sample, relative in place_pictures(dataset, target, options, progress, unique=path_without_extension):
-        place = target / relative
-        write_file(place.with_suffix(".xml"), _annotation(sample, relative, options.limits))
+    for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
+        if sample.boxes is not None:
+            annotation = _annotation(sample, sample.boxes, relative, options.limits)
+            write_file((target / relative).with_suffix(".xml"), annotation)
     return ()
 
 
-def _annotation(sample: Sample, relative: str, limits: Limits) -> bytes:
+def _annotation(sample: Sample, boxes: Iterable[Box], relative: str, limits: Limits) -> bytes:
     folder, _, name = relative.rpartition("/")
     width, height = size_of(sample, limits)
     root = Element("annotation")
@@ -133,7 +135,7 @@ def _annotation(sample: Sample, relative: str, limits: Limits) -> bytes:
     size = SubElement(root, "size")
     for tag, extent in (("width", width), ("height", height), ("depth", 3)):
         SubElement(size, tag).text = str(extent)
-    for box in sample.boxes:
+    for box in boxes:
         if box.label != box.label.strip() or _ILLEGAL.search(box.label) or not box.label:
             raise FormatError(f"label {box.label!r} cannot be stored in XML", where=sample.id)
         item = SubElement(root, "object")

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Box, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
-from ei_compat.datasets._folders import path_without_extension
+from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
@@ -210,7 +210,9 @@ def _scalar(text: str, *, where: str) -> str:
 def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
-    """Writes `images/<set>/`, `labels/<set>/`, `classes.txt` and `data.yaml`; a picture without boxes has no text.
+    """Writes `images/<set>/`, `labels/<set>/`, `classes.txt` and `data.yaml`.
+
+    A picture of whose objects nothing is known has no text, one without an object an empty one.
 
     Raises:
         FormatError: for a label that a line cannot hold.
@@ -221,11 +223,11 @@ def write(
             raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
     class_of = {label: index for index, label in enumerate(labels)}
     folders = set()
-    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=path_without_extension)
+    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=name_without_extension)
     for sample, relative in placed:
         inner = PurePosixPath(relative).relative_to(PICTURES)
         folders.add(str(inner.parent))
-        if sample.boxes:
+        if sample.boxes is not None:
             place = target / LABELS / inner.with_suffix(".txt")
             place.parent.mkdir(parents=True, exist_ok=True)
             size = size_of(sample, options.limits)
