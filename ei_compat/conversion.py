@@ -12,6 +12,7 @@ from ei_compat.datasets import Carries, Format, WriteOptions, format_named, writ
 from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
 from ei_compat.errors import DataError
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Converted:
         samples: how many were read, by category (`none` where a sample has none).
         lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
         left_out: name and reason of every sample that was not written.
+        reading: the account of the folder that was read.
     """
 
     source: str
@@ -31,6 +33,7 @@ class Converted:
     samples: dict[str, int]
     lost: tuple[str, ...]
     left_out: LeftOut
+    reading: Reading
 
     def as_json(self) -> dict[str, Any]:
         """The whole result as JSON values."""
@@ -40,6 +43,7 @@ class Converted:
             "samples": self.samples,
             "lost": list(self.lost),
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
+            "reading": self.reading.as_json(),
         }
 
 
@@ -61,7 +65,7 @@ def convert(
     lost = losses(dataset, chosen)
     left_out = write_dataset(dataset, target, to, options=options, progress=progress)
     counts = Counter(str(sample.category or "none") for sample in dataset.samples)
-    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out)
+    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, dataset.reading)
 
 
 def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:

@@ -25,6 +25,18 @@ from ei_compat.dataset import (
     Signal,
 )
 from ei_compat.datasets import Carries, Format
+from ei_compat.progress import Silent
+
+
+class Heard(Silent):
+    """A progress that keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, line: str) -> None:
+        self.warnings.append(line)
+
 
 SETS = (Category.TRAINING, Category.TESTING, Category.VALIDATION)
 
