@@ -19,7 +19,7 @@ from train.loop import Epoch, State
 
 FILE_NAME = "checkpoint.npz"
 HOW_TO_GO_ON = "run again with --resume to go on"
-ARRAY_LISTS = ("weights", "optimizer", "masks", "best", "teacher")
+ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher")
 
 
 class Checkpoints:
