@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample, checked_box
@@ -90,6 +90,10 @@ class Pictures:
             payload=FilePayload(str(self.root), relative),
             boxes=None if boxes is None else tuple(boxes),
         )
+
+    def without(self, listed: Container[str]) -> tuple[str, ...]:
+        """The pictures that no label file lists."""
+        return tuple(path for path in self.paths if path not in listed)
 
     def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None] | None = None) -> list[Sample]:
         """The pictures that `boxes` lists, in its order, then those of which it says nothing."""

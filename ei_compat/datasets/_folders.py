@@ -14,6 +14,7 @@ from ei_compat.dataset import (
     Signal,
 )
 from ei_compat.datasets._format import WriteOptions
+from ei_compat.datasets._tree import SAMPLE_SUFFIXES
 from ei_compat.errors import DataError
 from ei_compat.files import link_or_copy, safe_file_name
 from ei_compat.picture_files import picture_of_row, write_png
@@ -21,9 +22,14 @@ from ei_compat.signals import SignalForm, encode_signal, read_signal
 
 
 def file_label(name: str) -> str | None:
-    """The label in `label.rest.ext`: what stands before the first dot; None where the name has only one."""
+    """The label in `label.rest.ext`: what stands before the first dot.
+
+    None where the name has only one dot, or what lies between is one more extension, as in `1.jpg.png`.
+    """
     parts = name.split(".")
-    return parts[0].strip() or None if len(parts) >= 3 else None
+    if len(parts) < 3 or all(f".{part.lower()}" in SAMPLE_SUFFIXES for part in parts[1:-1]):
+        return None
+    return parts[0].strip() or None
 
 
 class Layout:

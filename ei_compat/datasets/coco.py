@@ -78,7 +78,7 @@ def read(tree: Tree) -> Dataset:
             categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
         for picture, found in _boxes(document, path_of, where=where):
             boxes[picture].append(found)
-    reading = Reading(label_files=tuple(label_files))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(boxes))
     samples = pictures.samples(boxes, categories)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 

@@ -61,7 +61,7 @@ def read(tree: Tree) -> Dataset:
             x0, x1, y0, y1 = (round(s * e, EXACT) for s, e in zip(shares, (width, width, height, height), strict=True))
             boxes.setdefault(picture, []).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
     samples = pictures.samples(boxes, categories)
-    reading = Reading(label_files=(*tables, *described))
+    reading = Reading(label_files=(*tables, *described), unlisted=pictures.without(boxes))
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values(), reading=reading)
 
 

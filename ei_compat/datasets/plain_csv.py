@@ -48,7 +48,8 @@ def read_classes(tree: Tree) -> Dataset:
     for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
         sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(known[label]) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
 def read_boxes(tree: Tree) -> Dataset:
@@ -65,7 +66,7 @@ def read_boxes(tree: Tree) -> Dataset:
             found = boxes.setdefault(pictures.named(name, near=relative.rpartition("/")[0], where=where), [])
             sides = [number(end, where=where) for end in ends]
             found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
-    reading = Reading(label_files=tuple(label_files))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(boxes))
     return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root, reading=reading)
 
 

@@ -83,7 +83,8 @@ def read_classes(tree: Tree) -> Dataset:
     for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
         sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(ClassLabel(label)) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
 def read_boxes(tree: Tree) -> Dataset:
@@ -104,7 +105,7 @@ def read_boxes(tree: Tree) -> Dataset:
                 box = annotation.bbox
                 for label in annotation.classes:
                     found.append(corners(label, box.xmin, box.ymin, box.xmax, box.ymax, where=place))
-    reading = Reading(label_files=tuple(label_files))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(boxes))
     return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root, reading=reading)
 
 

@@ -68,7 +68,7 @@ def read(tree: Tree) -> Dataset:
         categories[picture] = sets.get(Path(relative).stem)
     for picture in pictures.paths:
         categories.setdefault(picture, sets.get(Path(picture).stem))
-    reading = Reading(label_files=tuple(label_files))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(boxes))
     return Dataset.of(pictures.samples(boxes, categories), format=FORMAT.name, root=path, reading=reading)
 
 
