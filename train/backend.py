@@ -18,7 +18,7 @@ def start(*, deterministic: bool) -> None:
     """
     with without_native_chatter(), warnings.catch_warnings():
         # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
-        warnings.filterwarnings("ignore", message="distutils Version classes", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
         import tensorflow as tf
         import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
         import tf_keras  # noqa: F401
