@@ -48,16 +48,16 @@ class Reading:
     """The account of a folder: samples, label files, harmless files and those that were not read make all its files.
 
     Attributes:
-        files: how many files there are, those of systems and editors (`harmless`) included.
         label_files: relative paths of the files that labels came from.
+        files: how many files there are, those of systems and editors (`harmless`) included.
         harmless: how many files were left alone as known to be harmless, such as a README.
         not_read: every other file that is no sample.
         unlisted: ids of the samples that no label file speaks of, and that are unlabelled for that.
         remarks: one line for everything else that was decided while reading, such as a folder that was entered.
     """
 
-    files: int = 0
     label_files: tuple[str, ...] = ()
+    files: int = 0
     harmless: int = 0
     not_read: tuple[NotRead, ...] = ()
     unlisted: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ from ei_compat.files import link_or_copy, safe_file_name
 from ei_compat.picture_files import picture_of_row, write_png
 from ei_compat.signals import SignalForm, encode_signal, read_signal
 
+USUAL = {".jfif": ".jpg", ".jpe": ".jpg"}  # extensions that others, the official uploader among them, do not take
+
 
 def file_label(name: str) -> str | None:
     """The label in `label.rest.ext`: what stands before the first dot.
@@ -66,7 +68,8 @@ class Layout:
     def _suffix(self, sample: Sample) -> str:
         if self._is_encoded(sample):
             return f".{self.options.signal_form or SignalForm.JSON}"
-        return sample.payload.suffix if isinstance(sample.payload, FilePayload) else ".png"
+        suffix = sample.payload.suffix if isinstance(sample.payload, FilePayload) else ".png"
+        return USUAL.get(suffix, suffix)
 
     def _is_encoded(self, sample: Sample) -> bool:
         """Whether the sample is a signal that is not simply a file to be linked."""

@@ -155,7 +155,10 @@ class Tree:
         certain = {path for path in self.files if suffix_of(path) in SAMPLE_SUFFIXES - TEXT_SIGNALS}
         pictures = {stem for path in certain if suffix_of(path) in PICTURE_SUFFIXES for stem in (path, stem_of(path))}
         texts = (path for path in self.files if suffix_of(path) in TEXT_SIGNALS and stem_of(path) not in pictures)
-        return frozenset(certain.union(path for path in texts if is_signal(self.root / path)))
+        found = frozenset(certain.union(path for path in texts if is_signal(self.root / path)))
+        if len(found) > self.limits.samples:
+            raise LimitError(f"more than {self.limits.samples:,} files", where=self.root, fix="raise Limits.samples")
+        return found
 
     @functools.cached_property
     def _filled(self) -> frozenset[str]:
