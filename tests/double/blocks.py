@@ -53,7 +53,9 @@ def upload_link(state: State, call: Call, organization: str) -> Answer:
     request = parse_json(call.content_type, call.body, UPLOAD_LINK)
     _block(state, request["blockId"])
     key = f"upload-{state.new_id()}"
-    state.uploads[key] = request | {"content": None}
+    state.uploads[key] = request | {"content": b"" if state.knows_archives else None}
+    if state.knows_archives:
+        return {"success": True, "uploadKey": key}
     return {"success": True, "url": f"{call.origin}/signed/{key}?X-Amz-Signature=c0ffee", "uploadKey": key}
 
 
@@ -83,13 +85,16 @@ def finalize(state: State, call: Call, organization: str) -> Answer:
         raise ViolationError("finalize does not match its upload link")
     if link["content"] is None:
         raise NoAnswerError(400, "Nothing was uploaded")
-    with tarfile.open(fileobj=io.BytesIO(link["content"]), mode="r:gz") as archive:
-        names = [member.name.removeprefix("./") for member in archive.getmembers()]
-    if "Dockerfile" not in names:
+    if link["content"] and "Dockerfile" not in _names(link["content"]):
         raise NoAnswerError(400, "The block has no Dockerfile")
     block = _block(state, request["blockId"])
     log = ["Step 1/3 : FROM base\n", "Successfully built\n"]
     return started(state, "custom-block", "Building block", lambda: block.uploads.append(link["content"]), log)
+
+
+def _names(content: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        return [member.name.removeprefix("./") for member in archive.getmembers()]
 
 
 ORGANIZATION = r"/v1/api/organizations/(?P<organization>\d+)"

@@ -86,6 +86,7 @@ class State:
         self.jobs: dict[int, Job] = {}
         self.job_polls = 1
         self.fail_next_job: str | None = None
+        self.knows_archives = False  # upload links come without an address then
         self.keep_content = keep_content
         self._ids = itertools.count(1000)
 
