@@ -105,7 +105,7 @@ def upload_data(
         held_out = sum((each.category or category) == Category.VALIDATION for each in dataset.samples)
         validation = held_out > 0 and studio.keeps_validation_set()
         if held_out and not validation:
-            progress.note(
+            console.warn(
                 f"{held_out} validation samples go to training: the project keeps no validation set of its own"
             )
         uploads = uploads_of(
