@@ -8,27 +8,12 @@ import io
 import tarfile
 from typing import Any
 
+from double.accounts import ORGANIZATION
 from double.calls import Call, File, NoAnswerError
 from double.checks import ViolationError, parse_json
 from double.shapes import ADD_BLOCK, FINALIZE, UPDATE_BLOCK, UPLOAD_LINK
-from double.state import Block, State
+from double.state import CREATED, Block, State
 from double.studio import Answer, Handler, job_log, job_status, started
-
-
-def organizations(state: State, call: Call) -> Answer:
-    organization = {
-        "id": state.organization_id,
-        "name": "Double",
-        "showHeaderImgMask": False,
-        "users": [],
-        "isDeveloperProfile": False,
-        "whitelabelId": None,
-        "trialId": None,
-        "trialExpiredDate": None,
-        "trialUpgradedDate": None,
-        "created": "2026-01-01T00:00:00.000Z",
-    }
-    return {"success": True, "organizations": [organization]}
 
 
 def add_block(state: State, call: Call, organization: str) -> Answer:
@@ -41,6 +26,22 @@ def add_block(state: State, call: Call, organization: str) -> Answer:
 def update_block(state: State, call: Call, organization: str, block: str) -> Answer:
     _block(state, int(block)).fields.update(parse_json(call.content_type, call.body, UPDATE_BLOCK))
     return {"success": True}
+
+
+def list_blocks(state: State, call: Call, organization: str) -> Answer:
+    return {"success": True, "transferLearningBlocks": [_shown(block) for block in state.blocks.values()]}
+
+
+def get_block(state: State, call: Call, organization: str, block: str) -> Answer:
+    return {"success": True, "transferLearningBlock": _shown(_block(state, int(block)))}
+
+
+def _shown(block: Block) -> dict[str, Any]:
+    """A block with Studio's defaults for what nobody has set."""
+    flags = ["isPublic", "isPublicEnterpriseOnly", "indRequiresGpu", "sourceCodeAvailable"]
+    flags += ["sourceCodeDownloadStaffOnly", "indBlockNoLongerAvailable", "dockerContainerManagedByEdgeImpulse"]
+    defaults = {"implementationVersion": 2, "isPublicForDevices": [], "parameters": [], "created": CREATED}
+    return dict.fromkeys(flags, False) | defaults | block.fields | {"id": block.id}
 
 
 def _block(state: State, number: int) -> Block:
@@ -97,9 +98,9 @@ def _names(content: bytes) -> list[str]:
         return [member.name.removeprefix("./") for member in archive.getmembers()]
 
 
-ORGANIZATION = r"/v1/api/organizations/(?P<organization>\d+)"
 ROUTES: list[tuple[str, str, Handler]] = [
-    ("GET", "/v1/api/organizations", organizations),
+    ("GET", ORGANIZATION + "/transfer-learning", list_blocks),
+    ("GET", ORGANIZATION + r"/transfer-learning/(?P<block>\d+)", get_block),
     ("POST", ORGANIZATION + "/transfer-learning", add_block),
     ("POST", ORGANIZATION + r"/transfer-learning/(?P<block>\d+)", update_block),
     ("POST", ORGANIZATION + "/custom-block/upload-link", upload_link),
