@@ -39,7 +39,6 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
         category: for samples whose format does not say; `split` lets the project decide.
         signer: gives the HMAC key; asked once, when the first signal is made.
     """
-    boxed = any(sample.boxes for sample in dataset.samples)
     keys: list[Key | None] = []
 
     def key() -> Key | None:
@@ -55,7 +54,7 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
             content=made.content,
             category=_category(sample, category),
             label=sample.label,
-            boxes=sample.boxes if boxed else None,
+            boxes=sample.boxes,
             metadata=sample.metadata,
             version=made.version,
             size=made.size,

@@ -25,8 +25,8 @@ def start(*, deterministic: bool) -> None:
     """
     check_processor()
     with without_native_chatter(), warnings.catch_warnings():
-        # tensorflow-model-optimization 0.8 compares versions with distutils, which warns in two ways.
-        warnings.filterwarnings("ignore", message=".*distutils", category=DeprecationWarning)
+        # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
+        warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
         import tensorflow as tf
         import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
         import tf_keras  # noqa: F401

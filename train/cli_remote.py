@@ -90,6 +90,8 @@ def upload_data(
         parallel=parallel, batch_files=batch_files, allow_duplicates=allow_duplicates, add_date_id=add_date_id
     )
     dataset = open_dataset(source)
+    for line in dataset.reading.lines():
+        console.warn(line)
     if dry_run:
         planned = ingestion.plan(uploads_of(dataset, category=category), options)
         console.show(PlanView(source, dataset.format, planned), as_json=as_json)

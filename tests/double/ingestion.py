@@ -12,7 +12,7 @@ from double.state import Sample, State
 CATEGORIES = {"training", "testing", "anomaly", "split", "post-processing"}
 FILES_LIMIT, FILE_LIMIT = 1000, 100 * 2**20
 EXTENSIONS = {"wav", "cbor", "json", "jpg", "jpeg", "png", "csv", "txt", "mp4", "avi", "parquet"}
-BOX = {"label": str, "x": int, "y": int, "width": int, "height": int}
+BOX = {"label": str, "x": float, "y": float, "width": float, "height": float}
 INTERVAL = {"startIndex": int, "endIndex": int, "label": str, "labelMap?": dict}
 SIDECARS = {
     "bounding_boxes.labels": {"version": {1}, "type": {"bounding-box-labels"}, "boundingBoxes": dict},
