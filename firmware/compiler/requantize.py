@@ -88,7 +88,7 @@ def requantization(
         )
         if first == last:
             weights[channel] = 0
-            packed = 2 * (first - zero), 1 << 30, 0
+            packed = 4 * (first - zero) - 1, 1 << 30, 1
         elif _fits(least, most, multiplier, shift, zero):
             packed = base, multiplier, -shift if shift <= 0 else shift << 5
         else:
