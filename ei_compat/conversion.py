@@ -12,6 +12,7 @@ from ei_compat.datasets import Carries, Format, WriteOptions, format_named, writ
 from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
 from ei_compat.errors import DataError
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Converted:
         samples: how many were read, by category (`none` where a sample has none).
         lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
         left_out: name and reason of every sample that was not written.
+        reading: the account of the folder that was read.
     """
 
     source: str
@@ -31,6 +33,7 @@ class Converted:
     samples: dict[str, int]
     lost: tuple[str, ...]
     left_out: LeftOut
+    reading: Reading
 
     def as_json(self) -> dict[str, Any]:
         """The whole result as JSON values."""
@@ -40,6 +43,7 @@ class Converted:
             "samples": self.samples,
             "lost": list(self.lost),
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
+            "reading": self.reading.as_json(),
         }
 
 
@@ -61,7 +65,7 @@ def convert(
     lost = losses(dataset, chosen)
     left_out = write_dataset(dataset, target, to, options=options, progress=progress)
     counts = Counter(str(sample.category or "none") for sample in dataset.samples)
-    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out)
+    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, dataset.reading)
 
 
 def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
@@ -73,7 +77,7 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     counts: Counter[Carries] = Counter()
     first: dict[Carries, str] = {}
     for sample in dataset.samples:
-        for needed in _needs(sample):
+        for needed in _needs(sample, to):
             counts[needed] += 1
             first.setdefault(needed, sample.id)
     missing = [needed for needed in counts if needed not in to.carries]
@@ -84,7 +88,7 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
 
 
-def _needs(sample: Sample) -> set[Carries]:
+def _needs(sample: Sample, to: Format) -> set[Carries]:
     needs = {Carries.NAMES}
     match sample.label:
         case ClassLabel():
@@ -93,8 +97,10 @@ def _needs(sample: Sample) -> set[Carries]:
             needs.add(Carries.INTERVALS)
         case KeyValues():
             needs.add(Carries.KEY_VALUES)
-        case _ if not sample.boxes:
+        case _ if sample.boxes is None:
             needs.add(Carries.UNLABELLED)
+        case _ if not sample.boxes:  # where this cannot be said, the picture is one that nobody has looked at
+            needs |= {Carries.EMPTY} if Carries.EMPTY in to.carries else {Carries.EMPTY, Carries.UNLABELLED}
     if sample.boxes:
         needs.add(Carries.BOXES)
     if sample.category is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import encodable
+from ei_compat.reading import NOTHING_READ, Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +90,16 @@ class Box:
     y: float
     width: float
     height: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The box as Edge Impulse's documents have it, to the same fraction of a pixel."""
+        sides = {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+        return {"label": self.label} | {name: shown(value) for name, value in sides.items()}
+
+
+def shown(value: float) -> int | float:
+    """A number as label files write it: whole ones without a point."""
+    return int(value) if float(value).is_integer() else value
 
 
 def checked_box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
@@ -190,7 +201,7 @@ class Sample:
         category: None where the format does not say.
         label: of the whole sample.
         payload: the data itself, read lazily.
-        boxes: objects in a picture.
+        boxes: objects in a picture: an empty tuple says that there are none, None that nobody has said.
         metadata: free text by key.
     """
 
@@ -199,7 +210,7 @@ class Sample:
     category: Category | None
     label: Label
     payload: Payload
-    boxes: tuple[Box, ...] = ()
+    boxes: tuple[Box, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=no_metadata)
 
     def with_category(self, category: Category | None) -> Sample:
@@ -220,12 +231,14 @@ class Dataset:
         format: the name of the format they were read from, such as `class-folders`.
         root: the folder they were read from; None where there is none.
         labels: every class name, sorted: of samples, boxes and intervals, and those declared without a sample.
+        reading: the account of the folder that it was read from.
     """
 
     samples: tuple[Sample, ...]
     format: str
     root: Path | None
     labels: tuple[str, ...]
+    reading: Reading = NOTHING_READ
 
     @classmethod
     def of(
@@ -235,6 +248,7 @@ class Dataset:
         format: str,  # noqa: A002 - the attribute's name
         root: Path | None = None,
         declared: Iterable[str] = (),
+        reading: Reading = NOTHING_READ,
     ) -> Dataset:
         """A dataset whose `labels` are gathered from the samples and `declared`.
 
@@ -253,7 +267,7 @@ class Dataset:
         for label in labels:
             if not encodable(label):
                 raise FormatError(f"label {label!r} is not UTF-8", where=root, fix="rename the class")
-        return cls(kept, format, root, tuple(sorted(labels)))
+        return cls(kept, format, root, tuple(sorted(labels)), reading)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -271,4 +285,4 @@ def labels_of(sample: Sample) -> Iterable[str]:
             yield label
         case Intervals(intervals):
             yield from (interval.label for interval in intervals)
-    yield from (box.label for box in sample.boxes)
+    yield from (box.label for box in sample.boxes or ())

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_compat.errors import UsageError
+from firmware.compiler.cost import tiles_of
 from firmware.compiler.graph import Graph, Tensor
 from firmware.compiler.kernels import Array, Kernel
 from firmware.compiler.layers import Layer, Program
-from firmware.compiler.cost import tiles_of
 from firmware.compiler.plan import Plan, whole_words
 from firmware.compiler.schedule import Stage
 

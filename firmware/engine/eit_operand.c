@@ -12,7 +12,7 @@ eit_operand eit_operand_at(const eit_stage *stage, const eit_elementwise *p, uin
     }
     const eit_tensor *tensor = stage->input[which].tensor;
     operand.plane = tensor->channels == 1u ? 0u : tensor->plane;
-    operand.row = eit_row(tensor, arena, tensor->height == 1u ? 0u : y) + tensor->pad_left + channel * operand.plane;
+    operand.row = eit_row(tensor, arena, y * stage->input[which].stride) + tensor->pad_left + channel * operand.plane;
     operand.step = tensor->width == 1u ? 0u : 1u;
     return operand;
 }

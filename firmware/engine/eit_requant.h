@@ -4,9 +4,10 @@
  * The reference computes y = floor((x * m + 2^30) / 2^31) and then y / 2^e rounded half away from zero. With
  * h = floor(4 * x * m / 2^32), which is one multiply-high, and 4 * 2^30 a multiple of 2^32, both roundings become one
  * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. Where the
- * reference rounds once, it is (h + 2^e) >> (e + 1). The zero point is added before the shift. The compiler proves for every
- * channel that no step leaves 32 bits, and where it stores the multiplier less exactly, that each of the at most 255
- * accumulators at which the result changes is the reference's: both are steps that only rise.
+ * reference rounds once, it is (h + 2^e) >> (e + 1), and multipliers with which a negative result could lie in the
+ * middle are a step larger. The zero point is added before the shift. The compiler proves for every channel that no step
+ * leaves 32 bits, and where it stores the multiplier less exactly, that each of the at most 255 accumulators at which the
+ * result changes is the reference's: both are steps that only rise.
  */
 #ifndef EIT_REQUANT_H
 #define EIT_REQUANT_H

@@ -290,6 +290,9 @@ def test_intervals_with_a_gap_cannot_be_a_sidecar(tmp_path):
 
 def test_boxes_become_structured_arrays_and_come_back(tmp_path):
     made = dataset_for(format_named("coco"), tmp_path / "made")
+    with pytest.raises(DataError, match="nothing is known of its objects, but others have boxes"):
+        write_dataset(made, tmp_path / "none", "arrays", options=WriteOptions(spec=PictureSpec(8, 8)))
+    made = Dataset.of([each for each in made.samples if each.boxes is not None], format="made")
     write_dataset(made, tmp_path / "one", "arrays", options=WriteOptions(spec=PictureSpec(8, 8, resize_mode="squash")))
     read = open_dataset(tmp_path / "one")
     wide = made.samples[0].payload, made.samples[0].boxes[0]  # 20 x 16 pixels become 8 x 8
@@ -304,7 +307,7 @@ def test_boxes_become_structured_arrays_and_come_back(tmp_path):
     assert (tmp_path / "one" / "Y_split_train.npy").read_bytes().startswith(b'[{"sampleId"')
 
 
-@pytest.mark.parametrize("name", ["voc", "yolo", "open-images", "coco"])
+@pytest.mark.parametrize("name", ["voc", "yolo", "open-images", "coco", "csv-boxes", "remo-boxes"])
 def test_pictures_that_differ_in_extension_or_set_only_keep_their_boxes(name, tmp_path):
     draw(tmp_path / "in" / "a.png", 1)
     draw(tmp_path / "in" / "a.bmp", 2)
