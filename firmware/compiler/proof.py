@@ -148,7 +148,7 @@ class _Proof:
         reads, writes, scratch = KERNELS[stage.kernel](stage, y)
         for span in reads:
             self.read(span, who)
-        workers = (stage.scratch, stage.scratch + stage.second_scratch) if scratch else ()
+        workers = [stage.scratch, stage.scratch + stage.second_scratch] if scratch else []
         for number, at in enumerate(workers):
             if at % 4 or at + scratch > len(self.tags) or (number and at < workers[0] + scratch):
                 raise self.fault(f"{who} has its scratch at {at}")
@@ -230,7 +230,7 @@ def _pointwise(stage: Stage, y: int) -> Touched:
     tensor, p = stage.sources[0].tensor, stage.params
     if not p["values"]:
         return [_row(tensor, y)], [_row(stage.output, y)], 0
-    return [_flat(tensor, 0, p["values"])], [_row(stage.output, y)], 0
+    return [_flat(tensor, tensor.pad_left, p["values"])], [_row(stage.output, y)], 0
 
 
 def _elementwise(stage: Stage, y: int) -> Touched:

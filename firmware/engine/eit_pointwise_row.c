@@ -9,13 +9,12 @@ void eit_pointwise_row(const eit_stage *stage, uint8_t *arena, uint32_t y, uint3
     eit_row_job job;
     job.out = &p->out;
     job.weights = p->weights + (first != 0u ? p->cut_weights : 0u);
-    job.in = eit_row(input, arena, y);
+    job.in = eit_row(input, arena, y) + input->pad_left;
     job.taps = 0;
     job.step = 1u;
     job.in_plane = 1u;
     job.count = p->values;
     if (p->values == 0u) {
-        job.in += input->pad_left;
         job.in_plane = input->plane;
         job.count = input->channels;
     }
