@@ -11,7 +11,7 @@ from ei_compat.dataset import ArrayRow, ClassLabel, Dataset, FilePayload, Interv
 from ei_compat.datasets import Carries, Format, WriteOptions, format_named, write_dataset
 from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
 from ei_compat.errors import DataError
-from ei_compat.progress import SILENT, Progress
+from ei_compat.progress import SILENT, Kept, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Converted:
         samples: how many were read, by category (`none` where a sample has none).
         lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
         left_out: name and reason of every sample that was not written.
+        warnings: what was odd about files whose content was read.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Converted:
     samples: dict[str, int]
     lost: tuple[str, ...]
     left_out: LeftOut
+    warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """The whole result as JSON values."""
@@ -40,6 +42,7 @@ class Converted:
             "samples": self.samples,
             "lost": list(self.lost),
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
+            "warnings": list(self.warnings),
         }
 
 
@@ -59,9 +62,10 @@ def convert(
     """
     chosen = format_named(to)
     lost = losses(dataset, chosen)
-    left_out = write_dataset(dataset, target, to, options=options, progress=progress)
+    kept = Kept(progress)
+    left_out = write_dataset(dataset, target, to, options=options, progress=kept)
     counts = Counter(str(sample.category or "none") for sample in dataset.samples)
-    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out)
+    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, tuple(kept.warnings))
 
 
 def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:

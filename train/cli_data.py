@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ei_compat.signals import SignalForm
     from ei_compat.split import SplitCounts
 
+MOST_WARNINGS = 5  # of a kind that are shown one by one
 ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
 TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
@@ -85,19 +87,26 @@ def split(
     """Split a dataset into training, validation and testing, per class, as an Edge Impulse export."""
     from ei_compat.datasets import WriteOptions, open_dataset, write_dataset
     from ei_compat.files import refuse_occupied
-    from ei_compat.split import Shares, count_split, split_dataset
+    from ei_compat.split import Shares, count_split, find_copies, split_dataset
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
     progress = _progress()
-    parted = split_dataset(open_dataset(source), shares, seed=seed, group_by=pattern, progress=progress)
+    dataset = open_dataset(source)
+    copies = find_copies(dataset.samples, progress)
+    parted = split_dataset(dataset, shares, seed=seed, group_by=pattern, copies=copies)
     write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
-    counts = count_split(parted, pattern)
-    for one, other in counts.conflicts[:5]:
-        console.warn(f"{one} and {other} are the same file with different labels")
-    if len(counts.conflicts) > 5:
-        console.warn(f"and {len(counts.conflicts) - 5} more such pairs")
+    counts = count_split(parted, pattern, copies=copies)
+    _warn_of([f"{one} and {other} are the same file with different labels" for one, other in counts.conflicts], "pairs")
     console.show(SplitView(counts, target), as_json=as_json)
+
+
+def _warn_of(lines: Sequence[str], things: str) -> None:
+    """The first few lines as warnings, and how many more there are."""
+    for line in lines[:MOST_WARNINGS]:
+        console.warn(line)
+    if len(lines) > MOST_WARNINGS:
+        console.warn(f"and {len(lines) - MOST_WARNINGS} more such {things}")
 
 
 def _progress() -> Progress:
@@ -145,6 +154,7 @@ def convert(
     done = conversion.convert(open_dataset(source), target, chosen.name, options=options, progress=_progress())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
+    _warn_of(done.warnings, "files")
     console.show(ConvertView(done, target), as_json=as_json)
 
 
