@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from ei_compat.datasets import Carries, Format, WriteOptions, format_named, writ
 from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
 from ei_compat.errors import DataError
 from ei_compat.progress import SILENT, Kept, Progress
+from ei_compat.reading import Reading
+
+MOST_WARNINGS = 5  # about files that are read, one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Converted:
         samples: how many were read, by category (`none` where a sample has none).
         lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
         left_out: name and reason of every sample that was not written.
-        warnings: what was odd about files whose content was read.
+        reading: the account of the folder that was read, with what was odd about files whose content was read.
     """
 
     source: str
@@ -32,7 +36,7 @@ class Converted:
     samples: dict[str, int]
     lost: tuple[str, ...]
     left_out: LeftOut
-    warnings: tuple[str, ...]
+    reading: Reading
 
     def as_json(self) -> dict[str, Any]:
         """The whole result as JSON values."""
@@ -42,7 +46,7 @@ class Converted:
             "samples": self.samples,
             "lost": list(self.lost),
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
-            "warnings": list(self.warnings),
+            "reading": self.reading.as_json(),
         }
 
 
@@ -65,7 +69,15 @@ def convert(
     kept = Kept(progress)
     left_out = write_dataset(dataset, target, to, options=options, progress=kept)
     counts = Counter(str(sample.category or "none") for sample in dataset.samples)
-    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, tuple(kept.warnings))
+    reading = replace(dataset.reading, remarks=(*dataset.reading.remarks, *_first(kept.warnings)))
+    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, reading)
+
+
+def _first(warnings: Sequence[str]) -> Iterator[str]:
+    """The first few warnings, and how many more there are."""
+    yield from warnings[:MOST_WARNINGS]
+    if len(warnings) > MOST_WARNINGS:
+        yield f"and {len(warnings) - MOST_WARNINGS} more such files"
 
 
 def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import composed, encodable
+from ei_compat.reading import NOTHING_READ, Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -234,12 +235,14 @@ class Dataset:
         format: the name of the format they were read from, such as `class-folders`.
         root: the folder they were read from; None where there is none.
         labels: every class name, sorted: of samples, boxes and intervals, and those declared without a sample.
+        reading: the account of the folder that it was read from.
     """
 
     samples: tuple[Sample, ...]
     format: str
     root: Path | None
     labels: tuple[str, ...]
+    reading: Reading = NOTHING_READ
 
     @classmethod
     def of(
@@ -249,6 +252,7 @@ class Dataset:
         format: str,  # noqa: A002 - the attribute's name
         root: Path | None = None,
         declared: Iterable[str] = (),
+        reading: Reading = NOTHING_READ,
     ) -> Dataset:
         """A dataset whose `labels` are gathered from the samples and `declared`, each in Unicode's composed form.
 
@@ -267,7 +271,7 @@ class Dataset:
         for label in labels:
             if not encodable(label):
                 raise FormatError(f"label {label!r} is not UTF-8", where=root, fix="rename the class")
-        return cls(kept, format, root, tuple(sorted(labels)))
+        return cls(kept, format, root, tuple(sorted(labels)), reading)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -23,7 +23,9 @@ from ei_compat.datasets import (
     voc,
     yolo,
 )
+from ei_compat.datasets._account import accounted
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import new_folder
 from ei_compat.limits import DEFAULT_LIMITS, Limits
@@ -51,7 +53,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def open_dataset(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
-    """Reads a dataset in whatever format it is; the format's name is kept in it.
+    """Reads a dataset in whatever format it is; the format's name and the account of the folder are kept in it.
 
     Args:
         path: a folder, or a file that describes one, such as `info.labels`.
@@ -66,12 +68,13 @@ def open_dataset(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMIT
         raise DataError("no such file or folder", where=place, fix="check the path")
     if place.is_dir() and next(place.iterdir(), None) is None:
         raise DataError("the folder is empty", where=place, fix="put the data there")
+    tree = Tree(place, limits)
     for candidate in FORMATS:
-        if candidate.recognise(place):
-            dataset = candidate.read(place, limits=limits)
+        if candidate.recognise(tree):
+            dataset = candidate.read(tree)
             if not dataset.samples:
                 raise DataError(f"holds no sample (read as {candidate.name})", where=place)
-            return dataset
+            return accounted(dataset, tree)
     looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
     raise FormatError("no known dataset format", where=place, fix=f"looked for {looked}")
 

@@ -10,8 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample, checked_box
 from ei_compat.dataset import shown as shown
-from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, file_name_of, stem_of, walk_files
+from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import Carries, WriteOptions
+from ei_compat.datasets._sets import CATEGORY_FOLDERS
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
 from ei_compat.limits import Limits
 from ei_compat.picture_files import picture_size
@@ -40,13 +42,12 @@ class Pictures:
     """The pictures below a folder, found by the names that label files use.
 
     Args:
-        root: the dataset's folder.
-        limits: how many are listed at most.
+        tree: the dataset's folder.
     """
 
-    def __init__(self, root: Path, limits: Limits) -> None:
-        self.root = root
-        self.paths = list(walk_files(root, "", limits, PICTURE_SUFFIXES))
+    def __init__(self, tree: Tree) -> None:
+        self.root = tree.root
+        self.paths = list(tree.below("", PICTURE_SUFFIXES))
         self._by_end: defaultdict[str, list[str]] = defaultdict(list)
         for path in self.paths:
             name = path.rpartition("/")[2]

@@ -1,155 +1,26 @@
-"""Walking a dataset's folders, and laying files into one."""
+"""Laying a dataset's files into folders, and the names that they get."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence, Set
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from pathlib import Path
 
 from ei_compat.dataset import (
-    PICTURE_SUFFIXES,
     SIGNAL_SUFFIXES,
     ArrayRow,
-    Category,
     ClassLabel,
     FilePayload,
     Sample,
     Signal,
 )
 from ei_compat.datasets._format import WriteOptions
-from ei_compat.errors import DataError, FormatError, LimitError
-from ei_compat.files import (
-    CHUNK,
-    LONGEST_NAME,
-    Inside,
-    composed,
-    cut_name,
-    encodable,
-    link_or_copy,
-    safe_file_name,
-)
-from ei_compat.limits import Limits
+from ei_compat.errors import DataError
+from ei_compat.files import LONGEST_NAME, composed, cut_name, link_or_copy, safe_file_name
 from ei_compat.picture_files import picture_of_row, write_png
 from ei_compat.progress import Progress
 from ei_compat.signals import SignalForm, encode_signal, read_signal
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
-SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES
-CATEGORY_FOLDERS = {
-    "train": Category.TRAINING,
-    "training": Category.TRAINING,
-    "val": Category.VALIDATION,
-    "valid": Category.VALIDATION,
-    "validation": Category.VALIDATION,
-    "test": Category.TESTING,
-    "testing": Category.TESTING,
-    "post-processing": Category.POST_PROCESSING,
-    "split": Category.SPLIT,
-}
-MOST_LABEL_FILES = 16
 LABEL_SUFFIX = len(".xml")  # of a label file beside a picture; it has the picture's name otherwise
-DEEPEST = 16  # folders below a dataset's root
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as found:
-            return sorted((entry for entry in found if not _hidden(entry.name)), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX")) or name == "Thumbs.db"
-
-
-def folders_of(folder: Path) -> list[str]:
-    """Names of the folders directly below, sorted, hidden ones left out."""
-    return [entry.name for entry in _entries(folder) if entry.is_dir()]
-
-
-def files_of(folder: Path) -> list[str]:
-    """Names of the files directly below, sorted, hidden ones left out."""
-    return [entry.name for entry in _entries(folder) if entry.is_file()]
-
-
-def sample_files_of(folder: Path) -> list[str]:
-    """Names of pictures, signals and videos directly below, sorted."""
-    return [name for name in files_of(folder) if PurePosixPath(name).suffix.lower() in SAMPLE_SUFFIXES]
-
-
-def is_sample_file(name: str) -> bool:
-    """Whether a file's extension is one of a picture, signal or video."""
-    return PurePosixPath(name).suffix.lower() in SAMPLE_SUFFIXES
-
-
-def walk(root: Path, below: str, limits: Limits, inside: Inside) -> Iterator[str]:
-    """Relative paths of the sample files at any depth under `root/below`, sorted; see `walk_files`."""
-    return walk_files(root, below, limits, SAMPLE_SUFFIXES, inside)
-
-
-def walk_files(
-    root: Path, below: str, limits: Limits, suffixes: Set[str], inside: Inside | None = None
-) -> Iterator[str]:
-    """Relative paths of the files with one of these extensions at any depth under `root/below`, sorted.
-
-    Raises:
-        FormatError: when a linked folder or a link out of the dataset is met.
-        LimitError: when there are more than `limits.samples`.
-    """
-    inside, found = inside or Inside(root), 0
-    waiting = [below]
-    while waiting:
-        folder = waiting.pop()
-        if folder.count("/") > DEEPEST:
-            raise LimitError(f"folders are nested deeper than {DEEPEST}", where=root / folder)
-        deeper = []
-        for entry in _entries(root / folder):
-            relative = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
-                if entry.is_symlink():
-                    raise FormatError("is a link to a folder", where=root / relative, fix="copy the folder here")
-                deeper.append(relative)
-            elif PurePosixPath(entry.name).suffix.lower() in suffixes:
-                found += 1
-                if not encodable(entry.name):
-                    raise FormatError(f"name {entry.name!r} is not UTF-8", where=root / folder, fix="rename the file")
-                if found > limits.samples:
-                    raise LimitError(f"more than {limits.samples:,} files", where=root, fix="raise Limits.samples")
-                yield inside.file(relative, where=str(root)) if entry.is_symlink() else relative
-        waiting.extend(reversed(deeper))
-
-
-def files_holding(path: Path, suffix: str, marks: Sequence[bytes]) -> list[str]:
-    """Label files that contain every mark: relative paths at the top, in `annotations/` and in sets' folders.
-
-    A folder with more than a few such files is not looked into, since they are then data. `path` may be the label file
-    itself.
-    """
-    if path.is_file():
-        return [path.name] if path.suffix.lower() == suffix and _holds(path, marks) else []
-    label_folders = {"annotations", "images", *CATEGORY_FOLDERS}
-    found = []
-    for place in ["", *(name for name in folders_of(path) if name.lower() in label_folders)]:
-        names = [name for name in files_of(path / place) if name.lower().endswith(suffix)]
-        candidates = [f"{place}/{name}" if place else name for name in names[: MOST_LABEL_FILES + 1]]
-        if len(candidates) <= MOST_LABEL_FILES:
-            found += [relative for relative in candidates if _holds(path / relative, marks)]
-    return found
-
-
-def _holds(path: Path, marks: Sequence[bytes]) -> bool:
-    missing, tail = set(marks), b""
-    with path.open("rb") as stream:
-        while missing and (piece := stream.read(CHUNK)):
-            missing -= {mark for mark in missing if mark in tail + piece}
-            tail = piece[-64:]
-    return not missing
-
-
-def category_folders(root: Path) -> dict[str, Category]:
-    """The folders directly below that are named after a category, with it, in the order of their names."""
-    return {name: CATEGORY_FOLDERS[name.lower()] for name in folders_of(root) if name.lower() in CATEGORY_FOLDERS}
 
 
 def file_label(name: str) -> str | None:

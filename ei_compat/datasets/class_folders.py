@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
-from ei_compat.datasets._folders import CATEGORY_FOLDERS, Layout, folders_of, stem_of, walk
+from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._sets import CATEGORY_FOLDERS
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import LONGEST_NAME, Inside
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.files import LONGEST_NAME
 from ei_compat.progress import SILENT, Progress
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether the folders below hold samples, or category folders hold folders that do."""
-    return next(_classes(path), None) is not None
+    return tree.only is None and next(_classes(tree), None) is not None
 
 
-def _classes(root: Path) -> Iterator[tuple[str, str, Category | None]]:
+def _classes(tree: Tree) -> Iterator[tuple[str, str, Category | None]]:
     """(label, folder, category) of every class folder that holds a sample at any depth.
 
     Raises:
         FormatError: when folders of sets stand beside folders of classes.
     """
-    inside = Inside(root)
 
     def filled(prefix: str) -> list[str]:
-        names = folders_of(root / prefix)
-        return [name for name in names if next(walk(root, prefix + name, DEFAULT_LIMITS, inside), None) is not None]
+        names = tree.folders(prefix.rstrip("/"))
+        return [name for name in names if next(tree.samples_below(prefix + name), None) is not None]
 
     top = filled("")
     sets = {name: filled(f"{name}/") for name in top if name.lower() in CATEGORY_FOLDERS}
@@ -37,19 +37,19 @@ def _classes(root: Path) -> Iterator[tuple[str, str, Category | None]]:
     if holding_classes and len(sets) < len(top):
         other = next(name for name in top if name not in sets)
         what = f"holds both a set, {holding_classes[0]!r}, and a class, {other!r}"
-        raise FormatError(what, where=root, fix="move one of them elsewhere")
+        raise FormatError(what, where=tree.root, fix="move one of them elsewhere")
     if len(sets) < len(top):  # a class may well be called `train`
         yield from ((name, name, None) for name in top)
     for name in holding_classes:
         yield from ((label, f"{name}/{label}", CATEGORY_FOLDERS[name.lower()]) for label in sets[name])
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads class folders; ids are relative paths, a class is its folder's name, samples may lie deeper in it."""
-    inside, samples = Inside(path), []
-    for name, folder, category in _classes(path):
+    path, samples = tree.root, []
+    for name, folder, category in _classes(tree):
         label = ClassLabel(name)
-        for relative in walk(path, folder, limits, inside):
+        for relative in tree.samples_below(folder):
             payload = FilePayload(str(path), relative)
             samples.append(Sample(relative, PurePosixPath(relative).stem, category, label, payload))
     return Dataset.of(samples, format=FORMAT.name, root=path)

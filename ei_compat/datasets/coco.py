@@ -9,13 +9,14 @@ from typing import Any
 
 from ei_compat.dataset import Box, Category, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, category_of_path, place_pictures, shown, size_of
-from ei_compat.datasets._folders import files_holding
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 KEYS = (b'"images"', b'"annotations"', b'"categories"')
 ANNOTATIONS = "annotations.coco.json"
@@ -47,25 +48,25 @@ class _Document:
     categories: list[_Class]
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether a JSON file at the top, in `annotations/` or in a set's folder has COCO's three lists."""
-    return bool(files_holding(path, ".json", KEYS))
+    return bool(tree.holding(".json", KEYS))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads every COCO file of the folder; pictures that none lists follow, unlabelled.
 
     Raises:
         FormatError: naming the annotation at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, names = Pictures(root, limits), set[str]()
+    root, pictures, names = tree.root, Pictures(tree), set[str]()
+    label_files = tree.holding(".json", KEYS)
     boxes: dict[str, list[Box]] = {}
     categories: dict[str, Category | None] = {}
-    for relative in files_holding(path, ".json", KEYS):
+    for relative in label_files:
         where = str(root / relative)
-        document = typed(_Document, read_json(root / relative, limits), where=where)
+        document = typed(_Document, read_json(root / relative, tree.limits), where=where)
         names.update(kind.name for kind in document.categories)
         near, by_file = relative.rpartition("/")[0], category_of_path(relative)
         path_of = {
@@ -77,7 +78,9 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
             categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
         for picture, found in _boxes(document, path_of, where=where):
             boxes[picture].append(found)
-    return Dataset.of(pictures.samples(boxes, categories), format=FORMAT.name, root=root, declared=names)
+    reading = Reading(label_files=tuple(label_files))
+    samples = pictures.samples(boxes, categories)
+    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
 def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> list[tuple[str, Box]]:

@@ -25,11 +25,12 @@ from ei_compat.dataset import (
 )
 from ei_compat.datasets._folders import Layout, labelled_stem
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError, LimitError
 from ei_compat.files import Inside, replaced_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.parsing import ObjectWithItems, parse_json, read_text, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 INFO = "info.labels"
 VERSION = 1
@@ -72,28 +73,27 @@ class _File:
     boundingBoxes: list[_Box] | None = field(default=None)  # noqa: N815
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether the folder holds an `info.labels`, or the path is one."""
-    return (path.name == INFO and path.is_file()) or (path / INFO).is_file()
+    return INFO in tree if tree.only is None else tree.only == INFO
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads an export; ids are the files' relative paths.
 
     Raises:
         FormatError: with the entry at fault; also for a path that leaves the folder.
         DataError: when a file that an entry names is missing.
     """
-    info = path if path.is_file() else path / INFO
-    root, labels = info.parent, _Labels()
-    inside = Inside(root)
+    root, labels = tree.root, _Labels()
+    info = root / INFO
     samples = []
-    for number, entry in enumerate(_entries(read_text(info, limits), where=str(info))):
+    for number, entry in enumerate(_entries(read_text(info, tree.limits), where=str(info))):
         where = f"{info}, files[{number}]"
-        if number >= limits.samples:
-            raise LimitError(f"more than {limits.samples:,} entries", where=info, fix="raise Limits.samples")
-        samples.append(_sample(typed(_File, entry, where=where), root, inside, labels, where=where))
-    return Dataset.of(samples, format=FORMAT.name, root=root)
+        if number >= tree.limits.samples:
+            raise LimitError(f"more than {tree.limits.samples:,} entries", where=info, fix="raise Limits.samples")
+        samples.append(_sample(typed(_File, entry, where=where), root, tree.inside, labels, where=where))
+    return Dataset.of(samples, format=FORMAT.name, root=root, reading=Reading(label_files=(INFO,)))
 
 
 def _entries(text: str, *, where: str) -> Iterator[Any]:

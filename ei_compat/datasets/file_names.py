@@ -6,41 +6,40 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
-from ei_compat.datasets._folders import Layout, category_folders, file_label, sample_files_of, stem_of
+from ei_compat.datasets._folders import Layout, file_label, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError, LimitError
-from ei_compat.files import Inside, safe_file_name
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.files import safe_file_name
 from ei_compat.progress import SILENT, Progress
 
 LONGEST_LABEL = 200  # bytes of a label in a file's name, so that something is left for the sample's
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether a sample file directly in the folder, or in a category folder, is named `label.rest.ext`."""
-    return any(file_label(name) is not None for _, name, _ in _files(path))
+    return tree.only is None and any(file_label(name) is not None for _, name, _ in _files(tree))
 
 
-def _files(root: Path) -> Iterator[tuple[str, str, Category | None]]:
+def _files(tree: Tree) -> Iterator[tuple[str, str, Category | None]]:
     """(folder, file name, category) of every sample file."""
-    categories = category_folders(root)
-    for folder, category in [("", None), *categories.items()]:
-        for name in sample_files_of(root / folder):
+    for folder, category in [("", None), *tree.sets().items()]:
+        for name in tree.samples_in(folder):
             yield folder, name, category
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads the folder; ids are relative paths.
 
     Raises:
         FormatError: for a file whose name holds no label.
     """
-    inside, labels = Inside(path), dict[str, ClassLabel]()
+    path, labels = tree.root, dict[str, ClassLabel]()
     samples: list[Sample] = []
-    for folder, name, category in _files(path):
-        if len(samples) >= limits.samples:
-            raise LimitError(f"more than {limits.samples:,} files", where=path, fix="raise Limits.samples")
-        relative = inside.file(f"{folder}/{name}" if folder else name, where=str(path))
+    for folder, name, category in _files(tree):
+        if len(samples) >= tree.limits.samples:
+            raise LimitError(f"more than {tree.limits.samples:,} files", where=path, fix="raise Limits.samples")
+        relative = tree.inside.file(f"{folder}/{name}" if folder else name, where=str(path))
         label = file_label(name)
         if label is None:
             raise FormatError("has no label in its name", where=path / relative, fix="name it label.rest.ext")

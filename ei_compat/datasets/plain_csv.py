@@ -8,9 +8,10 @@ from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
 from ei_compat.datasets._boxes import LISTED, Pictures, corners, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError
-from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 CLASS_HEADER = ("file_name", "class_name")
 BOX_HEADER = ("file_name", "classes", "xmin", "ymin", "xmax", "ymax")
@@ -18,27 +19,27 @@ TABLE = "labels.csv"
 SEPARATOR = ";"  # between several classes of one box
 
 
-def recognise_classes(path: Path) -> bool:
+def recognise_classes(tree: Tree) -> bool:
     """Whether a CSV file names the columns of the class form."""
-    return bool(csv_files(path, CLASS_HEADER))
+    return bool(csv_files(tree, CLASS_HEADER))
 
 
-def recognise_boxes(path: Path) -> bool:
+def recognise_boxes(tree: Tree) -> bool:
     """Whether a CSV file names the columns of the box form."""
-    return bool(csv_files(path, BOX_HEADER))
+    return bool(csv_files(tree, BOX_HEADER))
 
 
-def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_classes(tree: Tree) -> Dataset:
     """Reads the class form; an empty class, or a picture that is not listed, is unlabelled.
 
     Raises:
         FormatError: naming the row at fault.
         DataError: when a picture is missing or listed twice with different classes.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, labels = Pictures(root, limits), dict[str, str]()
-    for relative in csv_files(path, CLASS_HEADER):
-        for where, (name, label) in rows_of(root / relative, CLASS_HEADER, limits):
+    root, pictures, labels = tree.root, Pictures(tree), dict[str, str]()
+    label_files = csv_files(tree, CLASS_HEADER)
+    for relative in label_files:
+        for where, (name, label) in rows_of(root / relative, CLASS_HEADER, tree.limits):
             picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
             if labels.setdefault(picture, label) != label:
                 raise DataError(f"{name!r} has two classes, {labels[picture]!r} and {label!r}", where=where)
@@ -47,24 +48,25 @@ def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
     for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
         sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(known[label]) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root)
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
 
 
-def read_boxes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_boxes(tree: Tree) -> Dataset:
     """Reads the box form; several classes of one box, separated by semicolons, become several boxes.
 
     Raises:
         FormatError: naming the row at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, boxes = Pictures(root, limits), dict[str, list[Box]]()
-    for relative in csv_files(path, BOX_HEADER):
-        for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, limits):
+    root, pictures, boxes = tree.root, Pictures(tree), dict[str, list[Box]]()
+    label_files = csv_files(tree, BOX_HEADER)
+    for relative in label_files:
+        for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, tree.limits):
             found = boxes.setdefault(pictures.named(name, near=relative.rpartition("/")[0], where=where), [])
             sides = [number(end, where=where) for end in ends]
             found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
-    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root)
+    reading = Reading(label_files=tuple(label_files))
+    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(

@@ -9,13 +9,14 @@ from typing import Any
 
 from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
 from ei_compat.datasets._boxes import CARRIES, Pictures, corners, place_pictures, shown, size_of
-from ei_compat.datasets._folders import files_holding
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 CLASS_TASK, BOX_TASK = "Image classification", "Object detection"
 FILE = "remo.json"
@@ -48,32 +49,32 @@ class _ClassItem:
     classes: list[str]
 
 
-def _files(path: Path, task: str) -> list[str]:
-    return files_holding(path, ".json", (*COMMON, json.dumps(task).encode()))
+def _files(tree: Tree, task: str) -> list[str]:
+    return tree.holding(".json", (*COMMON, json.dumps(task).encode()))
 
 
-def recognise_classes(path: Path) -> bool:
+def recognise_classes(tree: Tree) -> bool:
     """Whether a JSON file is of Remo's classification task."""
-    return bool(_files(path, CLASS_TASK))
+    return bool(_files(tree, CLASS_TASK))
 
 
-def recognise_boxes(path: Path) -> bool:
+def recognise_boxes(tree: Tree) -> bool:
     """Whether a JSON file is of Remo's detection task."""
-    return bool(_files(path, BOX_TASK))
+    return bool(_files(tree, BOX_TASK))
 
 
-def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_classes(tree: Tree) -> Dataset:
     """Reads the classification form, which names one class per picture.
 
     Raises:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, labels = Pictures(root, limits), dict[str, str]()
-    for relative in _files(path, CLASS_TASK):
+    root, pictures, labels = tree.root, Pictures(tree), dict[str, str]()
+    label_files = _files(tree, CLASS_TASK)
+    for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
-        for index, item in enumerate(typed(list[_ClassItem], read_json(root / relative, limits), where=where)):
+        for index, item in enumerate(typed(list[_ClassItem], read_json(root / relative, tree.limits), where=where)):
             if len(item.classes) > 1:
                 raise FormatError(f"has {len(item.classes)} classes, not one", where=f"{where}, [{index}]")
             picture = pictures.named(item.file_name, near=near, where=f"{where}, [{index}]")
@@ -82,28 +83,29 @@ def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
     for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
         sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(ClassLabel(label)) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root)
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
 
 
-def read_boxes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_boxes(tree: Tree) -> Dataset:
     """Reads the detection form; several classes of one box become several boxes.
 
     Raises:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, boxes = Pictures(root, limits), dict[str, list[Box]]()
-    for relative in _files(path, BOX_TASK):
+    root, pictures, boxes = tree.root, Pictures(tree), dict[str, list[Box]]()
+    label_files = _files(tree, BOX_TASK)
+    for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
-        for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, limits), where=where)):
+        for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, tree.limits), where=where)):
             place = f"{where}, [{index}]"
             found = boxes.setdefault(pictures.named(item.file_name, near=near, where=place), [])
             for annotation in item.annotations:
                 box = annotation.bbox
                 for label in annotation.classes:
                     found.append(corners(label, box.xmin, box.ymin, box.xmax, box.ymax, where=place))
-    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root)
+    reading = Reading(label_files=tuple(label_files))
+    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(

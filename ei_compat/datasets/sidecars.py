@@ -24,13 +24,15 @@ from ei_compat.dataset import (
     Sample,
     checked_box,
 )
-from ei_compat.datasets._folders import Layout, category_folders, sample_files_of, stem_of
+from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import Inside, write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.files import write_file
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 BOXES, INTERVALS, KEY_VALUES = "bounding_boxes.labels", "structured_labels.labels", "label_map.labels"
 SIDECARS = (BOXES, INTERVALS, KEY_VALUES)
@@ -73,31 +75,33 @@ class _KeyValueFile:
     labels: dict[str, dict[str, str] | list[str]]
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether a sidecar lies in the folder or in a category's folder, or the path is one."""
-    if path.is_file():
-        return path.name in SIDECARS
-    return any((path / folder / name).is_file() for folder in ["", *category_folders(path)] for name in SIDECARS)
+    return tree.only in SIDECARS if tree.only is not None else bool(_sidecars(tree))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def _sidecars(tree: Tree) -> list[str]:
+    return [path for folder in ["", *tree.sets()] for name in SIDECARS if (path := join(folder, name)) in tree]
+
+
+def read(tree: Tree) -> Dataset:
     """Reads the files of each folder with what the sidecars say of them; others are unlabelled.
 
     Raises:
         FormatError: naming the entry at fault.
         DataError: when a sidecar names a file that is missing.
     """
-    root = path if path.is_dir() else path.parent
-    inside, samples = Inside(root), list[Sample]()
-    places: dict[str, Category | None] = {f"{name}/": category for name, category in category_folders(root).items()}
+    root, samples = tree.root, list[Sample]()
+    places: dict[str, Category | None] = {f"{name}/": category for name, category in tree.sets().items()}
     for prefix, category in {"": None, **places}.items():
         found = {}
-        for name in sample_files_of(root / prefix):
-            relative = inside.file(prefix + name, where=str(root))
+        for name in tree.samples_in(prefix.rstrip("/")):
+            relative = tree.inside.file(prefix + name, where=str(root))
             payload = FilePayload(str(root), relative)
             found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
-        samples.extend(_labelled(root / prefix, found, limits))
-    return Dataset.of(samples, format=FORMAT.name, root=root)
+        samples.extend(_labelled(root / prefix, found, tree.limits))
+    reading = Reading(label_files=tuple(_sidecars(tree)))
+    return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
 def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Iterable[Sample]:

@@ -20,12 +20,15 @@ from ei_compat.datasets._boxes import (
     shown,
     size_of,
 )
-from ei_compat.datasets._folders import CATEGORY_FOLDERS, files_of, folders_of, name_without_extension, walk_files
+from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._sets import CATEGORY_FOLDERS
+from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import FormatError
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 ANNOTATIONS, PICTURES, SETS = "Annotations", "JPEGImages", "ImageSets/Main"
 _FOLDERS = {ANNOTATIONS, PICTURES, NO_CATEGORY}
@@ -33,26 +36,28 @@ _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether there is an `.xml` file at the top, in `Annotations/` or in a set's folder."""
-    places = ["", *(name for name in folders_of(path) if name in _FOLDERS or category_of_path(name))]
-    return any(name.lower().endswith(".xml") for place in places for name in files_of(path / place))
+    places = ["", *(name for name in tree.folders() if name in _FOLDERS or category_of_path(name))]
+    return tree.only is None and any(name.lower().endswith(".xml") for place in places for name in tree.names(place))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads every annotation; pictures without one follow, unlabelled.
 
     Raises:
         FormatError: for XML that is damaged, declares entities, or has an impossible box.
         DataError: when a picture is missing.
     """
-    pictures = Pictures(path, limits)
-    sets = _sets(path, limits)
+    path, pictures = tree.root, Pictures(tree)
+    sets = _sets(tree, tree.limits)
+    label_files = [join(SETS, name) for name in tree.names(SETS) if name.endswith(".txt")]
     boxes: dict[str, list[Box]] = {}
     categories: dict[str, Category | None] = {}
-    for relative in walk_files(path, "", limits, {".xml"}):
+    for relative in tree.below("", {".xml"}):
+        label_files.append(relative)
         where = str(path / relative)
-        root = _parse(read_text(path / relative, limits), where=where)
+        root = _parse(read_text(path / relative, tree.limits), where=where)
         name = (root.findtext("filename") or "").strip() or Path(relative).stem
         near = relative.rpartition("/")[0]
         if near.endswith(ANNOTATIONS):
@@ -62,7 +67,8 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
         categories[picture] = sets.get(Path(relative).stem)
     for picture in pictures.paths:
         categories.setdefault(picture, sets.get(Path(picture).stem))
-    return Dataset.of(pictures.samples(boxes, categories), format=FORMAT.name, root=path)
+    reading = Reading(label_files=tuple(label_files))
+    return Dataset.of(pictures.samples(boxes, categories), format=FORMAT.name, root=path, reading=reading)
 
 
 def _parse(text: str, *, where: str) -> Element:
@@ -93,13 +99,13 @@ def _box(item: Element, *, where: str) -> Box:
 _ENDS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def _sets(path: Path, limits: Limits) -> dict[str, Category]:
+def _sets(tree: Tree, limits: Limits) -> dict[str, Category]:
     """The category of every picture's stem that a list in `ImageSets/Main` names."""
     found: dict[str, Category] = {}
-    for name in files_of(path / SETS):
+    for name in tree.names(SETS):
         category = CATEGORY_FOLDERS.get(name.removesuffix(".txt"))
         if category is not None:
-            lines = read_text(path / SETS / name, limits).splitlines()
+            lines = read_text(tree.root / SETS / name, limits).splitlines()
             found.update((line.split()[0], category) for line in lines if line.strip())
     return found
 

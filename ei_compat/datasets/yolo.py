@@ -9,13 +9,15 @@ from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import Box, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
-from ei_compat.datasets._folders import files_of, name_without_extension
+from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 CLASSES, DESCRIPTION = "classes.txt", "data.yaml"
 PICTURES, LABELS = "images", "labels"
@@ -25,19 +27,20 @@ _ITEM = re.compile(r"-\s+(.*)")
 _NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether the folder holds a file of class names."""
-    return _names_file(path) is not None
+    return tree.only is None and bool(_names_files(tree))
 
 
-def _names_file(root: Path) -> str | None:
-    names = files_of(root)
+def _names_files(tree: Tree) -> list[str]:
+    """The files of class names, the one that is believed first."""
+    names = tree.names()
     endings = [name for name in names if name.lower().endswith(".names")]
     known = [name for name in names if name.lower() in {DESCRIPTION, "data.yml", "dataset.yaml", CLASSES}]
-    return next(iter(sorted(known, key=lambda name: name.lower() == CLASSES)), None) or next(iter(endings), None)
+    return [*sorted(known, key=lambda name: name.lower() == CLASSES), *endings]
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads every picture with the boxes of its text file, which lies beside it or below `labels/`.
 
     The pictures' headers are read, since boxes are given as shares of their size.
@@ -45,20 +48,26 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
     Raises:
         FormatError: naming the line at fault.
     """
-    names_file = _names_file(path)
-    if names_file is None:
+    path, label_files = tree.root, _names_files(tree)
+    if not label_files:
         raise DataError(f"has neither {DESCRIPTION}, {CLASSES} nor a .names file", where=path)
-    names = parse_names(read_text(path / names_file, limits), names_file, where=str(path / names_file))
-    pictures = Pictures(path, limits)
+    lists = [parse_names(read_text(path / file, tree.limits), file, where=str(path / file)) for file in label_files]
+    names, pictures = lists[0], Pictures(tree)
+    for file, other in zip(label_files, lists, strict=True):
+        if other != names:
+            what = f"names other classes than {label_files[0]}, {', '.join(other[:5])} and not {', '.join(names[:5])}"
+            raise FormatError(what, where=path / file, fix="remove the one that is wrong")
     samples = []
     for relative in pictures.paths:
         sample = pictures.sample(relative)
-        labels = next((name for name in _label_files(relative) if (path / name).is_file()), None)
+        labels = next((name for name in _label_files(relative) if name in tree), None)
         if labels is not None:
-            text = read_text(path / labels, limits)
-            sample = pictures.sample(relative, _boxes(text, names, sample, limits, where=str(path / labels)))
+            label_files.append(labels)
+            text = read_text(path / labels, tree.limits)
+            sample = pictures.sample(relative, _boxes(text, names, sample, tree.limits, where=str(path / labels)))
         samples.append(sample)
-    return Dataset.of(samples, format=FORMAT.name, root=path, declared=names)
+    reading = Reading(label_files=tuple(label_files))
+    return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
 def _label_files(picture: str) -> Iterator[str]:

@@ -73,9 +73,9 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     weights = p.weights
     size = 0
     if p.flat:  # the file's order is [row][column][channel], the planes' [row][channel][column] with padding
-        size = source.height * source.row_bytes
-        order = np.arange(size).reshape(source.height, source.channels, source.stride)
-        inside = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
+        order = np.arange(source.height * source.row_bytes).reshape(source.height, source.channels, source.stride)
+        inside = order[:, :, : source.width].transpose(0, 2, 1).reshape(-1)  # from the first pixel on
+        size = order.size - source.pad_left
         stored = np.zeros((len(weights), size), np.int8)
         stored[:, inside] = weights
         weights = stored

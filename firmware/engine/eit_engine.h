@@ -71,7 +71,7 @@ typedef struct {
 /* How the reference rounds a layer's results. */
 #define EIT_ROUND_TWICE_POSITIVE 0u /* in two steps, and results below the zero point are cut off anyway */
 #define EIT_ROUND_TWICE 1u          /* in two steps, the second half away from zero */
-#define EIT_ROUND_ONCE 2u           /* half up, as its fully connected layers do */
+#define EIT_ROUND_ONCE 2u           /* in one step, as its fully connected layers do; halves go up */
 
 static inline uint8_t *eit_row(const eit_tensor *tensor, uint8_t *arena, uint32_t y)
 {

@@ -10,7 +10,7 @@ eit_operand eit_operand_at(const eit_stage *stage, const eit_elementwise *p, uin
         return operand;
     }
     const eit_tensor *tensor = stage->input[which].tensor;
-    operand.row = eit_row(tensor, arena, tensor->height == 1u ? 0u : y) + tensor->pad_left;
+    operand.row = eit_row(tensor, arena, y * stage->input[which].stride) + tensor->pad_left;
     operand.plane = tensor->channels == 1u ? 0u : tensor->plane;
     operand.step = tensor->width == 1u ? 0u : 1u;
     return operand;

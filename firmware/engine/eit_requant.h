@@ -4,7 +4,9 @@
  * The reference computes y = floor((x * m + 2^30) / 2^31) and then y / 2^e rounded half away from zero. With
  * h = floor(4 * x * m / 2^32), which is one multiply-high, and 4 * 2^30 a multiple of 2^32, both roundings become one
  * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. Where the
- * reference rounds once, it is (h + 2^e) >> (e + 1). The zero point is added before the shift. The compiler proves |4 * x * 2^left| < 2^31 and e <= 20 for every channel.
+ * reference rounds once, it is (h + 2^e) >> (e + 1), and multipliers with which a negative result could lie in the
+ * middle are a step larger. The zero point is added before the shift. The compiler proves |4 * x * 2^left| < 2^31 for
+ * every channel.
  */
 #ifndef EIT_REQUANT_H
 #define EIT_REQUANT_H
