@@ -180,10 +180,11 @@ def _judge_all(batch: Batch, answer: Mapping[str, Any], outcome: Outcome, remote
     listed = answer.get("files")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     by_name = {str(entry.get("fileName")): entry for entry in entries}
+    names = {item.upload.name for item in batch.items}
     for index, item in enumerate(batch.items):
         entry = by_name.get(item.upload.name)
-        if entry is None and not by_name.keys() & {each.upload.name for each in batch.items}:
-            entry = entries[index] if len(entries) == len(batch.items) else None
+        if entry is None and len(entries) == len(batch.items) and str(entries[index].get("fileName")) not in names:
+            entry = entries[index]
         if entry is None:
             entry = {"success": False, "error": "the service did not say what became of it"}
         _judge(item, entry, outcome, remote)

@@ -17,7 +17,8 @@ from ei_compat.files import CHUNK, Inside, encodable
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
-SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES
+TABLE_SUFFIXES = frozenset({".parquet"})  # only the ingestion service reads these
+SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES | TABLE_SUFFIXES
 TEXT_SIGNALS = frozenset({".json", ".csv"})  # which may as well be something else
 MOST_LABEL_FILES = 16
 DEEPEST = 16  # folders below a dataset's root

@@ -9,8 +9,9 @@ from pathlib import Path
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets._folders import Layout, file_label, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._harmless import is_document
 from ei_compat.datasets._sets import may_be_container
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._tree import Tree, suffix_of
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import safe_file_name
 from ei_compat.progress import SILENT, Progress
@@ -22,6 +23,8 @@ _GIVEN = re.compile(
     r"[0-9a-f]{12,}$|[0-9a-f]{8}-[0-9a-f]{4}-.*|(img|vid|pxl|image|photo|screen ?shot|whats ?app)[\W_].*\d{4}.*",
     re.IGNORECASE,
 )
+TEXT = ".txt"
+LONGEST_LABEL = 200  # bytes of a label in a file's name, so that something is left for the sample's
 
 
 def recognise(tree: Tree) -> bool:
@@ -32,12 +35,22 @@ def recognise(tree: Tree) -> bool:
 
 
 def _files(tree: Tree) -> Iterator[tuple[str, str, Category | None]]:
-    """(folder, file name, category) of every sample file; a folder where no name holds a label is left alone."""
-    places: dict[str, Category | None] = {"": None, **tree.sets()}
-    for folder, category in places.items():
+    """(folder, file name, category) of every sample file, and of every text that is one too.
+
+    A text is a sample where its label is one that other files have, or there are only texts; not where a file of the
+    same name lies beside it, which it may describe. A folder where no name holds a label is left alone.
+    """
+    folders: dict[str, Category | None] = {"": None, **tree.sets()}
+    labels = {file_label(name) for folder in folders for name in tree.samples_in(folder)}
+    for folder, category in folders.items():
         names = tree.samples_in(folder)
+        stems = {name.rpartition(".")[0] for name in names}
+        for name in tree.names(folder):
+            if suffix_of(name) == TEXT and name.rpartition(".")[0] not in stems and not is_document(name):
+                label = file_label(name)
+                names += [name] if label is not None and (label in labels or not labels) else []
         if any(file_label(name) is not None for name in names):
-            yield from ((folder, name, category) for name in names)
+            yield from ((folder, name, category) for name in sorted(names))
 
 
 def read(tree: Tree) -> Dataset:
@@ -90,7 +103,7 @@ def write(
     Raises:
         DataError: when a sample has no class label or one that a file name cannot hold, or only some have a category.
     """
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with_category = sum(sample.category is not None for sample in dataset.samples)
     if with_category not in {0, len(dataset)}:
         raise DataError("only some samples have a category", fix="give every sample one or none")
@@ -110,7 +123,7 @@ def label_for_name(sample: Sample) -> str:
     if not isinstance(sample.label, ClassLabel):
         raise DataError("has no class label, which the file is named after", where=sample.id)
     label = sample.label.label
-    if "." in label or safe_file_name(label) != label:
+    if "." in label or safe_file_name(label, most=LONGEST_LABEL) != label:
         raise DataError(f"label {label!r} cannot be in a file's name", where=sample.id, fix="use an info.labels export")
     return label
 
