@@ -9,6 +9,7 @@ DEMO := data/dataset
 DATA ?= $(DEMO)
 OUT ?= out
 ARGS ?=
+JOBS ?= auto
 BUILD ?=
 NAME ?= ei-train-demo
 VERSION ?= 1
@@ -23,7 +24,7 @@ export EI_TRAIN_IMAGE := $(IMAGE)
 help: ## List the targets
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
-	@echo 'Variables: DATA OUT ARGS (train), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
+	@echo 'Variables: DATA OUT ARGS (train), JOBS (test), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
 
 setup: $(READY) ## Make the local environment in VENV, from the hashed lock
 
@@ -76,7 +77,7 @@ upload: $(READY) ## Put DATA and the model in OUT into an Edge Impulse project (
 
 test: $(READY) ## Run every test; builds the image first where an engine answers
 	@[ "$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")" != build ] || $(MAKE) --no-print-directory build BUILD=--quiet
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(READY) ## Check style and types
 	$(PY) -m ruff check .

@@ -56,11 +56,11 @@ if TYPE_CHECKING:  # what type checkers see; a test keeps it the same as the tab
     from ei_compat.errors import PictureError as PictureError
     from ei_compat.errors import RemoteError as RemoteError
     from ei_compat.errors import UsageError as UsageError
+    from ei_compat.failures import RefusedError as RefusedError
     from ei_compat.images import PictureSpec as PictureSpec
     from ei_compat.images import Prepared as Prepared
     from ei_compat.images import load_picture as load_picture
     from ei_compat.images import load_pictures as load_pictures
-    from ei_compat.ingestion import UploadOptions as UploadOptions
     from ei_compat.ingestion import upload as upload
     from ei_compat.jobs import Patience as Patience
     from ei_compat.journal import Journal as Journal
@@ -86,7 +86,6 @@ if TYPE_CHECKING:  # what type checkers see; a test keeps it the same as the tab
     from ei_compat.progress import Progress as Progress
     from ei_compat.push import PushReport as PushReport
     from ei_compat.push import push_block as push_block
-    from ei_compat.remote import RefusedError as RefusedError
     from ei_compat.remote import Remote as Remote
     from ei_compat.remote import Retry as Retry
     from ei_compat.signals import SignalForm as SignalForm
@@ -96,6 +95,7 @@ if TYPE_CHECKING:  # what type checkers see; a test keeps it the same as the tab
     from ei_compat.split import count_split as count_split
     from ei_compat.split import split_dataset as split_dataset
     from ei_compat.studio import Studio as Studio
+    from ei_compat.upload_options import UploadOptions as UploadOptions
     from ei_compat.upload_report import UploadReport as UploadReport
 
 # Where each public name lives.
@@ -134,7 +134,7 @@ _HOMES = {
     "Prepared": "images",
     "Progress": "progress",
     "PushReport": "push",
-    "RefusedError": "remote",
+    "RefusedError": "failures",
     "Remote": "remote",
     "RemoteError": "errors",
     "Retry": "remote",
@@ -147,7 +147,7 @@ _HOMES = {
     "TrainInput": "block",
     "Unlabelled": "dataset",
     "Upload": "batches",
-    "UploadOptions": "ingestion",
+    "UploadOptions": "upload_options",
     "UploadReport": "upload_report",
     "UsageError": "errors",
     "WriteOptions": "datasets",

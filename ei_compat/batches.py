@@ -30,7 +30,7 @@ from ei_compat.multipart import Multipart, Part, PartError
 FILES_LIMIT = 1000  # in one request, by the service's rule
 FILE_LIMIT = 100 * 2**20  # bytes of one file, by the service's rule
 OPEN_LIMIT = 4096  # files held back while their batches fill
-CATEGORIES = frozenset({"training", "testing", "anomaly", "split", "post-processing"})
+CATEGORIES = frozenset({"training", "validation", "testing", "split", "post-processing"})
 MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".cbor": "application/cbor",
@@ -153,7 +153,7 @@ class Batch:
         maps: dict[str, Any] = {}
         for upload in (item.upload for item in self.items):
             if upload.boxes is not None:
-                boxes[upload.name] = [_box(box) for box in upload.boxes]
+                boxes[upload.name] = [box.as_json() for box in upload.boxes]
             match upload.label:
                 case Intervals(stretches):
                     intervals[upload.name] = [_interval(each) for each in stretches]
@@ -182,6 +182,8 @@ def inspect(upload: Upload) -> Item | str:
     """The file with what its disk says, or why it cannot be uploaded."""
     if suffix(upload) not in MEDIA_TYPES:
         return f"the service does not take {suffix(upload) or 'files without an extension'}"
+    if any(box.width <= 0 or box.height <= 0 for box in upload.boxes or ()):
+        return "has a box of no size, which the service refuses"
     if upload.category not in CATEGORIES:
         return f"the service knows no category {upload.category!r}"
     if not isinstance(upload.content, Path):
@@ -259,13 +261,6 @@ def _part(index: int, upload: Upload) -> Part:
 def _interval(interval: Interval) -> dict[str, Any]:
     item: dict[str, Any] = {"startIndex": interval.start, "endIndex": interval.end, "label": interval.label}
     return item | ({"labelMap": dict(interval.label_map)} if interval.label_map else {})
-
-
-def _box(box: Box) -> dict[str, Any]:
-    """Whole pixels, as the service keeps them, at least one in each direction."""
-    x, y = round(box.x), round(box.y)
-    width, height = max(1, round(box.x + box.width) - x), max(1, round(box.y + box.height) - y)
-    return {"label": box.label, "x": x, "y": y, "width": width, "height": height}
 
 
 def _made(index: int, make: Callable[[], bytes]) -> bytes:

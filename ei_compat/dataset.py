@@ -9,18 +9,28 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import encodable
+from ei_compat.files import composed, encodable
+from ei_compat.reading import NOTHING_READ, Reading
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+# Every extension that Pillow itself decodes; not those of other programs' (.eps, .wmf) or of data (.fits, .h5, .grib).
+PICTURE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
+        *(".ico", ".cur", ".icns", ".tga", ".icb", ".vda", ".vst", ".pcx", ".dcx", ".sgi", ".rgb", ".rgba", ".bw"),
+        *(".qoi", ".dds", ".psd", ".ras", ".xbm", ".xpm", ".im", ".msp", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
+        *(".gbr", ".pcd", ".pxr"),
+    }
+)
 SIGNAL_SUFFIXES = frozenset({".json", ".cbor", ".csv", ".wav"})
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -90,6 +100,16 @@ class Box:
     width: float
     height: float
 
+    def as_json(self) -> dict[str, Any]:
+        """The box as Edge Impulse's documents have it, to the same fraction of a pixel."""
+        sides = {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+        return {"label": self.label} | {name: shown(value) for name, value in sides.items()}
+
+
+def shown(value: float) -> int | float:
+    """A number as label files write it: whole ones without a point."""
+    return int(value) if float(value).is_integer() else value
+
 
 def checked_box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
     """A box with its numbers checked.
@@ -109,10 +129,12 @@ class FilePayload:
     Attributes:
         root: the dataset's folder.
         relative: the file's path below it, with forward slashes.
+        size: width and height of a picture as shown, where its reader had to look; else None.
     """
 
     root: str
     relative: str
+    size: tuple[int, int] | None = field(default=None, compare=False)
 
     @property
     def path(self) -> Path:
@@ -121,8 +143,10 @@ class FilePayload:
 
     @property
     def suffix(self) -> str:
-        """The last extension, lower case, with its dot."""
-        return PurePosixPath(self.relative).suffix.lower()
+        """The last extension, lower case, with its dot; empty where the name has none."""
+        name = self.relative.rpartition("/")[2]
+        stem, dot, extension = name.rpartition(".")
+        return f".{extension.lower()}" if dot and stem and extension else ""
 
     @property
     def is_picture(self) -> bool:
@@ -190,7 +214,7 @@ class Sample:
         category: None where the format does not say.
         label: of the whole sample.
         payload: the data itself, read lazily.
-        boxes: objects in a picture.
+        boxes: objects in a picture: an empty tuple says that there are none, None that nobody has said.
         metadata: free text by key.
     """
 
@@ -199,7 +223,7 @@ class Sample:
     category: Category | None
     label: Label
     payload: Payload
-    boxes: tuple[Box, ...] = ()
+    boxes: tuple[Box, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=no_metadata)
 
     def with_category(self, category: Category | None) -> Sample:
@@ -220,12 +244,14 @@ class Dataset:
         format: the name of the format they were read from, such as `class-folders`.
         root: the folder they were read from; None where there is none.
         labels: every class name, sorted: of samples, boxes and intervals, and those declared without a sample.
+        reading: the account of the folder that it was read from.
     """
 
     samples: tuple[Sample, ...]
     format: str
     root: Path | None
     labels: tuple[str, ...]
+    reading: Reading = NOTHING_READ
 
     @classmethod
     def of(
@@ -235,15 +261,16 @@ class Dataset:
         format: str,  # noqa: A002 - the attribute's name
         root: Path | None = None,
         declared: Iterable[str] = (),
+        reading: Reading = NOTHING_READ,
     ) -> Dataset:
-        """A dataset whose `labels` are gathered from the samples and `declared`.
+        """A dataset whose `labels` are gathered from the samples and `declared`, each in Unicode's composed form.
 
         Raises:
             DataError: when two samples have the same id.
             FormatError: for a label that no file could hold.
         """
-        kept = tuple(samples)
-        labels = set(declared)
+        kept = tuple(map(_with_composed_labels, samples))
+        labels = set(map(composed, declared))
         seen: set[str] = set()
         for sample in kept:
             if sample.id in seen:
@@ -253,7 +280,7 @@ class Dataset:
         for label in labels:
             if not encodable(label):
                 raise FormatError(f"label {label!r} is not UTF-8", where=root, fix="rename the class")
-        return cls(kept, format, root, tuple(sorted(labels)))
+        return cls(kept, format, root, tuple(sorted(labels)), reading)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -264,6 +291,20 @@ class Dataset:
         return replace(self, samples=chosen)
 
 
+def _with_composed_labels(sample: Sample) -> Sample:
+    """The sample with labels in one Unicode form, so that those that look the same are the same."""
+    if all(label.isascii() for label in labels_of(sample)):
+        return sample
+    label = sample.label
+    match label:
+        case ClassLabel(name):
+            label = ClassLabel(composed(name))
+        case Intervals(intervals):
+            label = Intervals(tuple(replace(interval, label=composed(interval.label)) for interval in intervals))
+    boxes = sample.boxes and tuple(replace(box, label=composed(box.label)) for box in sample.boxes)
+    return replace(sample, label=label, boxes=boxes)
+
+
 def labels_of(sample: Sample) -> Iterable[str]:
     """Every class name that one sample carries."""
     match sample.label:
@@ -271,4 +312,4 @@ def labels_of(sample: Sample) -> Iterable[str]:
             yield label
         case Intervals(intervals):
             yield from (interval.label for interval in intervals)
-    yield from (box.label for box in sample.boxes)
+    yield from (box.label for box in sample.boxes or ())

@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from ei_compat.credentials import Key
 from ei_compat.errors import RemoteError
+from ei_compat.failures import PassingError, away, own_words, retry_after
+from ei_compat.failures import RefusedError as RefusedError
 from ei_compat.progress import SILENT, Progress
 from ei_compat.transport import DEFAULT_TIMEOUTS, Body, HttpTransport, Reply, Request, Timeouts, Transport, Unreachable
 
@@ -56,14 +56,6 @@ class Retry:
         if asked is not None:
             return asked + random.random() * self.first
         return min(self.most, self.first * 2.0 ** (failures - 1)) * (0.5 + random.random() / 2)
-
-
-class RefusedError(RemoteError):
-    """The service understood and said no; `status` is its HTTP status (200 where only the body said so)."""
-
-    def __init__(self, what: str, *, status: int, where: str, fix: str | None = None) -> None:
-        self.status = status
-        super().__init__(what, where=where, fix=fix)
 
 
 class Remote:
@@ -104,6 +96,52 @@ class Remote:
     def wait(self, seconds: float) -> None:
         """Sleeps, unless the session is closed meanwhile."""
         self._closed.wait(seconds)
+
+    def attempts(self, failed: PassingError) -> int:
+        """How often a request is sent until the service is taken to be away; fewer times where there may be none."""
+        return self._retry.attempts if self._reached or failed.acted else min(FIRST_CONTACT, self._retry.attempts)
+
+    def pause(self, failures: int, failed: PassingError, *, most: float | None = None) -> None:
+        """Sleeps before a request that failed so often is repeated.
+
+        Args:
+            failures: from 1.
+            failed: its last failure.
+            most: seconds, where that is less than our patience has.
+
+        Raises:
+            RemoteError: the service asks for a longer pause than we make.
+        """
+        if failed.asked is not None and failed.asked > self._retry.obey:
+            raise RemoteError(
+                f"{failed.what}; it asks to wait {failed.asked:.0f} s", where=failed.where, fix="run again later"
+            )
+        pause = self._retry.pause(failures, failed.asked)
+        pause = pause if most is None or failed.asked is not None else min(pause, most)
+        if pause >= 2:
+            self._progress.note(f"{failed.where}: {failed.what}; trying again in {pause:.0f} s")
+        self.wait(pause)
+
+    def attempt(
+        self, method: str, path: str, *, body: Body, headers: Mapping[str, str], answer_within: float
+    ) -> dict[str, Any]:
+        """Sends a request once and gives its JSON answer, which said `success`.
+
+        Args:
+            method: the HTTP method.
+            path: below the endpoint, with its query.
+            body: what to send.
+            headers: with the body's type.
+            answer_within: seconds until the answer must begin.
+
+        Raises:
+            RefusedError: the service said no, with its own words.
+            PassingError: it did not answer so that it can be understood.
+            RemoteError: the session is closed.
+        """
+        held = {"accept": "application/json", **headers}
+        request = self._request(method, self.endpoint + path, held, body)
+        return self._sent(replace(request, timeouts=replace(self._timeouts, read=answer_within)), self._parsed)
 
     def scrub(self, text: str) -> str:
         """What somebody else said: one line, cut to a readable length, our key blotted out."""
@@ -172,29 +210,31 @@ class Remote:
 
     def _until_answered(self, request: Request, judge: Callable[[Request, Reply], T], once: bool) -> T:
         """Sends until `judge` accepts an answer or refuses it, or patience is at an end."""
-        where, failures = describe(request), 0
+        failures = 0
         while True:
-            if self._closed.is_set():
-                raise RemoteError("stopped before it was sent", where=where)
-            asked: float | None = None
-            failures += 1
             try:
-                return judge(request, self._follow(request))
-            except Unreachable as error:
-                what, acted = str(error), error.sent
-            except _Transient as error:
-                what, acted, asked = str(error), error.status not in UNTOUCHED, error.retry_after
-            if once and acted:
-                raise RemoteError(f"{what}; it may have started all the same", where=where, fix="look in Studio first")
-            if asked is not None and asked > self._retry.obey:
-                raise RemoteError(f"{what}; it asks to wait {asked:.0f} s", where=where, fix="run again later")
-            if failures >= (self._retry.attempts if self._reached else min(FIRST_CONTACT, self._retry.attempts)):
-                fix = "check the network and the endpoint, then run again"
-                raise RemoteError(f"{what} ({failures} attempts)", where=where, fix=fix)
-            pause = self._retry.pause(failures, asked)
-            if pause >= 2:
-                self._progress.note(f"{where}: {what}; trying again in {pause:.0f} s")
-            self.wait(pause)
+                return self._sent(request, judge)
+            except PassingError as error:
+                failures += 1
+                if once and error.acted:
+                    what = f"{error.what}; it may have started all the same"
+                    raise RemoteError(what, where=error.where, fix="look in Studio first") from None
+                if failures >= self.attempts(error):
+                    raise away(error, failures) from None
+                self.pause(failures, error)
+
+    def _sent(self, request: Request, judge: Callable[[Request, Reply], T]) -> T:
+        """What `judge` makes of the answer to one send.
+
+        Raises:
+            PassingError: there is no answer that it could judge.
+        """
+        if self._closed.is_set():
+            raise RemoteError("stopped before it was sent", where=describe(request))
+        try:
+            return judge(request, self._follow(request))
+        except Unreachable as error:
+            raise PassingError(str(error), where=describe(request), acted=error.sent, late=error.late) from None
 
     def _follow(self, request: Request) -> Reply:
         """One send; a GET goes on to where it is redirected."""
@@ -218,7 +258,13 @@ class Remote:
             return reply
         text = reply.read(ERROR_LIMIT).decode(errors="replace")
         if reply.status in TRANSIENT:
-            raise _Transient(self._said(reply.status, text), reply.status, _retry_after(reply.headers))
+            raise PassingError(
+                self._said(reply.status, text),
+                where=describe(request),
+                acted=reply.status not in UNTOUCHED,
+                said=reply.status == HTTPStatus.INTERNAL_SERVER_ERROR and own_words(text) is not None,
+                asked=retry_after(reply.headers),
+            )
         raise self._refusal(request, reply.status, text)
 
     def _parsed(self, request: Request, reply: Reply) -> dict[str, Any]:
@@ -226,9 +272,9 @@ class Remote:
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError):
-            raise _Transient("it answers with something that is not JSON", reply.status) from None
+            raise PassingError("it answers with something that is not JSON", where=describe(request)) from None
         if not isinstance(answer, dict) or not isinstance(answer.get("success"), bool):
-            raise _Transient("it answers with JSON that is not of this API", reply.status)
+            raise PassingError("it answers with JSON that is not of this API", where=describe(request))
         if not answer["success"]:
             raise self._refusal(request, reply.status, content.decode(errors="replace"))
         return answer
@@ -243,21 +289,11 @@ class Remote:
 
     def _said(self, status: int, text: str) -> str:
         """The service's own words where it gave any, else its status."""
-        try:
-            text = str(json.loads(text)["error"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            text = "" if text.lstrip().startswith(("<", "{", "[")) else text
+        words = own_words(text)
+        if words is None:
+            words = "" if text.lstrip().startswith(("<", "{", "[")) else text
         phrase = HTTPStatus(status).phrase if status in {known.value for known in HTTPStatus} else ""
-        return self.scrub(text) or f"it answers {status} {phrase}".rstrip()
-
-
-class _Transient(Exception):  # noqa: N818 - never leaves this module
-    """An answer that may be a better one next time."""
-
-    def __init__(self, what: str, status: int, retry_after: float | None = None) -> None:
-        super().__init__(what)
-        self.status = status
-        self.retry_after = retry_after
+        return self.scrub(words) or f"it answers {status} {phrase}".rstrip()
 
 
 def describe(request: Request) -> str:
@@ -268,14 +304,3 @@ def describe(request: Request) -> str:
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the service asks us to wait, given as such or as a date; None where it asks for nothing."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None

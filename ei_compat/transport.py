@@ -76,11 +76,13 @@ class Unreachable(Exception):  # noqa: N818 - it is caught and becomes a RemoteE
     Args:
         what: what happened, without address or header.
         sent: whether the service may have acted on the request.
+        late: whether it is only that no answer came in time: the service may still be acting on it.
     """
 
-    def __init__(self, what: str, *, sent: bool) -> None:
+    def __init__(self, what: str, *, sent: bool, late: bool = False) -> None:
         super().__init__(what)
         self.sent = sent
+        self.late = late
 
 
 class HttpTransport:
@@ -118,7 +120,7 @@ class HttpTransport:
         except requests.exceptions.ConnectTimeout:
             raise Unreachable(f"no connection within {times[0]:g} s", sent=False) from None
         except requests.exceptions.Timeout:
-            raise Unreachable(f"no answer within {times[1]:g} s", sent=True) from None
+            raise Unreachable(f"no answer within {times[1]:g} s", sent=True, late=True) from None
         except requests.exceptions.SSLError:
             fix = "check the endpoint; REQUESTS_CA_BUNDLE names a file of further authorities"
             where = request.url.split("?")[0]

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cached
 import pytest
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 CLIENT_PACKAGES = ("edgeimpulse==1.0.20", "edgeimpulse-api==1.96.3")
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-CLIENTS = CACHE / "ei-train" / "-".join(["clients", *(package.replace("==", "-") for package in CLIENT_PACKAGES)])
+CLIENTS = cached.CACHE / "-".join(["clients", *(package.replace("==", "-") for package in CLIENT_PACKAGES)])
 
 
 @functools.cache
@@ -50,8 +50,7 @@ def _missing_shared() -> str | None:
 
 
 def _missing_clients() -> str | None:
-    wanted = os.environ.get("CI") == "true" or os.environ.get("EI_TRAIN_CLIENTS") == "1"
-    if wanted or (CLIENTS / "ready").exists():
+    if cached.wanted() or cached.is_ready(CLIENTS):
         return None
     return "the official clients are not installed; EI_TRAIN_CLIENTS=1 installs them into a cache"
 
@@ -91,9 +90,8 @@ def double() -> Iterator[Double]:
 def clients_python() -> Path:
     """The Python of a virtual environment that holds Edge Impulse's own packages; made on first use."""
     python = CLIENTS / "bin" / "python"
-    if not (CLIENTS / "ready").exists():
-        shutil.rmtree(CLIENTS, ignore_errors=True)
-        venv.create(CLIENTS, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *CLIENT_PACKAGES], check=True, timeout=600)
-        (CLIENTS / "ready").touch()
+    with cached.installing(CLIENTS) as missing:
+        if missing:
+            venv.create(CLIENTS, with_pip=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *CLIENT_PACKAGES], check=True, timeout=600)
     return python

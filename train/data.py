@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ei_compat.block import TrainInput
     from ei_compat.dataset import Dataset, Sample
     from ei_compat.progress import Progress
+    from ei_compat.reading import Reading
     from train.job import Job
     from train.recipe import Recipe
 
@@ -64,6 +65,7 @@ class TrainingData:
         testing: None where the user has no test set.
         format: how it was stored, such as `ei-export` or `arrays`.
         broken: pictures that were skipped, with the reason.
+        reading: the account of the user's folder; empty for arrays.
         max_training_seconds: what `train_input.json` allows, or None.
         sha256: digest of everything above.
     """
@@ -74,6 +76,7 @@ class TrainingData:
     testing: Samples | None
     format: str
     broken: tuple[tuple[str, str], ...]
+    reading: Reading
     max_training_seconds: float | None
     sha256: str
 
@@ -116,7 +119,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         progress.warn(f"{job.info_file} describes arrays; {job.data} holds pictures, so it is not used")
     if job.enforce_time_limit:
         progress.warn("--enforce-time-limit has no limit to enforce: pictures come without a train_input.json")
-    return _from_pictures(open_dataset(job.data), job.recipe, job.out, progress)
+    return _from_pictures(open_dataset(job.data, format=job.data_format), job.recipe, job.out, progress)
 
 
 def _find_info(folder: Path, given: Path | None) -> TrainInput:
@@ -133,6 +136,7 @@ def _find_info(folder: Path, given: Path | None) -> TrainInput:
 
 def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData:
     from ei_compat.arrays import open_arrays
+    from ei_compat.reading import NOTHING_READ
 
     if info.mode != "classification":
         raise DataError(
@@ -164,7 +168,7 @@ def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData
         "testing": (arrays.x_testing, arrays.y_testing),
     }
     sets = {name: Samples(x, _indices(y)) for name, (x, y) in pairs.items() if x is not None and y is not None}
-    return _checked(info.classes, sets, "arrays", (), info.max_training_time_seconds or None)
+    return _checked(info.classes, sets, "arrays", (), NOTHING_READ, info.max_training_time_seconds or None)
 
 
 def _indices(one_hot: np.ndarray) -> np.ndarray:
@@ -173,8 +177,14 @@ def _indices(one_hot: np.ndarray) -> np.ndarray:
 
 def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
     from ei_compat.dataset import Category
+    from ei_compat.split import labelled
 
-    dataset = _with_validation(_labelled(dataset, progress), recipe, progress)
+    for line in dataset.reading.lines():
+        progress.warn(line)
+    dataset, bare = labelled(dataset)
+    if bare is not None:
+        progress.warn(bare)
+    dataset = _with_validation(dataset, recipe, progress)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
@@ -190,26 +200,7 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
             where=dataset.root,
             fix="repair or remove them, or raise --max-broken",
         )
-    return _checked(dataset.labels, sets, dataset.format, tuple(broken))
-
-
-def _labelled(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that carry one class each; those without a label are left out with a warning."""
-    from ei_compat.dataset import ClassLabel, Dataset, Unlabelled
-
-    kept = []
-    for sample in dataset.samples:
-        if sample.boxes or not isinstance(sample.label, ClassLabel | Unlabelled):
-            raise DataError(
-                "has boxes or several labels; only classification is supported yet",
-                where=sample.id,
-                fix="give every picture one class",
-            )
-        if isinstance(sample.label, ClassLabel):
-            kept.append(sample)
-    if len(kept) < len(dataset):
-        progress.warn(f"{len(dataset) - len(kept)} of {len(dataset)} samples have no label and are left out")
-    return Dataset.of(kept, format=dataset.format, root=dataset.root)
+    return _checked(dataset.labels, sets, dataset.format, tuple(broken), dataset.reading)
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
@@ -261,6 +252,7 @@ def _checked(
     sets: dict[str, Samples],
     form: str,
     broken: tuple[tuple[str, str], ...],
+    reading: Reading,
     seconds: float | None = None,
 ) -> TrainingData:
     """Refuses data that nothing can be learned from."""
@@ -285,6 +277,7 @@ def _checked(
         testing=sets.get("testing"),
         format=form,
         broken=broken,
+        reading=reading,
         max_training_seconds=seconds,
         sha256=_digest(labels, sets.values()),
     )

@@ -101,11 +101,14 @@ class State:
 
 
 class Keeper(Protocol):
-    """Whoever saves checkpoints; within its `with` block signals are noted and not acted on."""
+    """Whoever saves checkpoints; within its `with` block, once held, signals are noted and not acted on."""
 
     def __enter__(self) -> Any: ...
 
     def __exit__(self, *exc: Any) -> None: ...
+
+    def hold(self) -> None:
+        """Starts to note signals, to the end of the block."""
 
     def save(self, state: State) -> None:
         """Writes a checkpoint."""
@@ -122,6 +125,9 @@ class Keeper(Protocol):
 def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper: Keeper, progress: Progress) -> State:
     """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
 
+    The state is saved before the first step. That one takes long, because TensorFlow prepares itself in it, and may be
+    cut short by a signal; the others are finished first.
+
     Raises:
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
@@ -130,9 +136,20 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
     _restore(plan, optimizer, state)
     train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, training)
     per_epoch = math.ceil(len(training) / plan.batch_size)
+
+    def end_epoch(started: float) -> None:
+        scores = evaluate(validation, keeper)
+        if scores is not None:  # else a signal came; who goes on from here evaluates first
+            _end_epoch(plan, state, len(training), scores, started)
+            _report(progress, plan, state.history[-1])
+
+    _capture(plan, optimizer, state)
+    keeper.save(state)
     saved_at = time.monotonic()
     with keeper, progress.task(plan.phase, plan.epochs * per_epoch, "step") as task:
         task.advance(state.step)
+        if _epochs_done(plan, state) < state.step // per_epoch:
+            end_epoch(time.monotonic() - state.seconds)
         for epoch in range(state.step // per_epoch, plan.epochs):
             order = np.random.default_rng([plan.seed, len(plan.phase), epoch]).permutation(len(training))
             started = time.monotonic() - state.seconds
@@ -142,6 +159,7 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
                 plan.clock.assign(state.step)
                 optimizer.rate.assign(plan.rates[state.step])
                 loss, hits = (float(value) for value in train_step(x, y))
+                keeper.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
                         f"the loss became {loss} in epoch {epoch + 1}",
@@ -152,8 +170,7 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
                 state.seconds = time.monotonic() - started
                 task.advance(1, epoch=state.step / per_epoch, loss=loss / len(y))
                 if state.step % per_epoch == 0:
-                    _end_epoch(plan, state, len(training), evaluate(validation), started)
-                    _report(progress, plan, state.history[-1])
+                    end_epoch(started)
                 elif not keeper.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
                     continue
                 _capture(plan, optimizer, state)
@@ -174,7 +191,7 @@ def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, floa
     pruner, step = plan.pruner, state.step - 1
     line = Epoch(
         phase=plan.phase,
-        epoch=1 + sum(row.phase == plan.phase for row in state.history),
+        epoch=1 + _epochs_done(plan, state),
         loss=state.loss_sum / samples,
         accuracy=state.hits / samples,
         val_loss=scores[0],
@@ -189,6 +206,11 @@ def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, floa
         state.best = [variable.numpy() for variable in plan.everything]
         state.best_loss, state.best_epochs[plan.phase] = line.val_loss, line.epoch
     state.loss_sum, state.hits, state.seconds = 0.0, 0, 0.0
+
+
+def _epochs_done(plan: Plan, state: State) -> int:
+    """Epochs of this phase that have their line in the history."""
+    return sum(row.phase == plan.phase for row in state.history)
 
 
 def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
@@ -206,7 +228,7 @@ def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
 
 def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies a saved state into the variables; nothing to do for a phase that starts."""
-    if state.step == 0:
+    if not state.weights:
         return
     masks = [] if plan.pruner is None else plan.pruner.masks
     for variables, values in (
@@ -247,8 +269,13 @@ def _make_train_step(plan: Plan, optimizer: Adam, samples: Samples) -> Callable[
     return train_step
 
 
-def make_evaluate(forward: Callable[..., tf.Tensor], like: Samples) -> Callable[[Samples], tuple[float, float]]:
-    """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these."""
+def make_evaluate(
+    forward: Callable[..., tf.Tensor], like: Samples
+) -> Callable[[Samples, Keeper], tuple[float, float] | None]:
+    """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these.
+
+    It gives None where the keeper must stop before the end.
+    """
     import tensorflow as tf
     import tf_keras as keras
 
@@ -258,9 +285,11 @@ def make_evaluate(forward: Callable[..., tf.Tensor], like: Samples) -> Callable[
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
         return tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)), hits
 
-    def evaluate(samples: Samples) -> tuple[float, float]:
+    def evaluate(samples: Samples, keeper: Keeper) -> tuple[float, float] | None:
         sums = np.zeros(2)
         for x, y in batches(samples, np.arange(len(samples)), 64):
+            if keeper.stopping:
+                return None
             sums += [float(value) for value in score(x, y)]
         return float(sums[0] / len(samples)), float(sums[1] / len(samples))
 

@@ -108,6 +108,7 @@ def _phases(job: Job, progress: Progress) -> Report:
         classes=data.classes,
         samples={name: len(samples) for name, samples in data.sets().items()},
         broken=data.broken,
+        reading=data.reading.as_json(),
         metrics=metrics,
         sparsity=zeros,
         gates=_gates(recipe, zeros, metrics),

@@ -50,6 +50,7 @@ class Report:
         classes: labels in the order of the outputs.
         samples: how many pictures each set has.
         broken: pictures that were skipped: name and reason.
+        reading: the account of the data's folder, with what was not read; see `ei_compat.reading.Reading.as_json`.
         metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
         sparsity: see `Sparsity`.
         gates: see `Gate`.
@@ -64,6 +65,7 @@ class Report:
     classes: Sequence[str]
     samples: Mapping[str, int]
     broken: Sequence[tuple[str, str]]
+    reading: Mapping[str, Any]
     metrics: Mapping[str, Mapping[str, Scores]]
     sparsity: Sparsity
     gates: Sequence[Gate]

@@ -7,18 +7,17 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ei_compat.datasets._folders import files_holding
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.parsing import read_text
 
 
-def csv_files(path: Path, header: Sequence[str]) -> list[str]:
+def csv_files(tree: Tree, header: Sequence[str]) -> list[str]:
     """Relative paths of the CSV files whose first line names these columns."""
-    found = files_holding(path, ".csv", [name.encode() for name in header])
-    root = path if path.is_dir() else path.parent
-    return [relative for relative in found if set(header) <= set(_header(root / relative))]
+    found = tree.holding(".csv", [name.encode() for name in header])
+    return [relative for relative in found if set(header) <= set(_header(tree.root / relative))]
 
 
 def _header(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ei_compat.dataset import Dataset
+from ei_compat.datasets._tree import Tree
 from ei_compat.images import PictureSpec
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import Progress
@@ -19,6 +20,7 @@ class Carries(StrEnum):
 
     CLASS = "class labels"
     BOXES = "bounding boxes"
+    EMPTY = "pictures known to hold no object"
     INTERVALS = "interval labels"
     KEY_VALUES = "key-value labels"
     UNLABELLED = "unlabelled samples"
@@ -35,15 +37,19 @@ PAYLOADS = frozenset({Carries.PICTURES, Carries.SIGNALS, Carries.FEATURES})
 
 
 class Recognise(Protocol):
-    """Whether a path looks like the format, from names and first bytes only."""
+    """Whether a folder looks like the format, from names and first bytes only."""
 
-    def __call__(self, path: Path, /) -> bool: ...
+    def __call__(self, tree: Tree, /) -> bool: ...
 
 
 class Read(Protocol):
-    """Reads a dataset; payloads stay on disk."""
+    """Reads a dataset; payloads stay on disk.
 
-    def __call__(self, path: Path, *, limits: Limits) -> Dataset: ...
+    The reader names the label files that it used, and anything that it decided, in the dataset's `reading`; what else
+    lies in the folder is counted by `open_dataset` alone.
+    """
+
+    def __call__(self, tree: Tree, /) -> Dataset: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,16 @@ from ei_compat.arrays import (
 from ei_compat.block import Mode, TrainInput, read_train_input, write_train_input
 from ei_compat.dataset import UNLABELLED, ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import write_file
 from ei_compat.images import PictureSpec, load_pictures
-from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.npy import open_npy, row_chunks, scratch, write_rows
 from ei_compat.parsing import read_json, typed
 from ei_compat.picture_files import picture_size
 from ei_compat.pixels import scale_pixels
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 from ei_compat.structured import StructuredRow, fit_boxes, read_structured, write_structured
 
 if TYPE_CHECKING:
@@ -47,28 +48,34 @@ SPLIT_FILES = (
 )
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether the folder, or `data/` in it, holds Edge Impulse's arrays."""
-    return holds_arrays(path) or holds_arrays(path / "data")
+    return tree.only is None and (holds_arrays(tree.root) or holds_arrays(tree.root / "data"))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads arrays as rows that stay memory-mapped; ids are Edge Impulse's sample ids where they are known.
 
     Raises:
         DataError: when `train_input.json`, which names the classes, is neither in the folder nor above it.
         FormatError: for damaged files, or X and Y that do not pair.
     """
+    path = tree.root
     folder = path if holds_arrays(path) else path / "data"
     info = _info(folder)
     parts = SPLIT_FILES if (folder / X_TRAIN).is_file() else ((X_UNSPLIT, Y_UNSPLIT, Category.TRAINING, "train"),)
     ids_path = folder / IDS
-    ids = typed(dict[str, list[int]], read_json(ids_path, limits), where=str(ids_path)) if ids_path.is_file() else {}
+    ids = (
+        typed(dict[str, list[int]], read_json(ids_path, tree.limits), where=str(ids_path)) if ids_path.is_file() else {}
+    )
     samples: list[Sample] = []
     for x_name, y_name, category, key in parts:
         if (folder / x_name).is_file():
             samples.extend(_rows(folder, x_name, y_name, category, info, ids.get(key)))
-    return Dataset.of(_unique(samples), format=FORMAT.name, root=path, declared=info.classes)
+    used = {INFO, IDS, *(name for x_name, y_name, *_ in parts for name in (x_name, y_name))}
+    label_files = tuple(name for place in ("", "data") for name in (join(place, each) for each in used) if name in tree)
+    reading = Reading(label_files=label_files)
+    return Dataset.of(_unique(samples), format=FORMAT.name, root=path, declared=info.classes, reading=reading)
 
 
 def _info(folder: Path) -> TrainInput:
@@ -235,6 +242,10 @@ def _write_labels(
 def _structured(sample: Sample, number: int, options: WriteOptions) -> StructuredRow:
     if isinstance(sample.label, ClassLabel):
         raise DataError("has a class label, but others have boxes", where=sample.id, fix="keep one kind of label")
+    if sample.boxes is None:
+        raise DataError(
+            "nothing is known of its objects, but others have boxes", where=sample.id, fix="label it or leave it out"
+        )
     if options.spec is None:
         return StructuredRow(number, sample.boxes)
     size = picture_size(sample.payload, options.limits)
@@ -251,7 +262,7 @@ FORMAT = Format(
     name="arrays",
     looks_for=f"{X_TRAIN} or {X_UNSPLIT}",
     carries=frozenset(
-        {Carries.CLASS, Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}
+        {Carries.CLASS, Carries.BOXES, Carries.EMPTY, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}
     ),
     recognise=recognise,
     read=read,

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ei_compat.dataset import Box, Category, Dataset, Sample, checked_box
-from ei_compat.datasets._boxes import CARRIES, Pictures, category_of_path, place_pictures, shown, size_of
-from ei_compat.datasets._folders import files_holding
+from ei_compat.datasets._boxes import CARRIES, Listed, Pictures, category_of_path, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 KEYS = (b'"images"', b'"annotations"', b'"categories"')
 ANNOTATIONS = "annotations.coco.json"
@@ -47,43 +48,45 @@ class _Document:
     categories: list[_Class]
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether a JSON file at the top, in `annotations/` or in a set's folder has COCO's three lists."""
-    return bool(files_holding(path, ".json", KEYS))
+    return bool(tree.holding(".json", KEYS))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
-    """Reads every COCO file of the folder.
+def read(tree: Tree) -> Dataset:
+    """Reads every COCO file of the folder; pictures that none lists follow, unlabelled.
 
     Raises:
         FormatError: naming the annotation at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, names = Pictures(root, limits), set[str]()
-    boxes: dict[str, list[Box]] = {}
+    root, pictures, names = tree.root, Pictures(tree), set[str]()
+    label_files = tree.holding(".json", KEYS)
+    listed = Listed()
     categories: dict[str, Category | None] = {}
-    for relative in files_holding(path, ".json", KEYS):
+    for relative in label_files:
         where = str(root / relative)
-        document = typed(_Document, read_json(root / relative, limits), where=where)
+        document = typed(_Document, read_json(root / relative, tree.limits), where=where)
         names.update(kind.name for kind in document.categories)
         near, by_file = relative.rpartition("/")[0], category_of_path(relative)
         path_of = {
             image.id: pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
             for index, image in enumerate(document.images)
         }
-        for picture in path_of.values():
-            boxes.setdefault(picture, [])
+        boxes = _boxes(document, path_of, where=where)
+        for identity, picture in path_of.items():
+            listed.of(picture, f"{relative}, image {identity}").extend(boxes.get(identity, ()))
             categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
-        for picture, found in _boxes(document, path_of, where=where):
-            boxes[picture].append(found)
-    samples = (pictures.sample(picture, found, categories[picture]) for picture, found in boxes.items())
-    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    samples = pictures.samples(listed.boxes, categories)
+    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
-def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> list[tuple[str, Box]]:
+def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> dict[int | str, list[Box]]:
+    """The boxes of every image's number."""
     name_of = {kind.id: kind.name for kind in document.categories}
-    found: list[tuple[str, Box]] = []
+    found: dict[int | str, list[Box]] = {}
     for index, item in enumerate(document.annotations):
         place = f"{where}, annotations[{index}]"
         if item.image_id not in path_of:
@@ -92,18 +95,21 @@ def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) ->
             raise FormatError(f"category {item.category_id!r} is not listed", where=place)
         sides = [item.bbox] if isinstance(item.bbox, tuple) else item.bbox
         label = name_of[item.category_id]
-        found.extend((path_of[item.image_id], checked_box(label, *numbers, where=place)) for numbers in sides)
+        boxes = found.setdefault(item.image_id, [])
+        boxes.extend(checked_box(label, *numbers, where=place) for numbers in sides)
     return found
 
 
 def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
-    """Writes a folder of pictures with a COCO file in it for every category."""
+    """Writes a folder of pictures with a COCO file in it for every category, which lists those that were looked at."""
     by_folder: dict[str, list[tuple[Sample, str]]] = {}
     for sample, relative in place_pictures(dataset, target, options, progress):
         folder, _, name = relative.rpartition("/")
-        by_folder.setdefault(folder, []).append((sample, name))
+        listed = by_folder.setdefault(folder, [])
+        if sample.boxes is not None:
+            listed.append((sample, name))
     for folder, placed in by_folder.items():
         document = json.dumps(_document(dataset.labels, placed, options.limits), ensure_ascii=False)
         write_file(target / folder / ANNOTATIONS, document.encode())
@@ -117,7 +123,7 @@ def _document(labels: tuple[str, ...], placed: list[tuple[Sample, str]], limits:
     for identity, (sample, name) in enumerate(placed, start=1):
         width, height = size_of(sample, limits)
         images.append({"id": identity, "file_name": name, "width": width, "height": height})
-        for item in sample.boxes:
+        for item in sample.boxes or ():
             annotations.append(
                 {
                     "id": len(annotations) + 1,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -23,13 +24,15 @@ from ei_compat.dataset import (
     Unlabelled,
     checked_box,
 )
+from ei_compat.datasets._beside import boxes_beside
 from ei_compat.datasets._folders import Layout, labelled_stem
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError, LimitError
 from ei_compat.files import Inside, replaced_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.parsing import ObjectWithItems, parse_json, read_text, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 INFO = "info.labels"
 VERSION = 1
@@ -72,28 +75,34 @@ class _File:
     boundingBoxes: list[_Box] | None = field(default=None)  # noqa: N815
 
 
-def recognise(path: Path) -> bool:
+_MEMBERS = {each.name for each in fields(_File)}
+
+
+def recognise(tree: Tree) -> bool:
     """Whether the folder holds an `info.labels`, or the path is one."""
-    return (path.name == INFO and path.is_file()) or (path / INFO).is_file()
+    return INFO in tree if tree.only is None else tree.only == INFO
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads an export; ids are the files' relative paths.
 
     Raises:
         FormatError: with the entry at fault; also for a path that leaves the folder.
         DataError: when a file that an entry names is missing.
     """
-    info = path if path.is_file() else path / INFO
-    root, labels = info.parent, _Labels()
-    inside = Inside(root)
-    samples = []
-    for number, entry in enumerate(_entries(read_text(info, limits), where=str(info))):
+    root, labels = tree.root, _Labels()
+    info = root / INFO
+    listed, dropped = [], Counter[str]()
+    for number, entry in enumerate(_entries(read_text(info, tree.limits), where=str(info))):
         where = f"{info}, files[{number}]"
-        if number >= limits.samples:
-            raise LimitError(f"more than {limits.samples:,} entries", where=info, fix="raise Limits.samples")
-        samples.append(_sample(typed(_File, entry, where=where), root, inside, labels, where=where))
-    return Dataset.of(samples, format=FORMAT.name, root=root)
+        if number >= tree.limits.samples:
+            raise LimitError(f"more than {tree.limits.samples:,} entries", where=info, fix="raise Limits.samples")
+        listed.append(_sample(typed(_File, entry, where=where), root, tree.inside, labels, where=where))
+        dropped.update(name for name in entry.keys() - _MEMBERS if entry[name])
+    samples, beside, remarks = boxes_beside(listed, tree)
+    remarks += [f"{INFO}: {name} not carried, of {count} samples" for name, count in sorted(dropped.items())]
+    reading = Reading(label_files=(INFO, *beside), remarks=tuple(remarks))
+    return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
 def _entries(text: str, *, where: str) -> Iterator[Any]:
@@ -141,8 +150,11 @@ class _Labels:
 
 def _sample(entry: _File, root: Path, inside: Inside, labels: _Labels, *, where: str) -> Sample:
     relative = inside.file(entry.path, where=where)
+    listed = entry.boundingBoxes
     boxes = (
-        checked_box(box.label, box.x, box.y, box.width, box.height, where=where) for box in entry.boundingBoxes or ()
+        None
+        if listed is None
+        else tuple(checked_box(box.label, box.x, box.y, box.width, box.height, where=where) for box in listed)
     )
     return Sample(
         id=relative,
@@ -150,7 +162,7 @@ def _sample(entry: _File, root: Path, inside: Inside, labels: _Labels, *, where:
         category=entry.category,
         label=_label(entry.label, labels, where=f"{where}.label"),
         payload=FilePayload(str(root), relative),
-        boxes=tuple(boxes),
+        boxes=boxes,
         metadata={key: _text(value) for key, value in entry.metadata.items()} if entry.metadata else NO_METADATA,
     )
 
@@ -183,7 +195,7 @@ def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
     """Writes an export into the empty folder `target`; a sample without a category is left to the project to split."""
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with progress.task("write", len(dataset), "files") as task, replaced_file(target / INFO) as stream:
         stream.write(b'{"version":1,"files":[')
         for number, sample in enumerate(dataset.samples):
@@ -197,17 +209,16 @@ def write(
 
 
 def _entry(sample: Sample, path: str, category: Category) -> Mapping[str, Any]:
-    return {
+    entry: dict[str, Any] = {
         "path": path,
         "name": sample.name,
         "category": category.value,
         "label": label_as_json(sample.label),
         "metadata": dict(sample.metadata),
-        "boundingBoxes": [
-            {"label": box.label, "x": box.x, "y": box.y, "width": box.width, "height": box.height}
-            for box in sample.boxes
-        ],
     }
+    if sample.boxes is not None:
+        entry["boundingBoxes"] = [box.as_json() for box in sample.boxes]
+    return entry
 
 
 def label_as_json(label: Label) -> dict[str, Any]:

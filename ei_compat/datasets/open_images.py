@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from ei_compat.dataset import Box, Category, Dataset
+from ei_compat.dataset import Category, Dataset
 from ei_compat.datasets._boxes import (
-    CARRIES,
+    LISTED,
     NO_CATEGORY,
+    Listed,
     Pictures,
     category_of_path,
     corners,
@@ -16,23 +18,25 @@ from ei_compat.datasets._boxes import (
     size_of,
 )
 from ei_compat.datasets._csv import csv_files, rows_of, table_of, write_table
-from ei_compat.datasets._folders import files_of, name_without_extension
+from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 HEADER = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 DESCRIPTIONS = "class-descriptions.csv"
 EXACT = 4  # decimals of a pixel that survive the normalised form
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether a CSV file names the columns of Open Images."""
-    return bool(csv_files(path, HEADER))
+    return bool(csv_files(tree, HEADER))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads every table of boxes; pictures that none mentions follow, unlabelled.
 
     The pictures' headers are read, since boxes are given as shares of their size.
@@ -41,34 +45,35 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
         FormatError: naming the row at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    names = _descriptions(root, limits)
-    pictures = Pictures(root, limits)
-    boxes: dict[str, list[Box]] = {}
+    root, pictures = tree.root, Pictures(tree)
+    tables, described = csv_files(tree, HEADER), [name for name in tree.names() if name.endswith(DESCRIPTIONS)]
+    names = _descriptions(root, described, tree.limits)
+    listed = Listed()
     sizes: dict[str, tuple[int, int]] = {}
     categories: dict[str, Category | None] = {}
-    for relative in csv_files(path, HEADER):
-        for where, (identity, kind, *ends) in rows_of(root / relative, HEADER, limits):
+    for relative in tables:
+        for where, (identity, kind, *ends) in rows_of(root / relative, HEADER, tree.limits):
             picture = pictures.named(identity, near=relative.rpartition("/")[0], where=where)
             if picture not in sizes:
-                sizes[picture] = size_of(pictures.sample(picture), limits)
+                sizes[picture] = size_of(pictures.sample(picture), tree.limits)
                 categories[picture] = category_of_path(picture.rpartition("/")[0]) or category_of_path(relative)
             width, height = sizes[picture]
             shares = [number(end, where=where) for end in ends]  # XMin, XMax, YMin, YMax
             x0, x1, y0, y1 = (round(s * e, EXACT) for s, e in zip(shares, (width, width, height, height), strict=True))
-            boxes.setdefault(picture, []).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
-    samples = pictures.samples(boxes, categories)
-    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values())
+            listed.of(picture, relative).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
+    remarks = listed.settle()
+    samples = pictures.samples(listed.boxes, categories)
+    reading = Reading((*tables, *described), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values(), reading=reading)
 
 
-def _descriptions(root: Path, limits: Limits) -> dict[str, str]:
+def _descriptions(root: Path, files: Iterable[str], limits: Limits) -> dict[str, str]:
     names: dict[str, str] = {}
-    for name in files_of(root):
-        if name.endswith(DESCRIPTIONS):
-            for where, row in table_of(root / name, limits):
-                if len(row) < 2:
-                    raise DataError("has no name for its class", where=where)
-                names[row[0]] = row[1]
+    for name in files:
+        for where, row in table_of(root / name, limits):
+            if len(row) < 2:
+                raise DataError("has no name for its class", where=where)
+            names[row[0]] = row[1]
     return names
 
 
@@ -81,7 +86,7 @@ def write(
     for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
         rows = tables.setdefault(relative.partition("/")[0], [HEADER])
         width, height = size_of(sample, options.limits)
-        for item in sample.boxes:
+        for item in sample.boxes or ():
             across = item.x / width, (item.x + item.width) / width
             down = item.y / height, (item.y + item.height) / height
             rows.append((Path(relative).stem, class_of[item.label], *across, *down))
@@ -95,7 +100,7 @@ def write(
 FORMAT = Format(
     name="open-images",
     looks_for=f"a CSV file with the columns {', '.join(HEADER)}",
-    carries=CARRIES,
+    carries=LISTED,
     recognise=recognise,
     read=read,
     write=write,

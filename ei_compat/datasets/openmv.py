@@ -5,28 +5,27 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import ClassLabel, Dataset, FilePayload, Sample
-from ei_compat.datasets._folders import Layout, folders_of, stem_of, walk
+from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.datasets.class_folders import folder_of_class
-from ei_compat.files import Inside
-from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import SILENT, Progress
 
 ENDING = ".class"
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether any folder below ends in `.class`."""
-    return any(name.endswith(ENDING) for name in folders_of(path))
+    return tree.only is None and any(name.endswith(ENDING) for name in tree.folders())
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read(tree: Tree) -> Dataset:
     """Reads `<label>.class` folders; other folders and loose files are left alone."""
-    inside, samples = Inside(path), []
-    for folder in folders_of(path):
+    path, samples = tree.root, []
+    for folder in tree.folders():
         if folder.endswith(ENDING) and folder != ENDING:
             label = ClassLabel(folder.removesuffix(ENDING))
-            for relative in walk(path, folder, limits, inside):
+            for relative in tree.samples_below(folder):
                 payload = FilePayload(str(path), relative)
                 samples.append(Sample(relative, PurePosixPath(relative).stem, None, label, payload))
     return Dataset.of(samples, format=FORMAT.name, root=path)
@@ -40,10 +39,10 @@ def write(
     Raises:
         DataError: when a sample has no class label, or one that cannot be a folder.
     """
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
-            layout.place(sample, folder_of_class(sample) + ENDING, stem_of(sample))
+            layout.place(sample, folder_of_class(sample, ENDING), stem_of(sample))
             task.advance()
     return ()
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Pictures, corners, number, place_pictures, shown
+from ei_compat.dataset import ClassLabel, Dataset, Sample
+from ei_compat.datasets._boxes import LISTED, Listed, Pictures, corners, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError
-from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 CLASS_HEADER = ("file_name", "class_name")
 BOX_HEADER = ("file_name", "classes", "xmin", "ymin", "xmax", "ymax")
@@ -18,53 +19,56 @@ TABLE = "labels.csv"
 SEPARATOR = ";"  # between several classes of one box
 
 
-def recognise_classes(path: Path) -> bool:
+def recognise_classes(tree: Tree) -> bool:
     """Whether a CSV file names the columns of the class form."""
-    return bool(csv_files(path, CLASS_HEADER))
+    return bool(csv_files(tree, CLASS_HEADER))
 
 
-def recognise_boxes(path: Path) -> bool:
+def recognise_boxes(tree: Tree) -> bool:
     """Whether a CSV file names the columns of the box form."""
-    return bool(csv_files(path, BOX_HEADER))
+    return bool(csv_files(tree, BOX_HEADER))
 
 
-def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_classes(tree: Tree) -> Dataset:
     """Reads the class form; an empty class, or a picture that is not listed, is unlabelled.
 
     Raises:
         FormatError: naming the row at fault.
         DataError: when a picture is missing or listed twice with different classes.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, labels = Pictures(root, limits), dict[str, str]()
-    for relative in csv_files(path, CLASS_HEADER):
-        for where, (name, label) in rows_of(root / relative, CLASS_HEADER, limits):
+    root, pictures, labels = tree.root, Pictures(tree), dict[str, str]()
+    label_files = csv_files(tree, CLASS_HEADER)
+    for relative in label_files:
+        for where, (name, label) in rows_of(root / relative, CLASS_HEADER, tree.limits):
             picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
             if labels.setdefault(picture, label) != label:
                 raise DataError(f"{name!r} has two classes, {labels[picture]!r} and {label!r}", where=where)
     known = {label: ClassLabel(label) for label in set(labels.values())}
     samples = []
-    for sample in pictures.samples({picture: [] for picture in labels}):
-        label = labels.get(sample.id, "")
+    for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
+        sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(known[label]) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root)
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
-def read_boxes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_boxes(tree: Tree) -> Dataset:
     """Reads the box form; several classes of one box, separated by semicolons, become several boxes.
 
     Raises:
         FormatError: naming the row at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, boxes = Pictures(root, limits), dict[str, list[Box]]()
-    for relative in csv_files(path, BOX_HEADER):
-        for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, limits):
-            found = boxes.setdefault(pictures.named(name, near=relative.rpartition("/")[0], where=where), [])
+    root, pictures, listed = tree.root, Pictures(tree), Listed()
+    label_files = csv_files(tree, BOX_HEADER)
+    for relative in label_files:
+        for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, tree.limits):
+            found = listed.of(pictures.named(name, near=relative.rpartition("/")[0], where=where), relative)
             sides = [number(end, where=where) for end in ends]
             found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
-    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(
@@ -73,7 +77,8 @@ def write_classes(
     """Writes the class form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [CLASS_HEADER]
     for sample, relative in place_pictures(dataset, target, options, progress):
-        rows.append((relative, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
+        name = PurePosixPath(relative).name
+        rows.append((name, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
     write_table(target / TABLE, rows)
     return ()
 
@@ -84,9 +89,9 @@ def write_boxes(
     """Writes the box form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [BOX_HEADER]
     for sample, relative in place_pictures(dataset, target, options, progress):
-        for box in sample.boxes:
+        for box in sample.boxes or ():
             ends = box.x, box.y, box.x + box.width, box.y + box.height
-            rows.append((relative, _cell(sample, box.label), *map(shown, ends)))
+            rows.append((PurePosixPath(relative).name, _cell(sample, box.label), *map(shown, ends)))
     write_table(target / TABLE, rows)
     return ()
 
@@ -108,7 +113,7 @@ CLASSES = Format(
 BOXES = Format(
     name="csv-boxes",
     looks_for=f"a CSV file with the columns {', '.join(BOX_HEADER)}",
-    carries=CARRIES,
+    carries=LISTED,
     recognise=recognise_boxes,
     read=read_boxes,
     write=write_boxes,

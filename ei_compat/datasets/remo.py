@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ei_compat.dataset import Box, ClassLabel, Dataset
-from ei_compat.datasets._boxes import CARRIES, Pictures, corners, place_pictures, shown, size_of
-from ei_compat.datasets._folders import files_holding
+from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
+from ei_compat.datasets._boxes import CARRIES, Listed, Pictures, corners, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 CLASS_TASK, BOX_TASK = "Image classification", "Object detection"
 FILE = "remo.json"
@@ -48,62 +49,65 @@ class _ClassItem:
     classes: list[str]
 
 
-def _files(path: Path, task: str) -> list[str]:
-    return files_holding(path, ".json", (*COMMON, json.dumps(task).encode()))
+def _files(tree: Tree, task: str) -> list[str]:
+    return tree.holding(".json", (*COMMON, json.dumps(task).encode()))
 
 
-def recognise_classes(path: Path) -> bool:
+def recognise_classes(tree: Tree) -> bool:
     """Whether a JSON file is of Remo's classification task."""
-    return bool(_files(path, CLASS_TASK))
+    return bool(_files(tree, CLASS_TASK))
 
 
-def recognise_boxes(path: Path) -> bool:
+def recognise_boxes(tree: Tree) -> bool:
     """Whether a JSON file is of Remo's detection task."""
-    return bool(_files(path, BOX_TASK))
+    return bool(_files(tree, BOX_TASK))
 
 
-def read_classes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_classes(tree: Tree) -> Dataset:
     """Reads the classification form, which names one class per picture.
 
     Raises:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, labels = Pictures(root, limits), dict[str, str]()
-    for relative in _files(path, CLASS_TASK):
+    root, pictures, labels = tree.root, Pictures(tree), dict[str, str]()
+    label_files = _files(tree, CLASS_TASK)
+    for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
-        for index, item in enumerate(typed(list[_ClassItem], read_json(root / relative, limits), where=where)):
+        for index, item in enumerate(typed(list[_ClassItem], read_json(root / relative, tree.limits), where=where)):
             if len(item.classes) > 1:
                 raise FormatError(f"has {len(item.classes)} classes, not one", where=f"{where}, [{index}]")
             picture = pictures.named(item.file_name, near=near, where=f"{where}, [{index}]")
             labels[picture] = item.classes[0] if item.classes else ""
     samples = []
-    for sample in pictures.samples({picture: [] for picture in labels}):
-        label = labels.get(sample.id, "")
+    for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
+        sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(ClassLabel(label)) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root)
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
-def read_boxes(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def read_boxes(tree: Tree) -> Dataset:
     """Reads the detection form; several classes of one box become several boxes.
 
     Raises:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root = path if path.is_dir() else path.parent
-    pictures, boxes = Pictures(root, limits), dict[str, list[Box]]()
-    for relative in _files(path, BOX_TASK):
+    root, pictures, listed = tree.root, Pictures(tree), Listed()
+    label_files = _files(tree, BOX_TASK)
+    for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
-        for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, limits), where=where)):
+        for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, tree.limits), where=where)):
             place = f"{where}, [{index}]"
-            found = boxes.setdefault(pictures.named(item.file_name, near=near, where=place), [])
+            found = listed.of(pictures.named(item.file_name, near=near, where=place), relative)
             for annotation in item.annotations:
                 box = annotation.bbox
                 for label in annotation.classes:
                     found.append(corners(label, box.xmin, box.ymin, box.xmax, box.ymax, where=place))
-    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(
@@ -112,10 +116,8 @@ def write_classes(
     """Writes the classification form, with the pictures in a folder per category."""
     items: list[dict[str, Any]] = []
     for sample, relative in place_pictures(dataset, target, options, progress):
-        width, height = size_of(sample, options.limits)
         classes = [sample.label.label] if isinstance(sample.label, ClassLabel) else []
-        items.append({"file_name": relative, "height": height, "width": width, "tags": [], "task": CLASS_TASK})
-        items[-1]["classes"] = classes
+        items.append(_item(relative, sample, CLASS_TASK, options.limits) | {"classes": classes})
     write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
     return ()
 
@@ -126,11 +128,18 @@ def write_boxes(
     """Writes the detection form, with the pictures in a folder per category."""
     items: list[dict[str, Any]] = []
     for sample, relative in place_pictures(dataset, target, options, progress):
-        width, height = size_of(sample, options.limits)
-        items.append({"file_name": relative, "height": height, "width": width, "tags": [], "task": BOX_TASK})
-        items[-1]["annotations"] = [_annotation(box) for box in sample.boxes]
+        if sample.boxes is None:
+            continue
+        annotations = [_annotation(box) for box in sample.boxes]
+        items.append(_item(relative, sample, BOX_TASK, options.limits) | {"annotations": annotations})
     write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
     return ()
+
+
+def _item(relative: str, sample: Sample, task: str, limits: Limits) -> dict[str, Any]:
+    width, height = size_of(sample, limits)
+    name = PurePosixPath(relative).name
+    return {"file_name": name, "height": height, "width": width, "tags": [], "task": task}
 
 
 def _annotation(box: Box) -> dict[str, Any]:

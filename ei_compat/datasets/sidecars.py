@@ -25,14 +25,15 @@ from ei_compat.dataset import (
     Sample,
     checked_box,
 )
-from ei_compat.datasets._boxes import shown
-from ei_compat.datasets._folders import Layout, category_folders, sample_files_of, stem_of
+from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import Inside, write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.files import write_file
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 BOXES, INTERVALS, KEY_VALUES = "bounding_boxes.labels", "structured_labels.labels", "label_map.labels"
 SIDECARS = (BOXES, INTERVALS, KEY_VALUES)
@@ -75,31 +76,34 @@ class _KeyValueFile:
     labels: dict[str, dict[str, str] | list[str]]
 
 
-def recognise(path: Path) -> bool:
+def recognise(tree: Tree) -> bool:
     """Whether a sidecar lies in the folder or in a category's folder, or the path is one."""
-    if path.is_file():
-        return path.name in SIDECARS
-    return any((path / folder / name).is_file() for folder in ["", *category_folders(path)] for name in SIDECARS)
+    return tree.only in SIDECARS if tree.only is not None else bool(_sidecars(tree))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def _sidecars(tree: Tree) -> list[str]:
+    return [path for folder in ["", *tree.sets()] for name in SIDECARS if (path := join(folder, name)) in tree]
+
+
+def read(tree: Tree) -> Dataset:
     """Reads the files of each folder with what the sidecars say of them; others are unlabelled.
 
     Raises:
         FormatError: naming the entry at fault.
         DataError: when a sidecar names a file that is missing.
     """
-    root = path if path.is_dir() else path.parent
-    inside, samples = Inside(root), list[Sample]()
-    places: dict[str, Category | None] = {f"{name}/": category for name, category in category_folders(root).items()}
+    root, samples = tree.root, list[Sample]()
+    places: dict[str, Category | None] = {f"{name}/": category for name, category in tree.sets().items()}
     for prefix, category in {"": None, **places}.items():
         found = {}
-        for name in sample_files_of(root / prefix):
-            relative = inside.file(prefix + name, where=str(root))
+        for name in tree.samples_in(prefix.rstrip("/")):
+            relative = tree.inside.file(prefix + name, where=str(root))
             payload = FilePayload(str(root), relative)
             found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
-        samples.extend(_labelled(root / prefix, found, limits))
-    return Dataset.of(samples, format=FORMAT.name, root=root)
+        samples.extend(_labelled(root / prefix, found, tree.limits))
+    unlisted = tuple(s.id for s in samples if s.label == UNLABELLED and s.boxes is None)
+    reading = Reading(label_files=tuple(_sidecars(tree)), unlisted=unlisted)
+    return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
 def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Iterable[Sample]:
@@ -111,13 +115,8 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Itera
         return samples[name]
 
     if (folder / BOXES).is_file():
-        where = str(folder / BOXES)
-        for name, items in typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes.items():
-            place = f"{where}, {name}"
-            found = tuple(
-                checked_box(item.label, item.x, item.y, item.width, item.height, where=place) for item in items
-            )
-            samples[name] = replace(entry(name, BOXES), boxes=found)
+        for name, boxes in read_boxes(folder / BOXES, limits).items():
+            samples[name] = replace(entry(name, BOXES), boxes=boxes)
     if (folder / INTERVALS).is_file():
         where = str(folder / INTERVALS)
         for name, rows in typed(_IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
@@ -129,6 +128,20 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Itera
                 raise FormatError("lists labels without keys, which is not supported", where=f"{where}, {name}")
             samples[name] = entry(name, KEY_VALUES).with_label(KeyValues(values))
     return samples.values()
+
+
+def read_boxes(path: Path, limits: Limits) -> dict[str, tuple[Box, ...]]:
+    """The boxes of a `bounding_boxes.labels` by file name.
+
+    Raises:
+        FormatError: naming the entry at fault.
+    """
+    where = str(path)
+    listed = typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes
+    return {
+        name: tuple(checked_box(b.label, b.x, b.y, b.width, b.height, where=f"{where}, {name}") for b in items)
+        for name, items in listed.items()
+    }
 
 
 def _intervals(rows: list[_Interval], *, where: str) -> Intervals:
@@ -150,13 +163,13 @@ def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
     """Writes files and sidecars, in a folder per category where the samples have one."""
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress, file_name_of)
     content: dict[tuple[str, str], dict[str, Any]] = {}
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
             folder, _, name = layout.place(sample, sample.category or "", stem_of(sample)).rpartition("/")
-            if sample.boxes:
-                content.setdefault((folder, BOXES), {})[name] = [_box_as_json(item) for item in sample.boxes]
+            if sample.boxes is not None:
+                content.setdefault((folder, BOXES), {})[name] = [item.as_json() for item in sample.boxes]
             sidecar, labels = _label_as_json(sample.label)
             if sidecar:
                 content.setdefault((folder, sidecar), {})[name] = labels
@@ -174,11 +187,6 @@ _HEADERS = {
     KEY_VALUES: {"type": "label-map-labels"},
 }
 _KEYS = {BOXES: "boundingBoxes", INTERVALS: "structuredLabels", KEY_VALUES: "labels"}
-
-
-def _box_as_json(item: Box) -> dict[str, Any]:
-    sides = {"x": item.x, "y": item.y, "width": item.width, "height": item.height}
-    return {"label": item.label} | {name: shown(value) for name, value in sides.items()}
 
 
 def _label_as_json(label: Label) -> tuple[str, Any]:

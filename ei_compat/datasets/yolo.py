@@ -1,4 +1,4 @@
-"""YOLO: one text file per picture, class names in `data.yaml`, `classes.txt` or a `.names` file."""
+"""YOLO: one text file per picture, class names in `data.yaml`, `classes.txt`, `_darknet.labels` or a `.names` file."""
 
 from __future__ import annotations
 
@@ -7,37 +7,53 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import Box, Dataset, Sample, checked_box
+from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
-from ei_compat.datasets._folders import files_of, path_without_extension
+from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
-CLASSES, DESCRIPTION = "classes.txt", "data.yaml"
+CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
 PICTURES, LABELS = "images", "labels"
+NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
 EXACT = 4  # decimals of a pixel that survive the normalised form
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
 _ITEM = re.compile(r"-\s+(.*)")
 _NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
 
 
-def recognise(path: Path) -> bool:
-    """Whether the folder holds a file of class names."""
-    return _names_file(path) is not None
+def recognise(tree: Tree) -> bool:
+    """Whether there is a file of class names, with a picture's text file or of a name that only YOLO has."""
+    if tree.only is not None:
+        return False
+    found = _names_files(tree)
+    sure = [path for path in found if "/" not in path and path.lower() != CLASSES]
+    return bool(sure or found) and (bool(sure) or _has_text(tree))
 
 
-def _names_file(root: Path) -> str | None:
-    names = files_of(root)
-    endings = [name for name in names if name.lower().endswith(".names")]
-    known = [name for name in names if name.lower() in {DESCRIPTION, "data.yml", "dataset.yaml", CLASSES}]
-    return next(iter(sorted(known, key=lambda name: name.lower() == CLASSES)), None) or next(iter(endings), None)
+def _has_text(tree: Tree) -> bool:
+    pictures = tree.below("", PICTURE_SUFFIXES)
+    return any(name in tree for picture in pictures for name in _label_files(picture))
 
 
-def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def _names_files(tree: Tree) -> list[str]:
+    """The files of class names, wherever they lie, the one that is believed first."""
+    found: list[tuple[int, int, str]] = []
+    for path in tree.files:
+        name = path.rpartition("/")[2].lower()
+        rank = NAMES_FILES.get(name, NAMES_FILES[".names"] if name.endswith(".names") else 0)
+        if rank:
+            found.append((path.count("/"), rank, path))
+    return [path for _, _, path in sorted(found)]
+
+
+def read(tree: Tree) -> Dataset:
     """Reads every picture with the boxes of its text file, which lies beside it or below `labels/`.
 
     The pictures' headers are read, since boxes are given as shares of their size.
@@ -45,20 +61,26 @@ def read(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
     Raises:
         FormatError: naming the line at fault.
     """
-    names_file = _names_file(path)
-    if names_file is None:
+    path, label_files = tree.root, _names_files(tree)
+    if not label_files:
         raise DataError(f"has neither {DESCRIPTION}, {CLASSES} nor a .names file", where=path)
-    names = parse_names(read_text(path / names_file, limits), names_file, where=str(path / names_file))
-    pictures = Pictures(path, limits)
+    lists = [parse_names(read_text(path / file, tree.limits), file, where=str(path / file)) for file in label_files]
+    names, pictures = lists[0], Pictures(tree)
+    for file, other in zip(label_files, lists, strict=True):
+        if other != names:
+            what = f"names other classes than {label_files[0]}, {', '.join(other[:5])} and not {', '.join(names[:5])}"
+            raise FormatError(what, where=path / file, fix="remove the one that is wrong")
     samples = []
     for relative in pictures.paths:
         sample = pictures.sample(relative)
-        labels = next((name for name in _label_files(relative) if (path / name).is_file()), None)
+        labels = next((name for name in _label_files(relative) if name in tree), None)
         if labels is not None:
-            text = read_text(path / labels, limits)
-            sample = pictures.sample(relative, _boxes(text, names, sample, limits, where=str(path / labels)))
+            label_files.append(labels)
+            text = read_text(path / labels, tree.limits)
+            sample = pictures.sample(relative, _boxes(text, names, sample, tree.limits, where=str(path / labels)))
         samples.append(sample)
-    return Dataset.of(samples, format=FORMAT.name, root=path, declared=names)
+    reading = Reading(label_files=tuple(label_files), unlisted=tuple(s.id for s in samples if s.boxes is None))
+    return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
 def _label_files(picture: str) -> Iterator[str]:
@@ -201,7 +223,9 @@ def _scalar(text: str, *, where: str) -> str:
 def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
-    """Writes `images/<set>/`, `labels/<set>/`, `classes.txt` and `data.yaml`; a picture without boxes has no text.
+    """Writes `images/<set>/`, `labels/<set>/`, `classes.txt` and `data.yaml`.
+
+    A picture of whose objects nothing is known has no text, one without an object an empty one.
 
     Raises:
         FormatError: for a label that a line cannot hold.
@@ -212,11 +236,11 @@ def write(
             raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
     class_of = {label: index for index, label in enumerate(labels)}
     folders = set()
-    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=path_without_extension)
+    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=name_without_extension)
     for sample, relative in placed:
         inner = PurePosixPath(relative).relative_to(PICTURES)
         folders.add(str(inner.parent))
-        if sample.boxes:
+        if sample.boxes is not None:
             place = target / LABELS / inner.with_suffix(".txt")
             place.parent.mkdir(parents=True, exist_ok=True)
             size = size_of(sample, options.limits)
@@ -240,7 +264,7 @@ def _line(item: Box, index: int, size: tuple[int, int]) -> str:
 
 FORMAT = Format(
     name="yolo",
-    looks_for="data.yaml, classes.txt or a .names file",
+    looks_for="data.yaml, classes.txt, _darknet.labels or a .names file",
     carries=CARRIES,
     recognise=recognise,
     read=read,

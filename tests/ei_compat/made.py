@@ -25,6 +25,18 @@ from ei_compat.dataset import (
     Signal,
 )
 from ei_compat.datasets import Carries, Format
+from ei_compat.progress import Silent
+
+
+class Heard(Silent):
+    """A progress that keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, line: str) -> None:
+        self.warnings.append(line)
+
 
 SETS = (Category.TRAINING, Category.TESTING, Category.VALIDATION)
 
@@ -57,7 +69,7 @@ def dataset_for(kind: Format, root: Path, *, with_category: bool = True) -> Data
     """A dataset that uses everything the format says it carries."""
     samples: list[Sample] = []
 
-    def add(label: Label = UNLABELLED, boxes: tuple[Box, ...] = (), *, as_signal: bool = False) -> None:
+    def add(label: Label = UNLABELLED, boxes: tuple[Box, ...] | None = None, *, as_signal: bool = False) -> None:
         number = len(samples)
         name = f"one {number}"
         payload: FilePayload | Signal
@@ -79,6 +91,8 @@ def dataset_for(kind: Format, root: Path, *, with_category: bool = True) -> Data
         if Carries.BOXES in kind.carries:
             add(boxes=(Box("dog", 1, 2, 3, 4), Box("cat & 'co'", 0.5, 0.25, 10, 8)))
             add(boxes=(Box("dog", 0, 0, 20, 16),))
+        if Carries.EMPTY in kind.carries:
+            add(boxes=())
         if Carries.UNLABELLED in kind.carries:
             add()
         if Carries.KEY_VALUES in kind.carries:

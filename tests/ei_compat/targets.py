@@ -25,6 +25,7 @@ from ei_compat.block import TrainInput, parse_train_input
 from ei_compat.block_config import parse_block_config
 from ei_compat.dataset import Axis, Signal
 from ei_compat.datasets import format_named
+from ei_compat.datasets._tree import Tree
 from ei_compat.deployment import parse_deployment_metadata
 from ei_compat.errors import FormatError
 from ei_compat.images import PictureSpec, load_picture
@@ -77,8 +78,8 @@ def label_file(kind: str, file: str, folder_name: str | None = None) -> Callable
     def parse(data: bytes) -> object:
         root = folder(folder_name or kind)
         (root / file).write_bytes(data)
-        chosen = format_named(kind)
-        return chosen.read(root, limits=SMALL) if chosen.recognise(root) else None
+        chosen, tree = format_named(kind), Tree(root, SMALL)
+        return chosen.read(tree) if chosen.recognise(tree) else None
 
     return parse
 
@@ -102,14 +103,14 @@ def parse_structured(data: bytes) -> object:
 def parse_yolo_names(data: bytes) -> object:
     root = folder("yolo-names")
     (root / "data.yaml").write_bytes(data)
-    return format_named("yolo").read(root, limits=SMALL)
+    return format_named("yolo").read(Tree(root, SMALL))
 
 
 def parse_yolo(data: bytes) -> object:
     root = folder("yolo")
     (root / "classes.txt").write_text("cat\ndog\n")
     (root / "a.txt").write_bytes(data)
-    return format_named("yolo").read(root, limits=SMALL)
+    return format_named("yolo").read(Tree(root, SMALL))
 
 
 def parse_acquisition(data: bytes) -> object:

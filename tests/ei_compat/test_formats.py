@@ -216,7 +216,7 @@ def test_sets_under_their_usual_names(tmp_path):
 
 
 def test_a_target_that_holds_something_or_lies_inside_is_refused(tmp_path):
-    class_folders(tmp_path / "in", {"a": 1})
+    class_folders(tmp_path / "in", {"a": 1, "b": 1})
     dataset = open_dataset(tmp_path / "in")
     with pytest.raises(DataError, match="is not empty"):
         write_dataset(dataset, tmp_path, "folders")
@@ -227,7 +227,7 @@ def test_a_target_that_holds_something_or_lies_inside_is_refused(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    class_folders(tmp_path / "in", {"a": 2})
+    class_folders(tmp_path / "in", {"a": 2, "b": 1})
     dataset = open_dataset(tmp_path / "in")
     (tmp_path / "in" / "a" / "001.png").unlink()
     with pytest.raises(DataError, match=r"001\.png: is missing"):
@@ -236,7 +236,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 
 
 def test_files_are_linked_or_copied_and_the_source_stays(tmp_path):
-    class_folders(tmp_path / "in", {"a": 1})
+    class_folders(tmp_path / "in", {"a": 1, "b": 1})
     dataset = open_dataset(tmp_path / "in")
     before = (tmp_path / "in" / "a" / "000.png").stat()
     write_dataset(dataset, tmp_path / "linked", "folders")
@@ -263,20 +263,20 @@ def test_a_label_file_cannot_name_a_path_outside(path, tmp_path):
 
 def test_links_out_of_the_dataset_are_refused(tmp_path):
     draw(tmp_path / "secret.png", 1)
-    class_folders(tmp_path / "set", {"a": 1})
+    class_folders(tmp_path / "set", {"a": 1, "c": 1})
     (tmp_path / "set" / "a" / "link.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(FormatError, match="leads outside the dataset through a link"):
         open_dataset(tmp_path / "set")
     (tmp_path / "set" / "a" / "link.png").unlink()
     (tmp_path / "set" / "a" / "inside.png").symlink_to(tmp_path / "set" / "a" / "000.png")
-    assert len(open_dataset(tmp_path / "set")) == 2
+    assert len(open_dataset(tmp_path / "set")) == 3
     (tmp_path / "set" / "b").symlink_to(tmp_path)
     with pytest.raises(FormatError, match="is a link to a folder"):
         open_dataset(tmp_path / "set")
 
 
 def test_limits_are_kept(tmp_path):
-    class_folders(tmp_path, {"a": 3})
+    class_folders(tmp_path, {"a": 2, "b": 1})
     with pytest.raises(LimitError, match=r"more than 2 files.*raise Limits.samples"):
         open_dataset(tmp_path, limits=Limits(samples=2))
 
@@ -290,6 +290,9 @@ def test_intervals_with_a_gap_cannot_be_a_sidecar(tmp_path):
 
 def test_boxes_become_structured_arrays_and_come_back(tmp_path):
     made = dataset_for(format_named("coco"), tmp_path / "made")
+    with pytest.raises(DataError, match="nothing is known of its objects, but others have boxes"):
+        write_dataset(made, tmp_path / "none", "arrays", options=WriteOptions(spec=PictureSpec(8, 8)))
+    made = Dataset.of([each for each in made.samples if each.boxes is not None], format="made")
     write_dataset(made, tmp_path / "one", "arrays", options=WriteOptions(spec=PictureSpec(8, 8, resize_mode="squash")))
     read = open_dataset(tmp_path / "one")
     wide = made.samples[0].payload, made.samples[0].boxes[0]  # 20 x 16 pixels become 8 x 8
@@ -304,7 +307,7 @@ def test_boxes_become_structured_arrays_and_come_back(tmp_path):
     assert (tmp_path / "one" / "Y_split_train.npy").read_bytes().startswith(b'[{"sampleId"')
 
 
-@pytest.mark.parametrize("name", ["voc", "yolo", "open-images", "coco"])
+@pytest.mark.parametrize("name", ["voc", "yolo", "open-images", "coco", "csv-boxes", "remo-boxes"])
 def test_pictures_that_differ_in_extension_or_set_only_keep_their_boxes(name, tmp_path):
     draw(tmp_path / "in" / "a.png", 1)
     draw(tmp_path / "in" / "a.bmp", 2)

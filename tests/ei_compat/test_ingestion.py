@@ -60,7 +60,7 @@ LABELS = {
     "class": (ClassLabel("cat"), None, {}),
     "class with anything in it": (ClassLabel("ä, 50% cat/dog\n"), None, {}),
     "none": (Unlabelled(), None, {}),
-    "boxes": (Unlabelled(), (Box("a", 1.4, 2.6, 10.2, 0.2), Box("b", 0, 0, 3, 4)), {}),
+    "boxes": (Unlabelled(), (Box("a", 1.4, 2.6, 10.2, 129.70666666666665), Box("b", 0, 0.0, 3, 4.0)), {}),
     "boxes, none in this one": (Unlabelled(), (), {}),
     "over time": (Intervals((Interval(0, 9, "idle"), Interval(10, 19, "go"))), None, {}),
     "key-values": (KeyValues({"room": "3", "who": "Zoë"}), None, {}),
@@ -90,7 +90,7 @@ def test_what_is_said_of_a_file_arrives(double, tmp_path, label, boxes, metadata
             assert sample.label_map == {"room": "3", "who": "Zoë"}
     if boxes:
         assert sample.boxes == [
-            {"label": "a", "x": 1, "y": 3, "width": 11, "height": 1},
+            {"label": "a", "x": 1.4, "y": 2.6, "width": 10.2, "height": 129.70666666666665},
             {"label": "b", "x": 0, "y": 0, "width": 3, "height": 4},
         ]
     elif boxes is not None:
@@ -170,6 +170,7 @@ class TestFilesThatCannotArrive:
             Upload("gone", "gone.jpg", tmp_path / "gone.jpg", "training", ClassLabel("c0")),
             Upload("made", "made.png", broken, "training", ClassLabel("c0")),
             Upload("where", "where.jpg", good[0].content, "nowhere", ClassLabel("c0")),
+            Upload("flat", "flat.jpg", good[0].content, "training", boxes=(Box("c0", 1, 2, 0, 4),)),
         ]
         report = run(double, bad + good, tmp_path / "journal")
         assert report.arrived == 12
@@ -181,8 +182,9 @@ class TestFilesThatCannotArrive:
             "gone": "cannot be read: no such file or directory",
             "made": "b.tif: cannot be decoded",
             "where": "the service knows no category 'nowhere'",
+            "flat": "has a box of no size, which the service refuses",
         }
-        with pytest.raises(RemoteError, match="7 of 19 files did not arrive") as caught:
+        with pytest.raises(RemoteError, match="8 of 20 files did not arrive") as caught:
             report.check()
         assert caught.value.exit_code == 6
         assert run(double, good, tmp_path / "journal").before == 12, "the failures are not taken for arrived"

@@ -17,7 +17,8 @@ from ei_compat import acquisition
 from ei_compat.dataset import Axis, Signal
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.limits import Limits
-from ei_compat.signals import SignalForm, csv_of, encode_signal, parse_csv, parse_signal, parse_wav, wav_of
+from ei_compat.signals import SignalForm, csv_of, encode_signal, parse_csv, parse_signal
+from ei_compat.wav import wav_of
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -139,7 +140,7 @@ def test_signals_are_limited():
         acquisition.decode(acquisition.encode(signal()), where="x", limits=Limits(signal_values=10))
 
 
-# CSV and WAV
+# CSV
 
 
 @pytest.mark.parametrize(
@@ -185,54 +186,6 @@ def test_values_survive_plain_forms(form):
     read = parse_signal(encode_signal(made, form), f".{form}", where="x")
     assert np.array_equal(read.values, made.values)
     assert read.interval_ms == made.interval_ms
-
-
-def wav(bits: int, body: bytes, tag: int = 1, channels: int = 1, claimed: int | None = None) -> bytes:
-    width = bits // 8 * channels
-    layout = struct.pack("<HHIIHH", tag, channels, 8000, 8000 * width, width, bits)
-    chunks = b"LIST\x03\0\0\0abc\0fmt " + struct.pack("<I", 16) + layout
-    chunks += b"data" + struct.pack("<I", len(body) if claimed is None else claimed) + body
-    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WAVE" + chunks
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (wav(8, bytes([128, 0, 255])), [[0], [-32768], [32512]]),
-        (wav(16, struct.pack("<2h", -5, 1000)), [[-5], [1000]]),
-        (wav(24, b"\0\1\0\0\0\x80"), [[1], [-32768]]),
-        (wav(32, struct.pack("<2i", 65536, -1)), [[1], [-1 / 65536]]),
-        (wav(32, struct.pack("<2f", 0.5, -1), 3), [[16384], [-32768]]),
-        (wav(64, struct.pack("<1d", 0.25), 3), [[8192]]),
-        (wav(16, struct.pack("<4h", 1, 2, 3, 4), channels=2), [[1, 2], [3, 4]]),
-        (wav(16, struct.pack("<2h", 7, 8), claimed=0xFFFFFFFF), [[7], [8]]),
-    ],
-    ids=["8 bit", "16 bit", "24 bit", "32 bit", "float", "double", "stereo", "stream of unknown length"],
-)
-def test_wav(data, expected):
-    read = parse_wav(data, where="x")
-    assert read.values.tolist() == expected
-    assert read.interval_ms == 0.125
-    assert parse_wav(wav_of(read), where="x").values.tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"RIFX", "is not a WAV file"),
-        (wav(16, b"\0\0", claimed=100), "is cut short, 98 bytes are missing"),
-        (wav(16, b""), "holds no value"),
-        (wav(12, b"\0\0"), "12 bits is not supported"),
-        (wav(16, b"\0\0", tag=7), "format 7 .* is not supported"),
-        (wav(16, b"\0\0", channels=0), "0 channels"),
-        (wav(32, struct.pack("<f", float("nan")), 3), "not finite"),
-        (wav(16, b"\0\0")[:50], "has no data"),
-        (b"RIFF\0\0\0\0WAVEdata\2\0\0\0\0\0", "has its data before its format"),
-    ],
-)
-def test_bad_wav(data, message):
-    with pytest.raises(FormatError, match=message):
-        parse_wav(data, where="file")
 
 
 def test_what_plain_forms_cannot_hold():

@@ -77,6 +77,8 @@ def test_signals_are_noted_within_the_block_and_handled_as_before_after_it(
     before = signal.getsignal(number)
     checkpoints = Checkpoints(tmp_path, {})
     with checkpoints:
+        assert signal.getsignal(number) == before, "nothing is held yet"
+        checkpoints.hold()
         assert not checkpoints.stopping
         os.kill(os.getpid(), number)
         assert checkpoints.stopping

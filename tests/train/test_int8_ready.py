@@ -9,9 +9,10 @@ import pytest
 
 from ei_compat.progress import SILENT
 from train.data import Samples
-from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, snap_kernels
+from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, round_to_int8, snap_kernels
 from train.model import Network, build_network, prunable_kernels
 from train.recipe import Recipe
+from train.statistics import renew_statistics
 
 
 @pytest.fixture
@@ -77,3 +78,37 @@ def test_frozen_statistics_are_corrected_and_learned_ones_replaced(training: Sim
 
     assert np.abs(learned.moving_mean).max() < 90
     assert np.abs(frozen.moving_mean).min() > 90
+
+
+def small_network() -> Network:
+    """Two frozen normalisations whose statistics are far from the pictures' own, and two that learn on top."""
+    import tf_keras as keras
+
+    keras.utils.set_random_seed(1)
+    random, layers = np.random.default_rng(5), keras.layers
+    pixels = x = layers.Input((16, 16, 3))
+    for index in range(4):
+        x = layers.DepthwiseConv2D(3, padding="same")(x) if index == 1 else layers.Conv2D(8, 3, padding="same")(x)
+        x = layers.ReLU()(layers.BatchNormalization(trainable=index > 1)(x))
+    backbone = keras.Model(pixels, x)
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization) and not layer.trainable:
+            layer.moving_mean.assign(random.normal(size=8) * 0.3)
+            layer.moving_variance.assign(random.uniform(0.02, 0.5, 8))
+    return Network(backbone, keras.Sequential())
+
+
+def test_with_frozen_and_learning_layers_the_network_stays_the_one_that_was_chosen() -> None:
+    network = small_network()
+    pictures = np.random.default_rng(3).integers(0, 256, (64, 16, 16, 3), np.uint8)
+    samples = Samples(pictures, np.zeros(64, np.int32))
+    training = SimpleNamespace(
+        recipe=Recipe(), network=network, data=SimpleNamespace(training=samples), progress=SILENT
+    )
+    renew_statistics(training)
+    chosen = features(network, pictures)
+
+    round_to_int8(training)
+
+    written = features(network, pictures)
+    assert np.abs(written - chosen).mean() < 0.02 * np.abs(chosen).mean()
