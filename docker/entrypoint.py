@@ -6,16 +6,20 @@ root, and root's files are a nuisance to whoever typed it. A container that is s
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def results_directory(arguments: list[str]) -> Path:
     """The nearest folder that exists above `--out-directory`, or the working directory where none is named."""
+    from pathlib import Path  # here, so that signals are answered some milliseconds earlier
+
     path = Path()
     for index, argument in enumerate(arguments):
         name, separator, value = argument.partition("=")
@@ -29,23 +33,26 @@ def results_directory(arguments: list[str]) -> Path:
 
 def become_owner_of(directory: Path) -> None:
     """Gives root's rights away for good; a root without the right to do so (`--cap-drop ALL`) stays what it is."""
+    from contextlib import suppress
+
     owner = directory.stat()
-    with contextlib.suppress(PermissionError):
+    with suppress(PermissionError):
         os.setgroups([])
         os.setgid(owner.st_gid)
         os.setuid(owner.st_uid)
 
 
 def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """Ends as a process that SIGTERM has killed. The kernel spares a container's first process, so it has to itself."""
-    sys.exit(128 + number)
+    """Ends as a process that the signal has killed. The kernel spares a container's first."""
+    os.write(2, f"error: stopped by {signal.Signals(number).name}\n".encode())
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":
-    for early in (signal.SIGINT, signal.SIGTERM):  # the program sets its own once it is imported
+    for early in (signal.SIGINT, signal.SIGTERM):  # the program sets its own once it is there
         signal.signal(early, stop)
     if os.getuid() == 0:
         become_owner_of(results_directory(sys.argv[1:]))
-    from train.cli import main
+    from train.supervisor import main
 
     main()

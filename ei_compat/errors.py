@@ -11,8 +11,11 @@
     ├── TrainingError                 training            4
     ├── ExportError                   export              5      converting or packaging failed
     │   └── GateError                 export.gate         5      files are written, but a promise was not met
-    ├── RemoteError                   remote              6      network or API
-    └── Interrupted                   interrupted         128 + the signal's number
+    └── RemoteError                   remote              6      network or API
+    Interrupted                       interrupted         128 + the signal's number
+
+`Interrupted` stands beside the tree, as `KeyboardInterrupt` does in Python's: libraries wrap, log or swallow whatever
+is an `Exception`, and a request to stop must reach the end of the program as it is.
 
 A message says what is wrong; `where` names the file, field or option; `fix` says what to do about it. The three make
 the one line that a user sees. Codes are part of the interface: scripts may match them, so they never change.
@@ -25,8 +28,8 @@ import signal
 from typing import ClassVar
 
 
-class EiTrainError(Exception):
-    """A failure with a cause the user can act on.
+class _OneLine(BaseException):
+    """What both kinds of end say of themselves.
 
     Args:
         what: what is wrong, lower case, no full stop.
@@ -34,8 +37,8 @@ class EiTrainError(Exception):
         fix: what to do about it.
     """
 
-    code: ClassVar[str] = "error"
-    exit_code: int = 1
+    code: ClassVar[str]
+    exit_code: int
 
     def __init__(self, what: str, *, where: str | os.PathLike[str] | None = None, fix: str | None = None) -> None:
         self.what = what
@@ -48,6 +51,13 @@ class EiTrainError(Exception):
         if self.fix is not None:
             line = f"{line}; {self.fix}"
         return " ".join(line.split())  # one line, whatever a library's message held
+
+
+class EiTrainError(_OneLine, Exception):
+    """A failure with a cause the user can act on; arguments as in the base."""
+
+    code = "error"
+    exit_code = 1
 
 
 class UsageError(EiTrainError):
@@ -109,7 +119,7 @@ class RemoteError(EiTrainError):
     exit_code = 6
 
 
-class Interrupted(EiTrainError):  # noqa: N818 - stopping on request is no error
+class Interrupted(_OneLine):
     """Stopped by a signal, with what there was saved.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ei_compat.limits import DEFAULT_LIMITS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_UNSENDABLE = re.compile(r"[/\x00-\x1f\x7f]")  # which a form has no name for
 Signer = Callable[[], Key | None]
 
 
@@ -27,17 +29,21 @@ def unsigned() -> Key | None:
     return None
 
 
-def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = unsigned) -> Iterator[Upload]:
+def uploads_of(
+    dataset: Dataset, *, category: str = "split", signer: Signer = unsigned, validation: bool = False
+) -> Iterator[Upload]:
     """Every sample as something to upload, one at a time.
 
     Files of the types that the service takes go as they are, byte for byte. Other pictures, and pictures in arrays,
     become PNG; signals in memory become acquisition JSON, signed with the project's HMAC key where it has one.
-    Validation samples go to training: the service has no category for them, Studio takes its own out of training.
+    Validation samples go to the project's validation set where it keeps one, else to training, where Studio then takes
+    its own validation set from.
 
     Args:
         dataset: as `open_dataset` gives it.
         category: for samples whose format does not say; `split` lets the project decide.
         signer: gives the HMAC key; asked once, when the first signal is made.
+        validation: whether the project keeps a validation set of its own; see `Studio.keeps_validation_set`.
     """
     keys: list[Key | None] = []
 
@@ -52,7 +58,7 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
             key=sample.id,
             name=_named(sample, made.suffix),
             content=made.content,
-            category=_category(sample, category),
+            category=_category(sample, category, validation=validation),
             label=sample.label,
             boxes=sample.boxes,
             metadata=sample.metadata,
@@ -61,13 +67,9 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
         )
 
 
-def _category(sample: Sample, otherwise: str) -> str:
-    match sample.category:
-        case None:
-            return otherwise
-        case Category.VALIDATION:
-            return Category.TRAINING.value
-    return sample.category.value
+def _category(sample: Sample, otherwise: str, *, validation: bool) -> str:
+    named = otherwise if sample.category is None else sample.category.value
+    return Category.TRAINING.value if named == Category.VALIDATION and not validation else named
 
 
 def journal_path(dataset: Path, project: int) -> Path:
@@ -103,7 +105,7 @@ def _made(sample: Sample, key: Signer) -> _Made:
 
 
 def _named(sample: Sample, suffix: str) -> str:
-    name = sample.name.replace("/", "_")
+    name = _UNSENDABLE.sub("_", sample.name.replace('"', "'"))
     return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
 

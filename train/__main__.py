@@ -1,5 +1,5 @@
 """`python -m train` is `ei-train`."""
 
-from train.cli import main
+from train.supervisor import main
 
 main()

@@ -1,13 +1,17 @@
-"""TensorFlow's start: quiet, and deterministic where that is asked for."""
+"""TensorFlow's start: on a processor that can run it, quiet, and deterministic where that is asked for."""
 
 from __future__ import annotations
 
 import logging
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from ei_compat.errors import TrainingError
+from train import supervisor
 
 
 def start(*, deterministic: bool) -> None:
@@ -15,7 +19,11 @@ def start(*, deterministic: bool) -> None:
 
     Args:
         deterministic: use only kernels that give the same bits every time.
+
+    Raises:
+        TrainingError: TensorFlow would kill the process on this processor.
     """
+    check_processor()
     with without_native_chatter(), warnings.catch_warnings():
         # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
         warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
@@ -28,15 +36,38 @@ def start(*, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def processor() -> list[str]:
+    """The instruction set extensions of this processor, as numpy finds them by asking it."""
+    from numpy._core import _multiarray_umath  # np.show_runtime() prints the same; there is no public name
+
+    return sorted(name for name, found in _multiarray_umath.__cpu_features__.items() if found)
+
+
+def check_processor() -> None:
+    """Raises TrainingError on an x86-64 without AVX: TensorFlow's wheels use it, and end the process where it lacks."""
+    if platform.machine().lower() in {"x86_64", "amd64"} and "AVX" not in processor():
+        raise TrainingError(
+            "this processor has no AVX, which TensorFlow needs",
+            fix="use one, or a virtual machine, whose /proc/cpuinfo lists avx",
+        )
+
+
 @contextmanager
 def without_native_chatter() -> Iterator[None]:
-    """Keeps what TensorFlow's C++ side writes past its own log level, while it loads or converts, off the terminal."""
+    """Keeps what native code writes past its own log level, while it loads or converts, off the terminal.
+
+    Should the process die meanwhile, its parent shows it.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    chatter = supervisor.chatter()
+    os.dup2(nowhere if chatter is None else chatter, 2)
     try:
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+        if chatter is not None:
+            os.ftruncate(chatter, 0)
+            os.lseek(chatter, 0, os.SEEK_SET)

@@ -15,17 +15,19 @@ import numpy as np
 
 from ei_compat.errors import Interrupted, TrainingError, UsageError
 from ei_compat.files import replaced_file
+from train import supervisor
 from train.loop import Epoch, State
+from train.supervisor import HOW_TO_GO_ON
 
 FILE_NAME = "checkpoint.npz"
-HOW_TO_GO_ON = "run again with --resume to go on"
 ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher")
 
 
 class Checkpoints:
     """Saves the state of training into one file, and on a signal once more before stopping.
 
-    Within a `with` block SIGINT and SIGTERM are only noted, so that a step is never cut in two.
+    Within a `with` block SIGINT and SIGTERM are only noted once it holds them (see `hold`), so that a step is never cut
+    in two.
 
     Args:
         folder: the output directory.
@@ -41,13 +43,20 @@ class Checkpoints:
         self._handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Checkpoints:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._note)
         return self
+
+    def hold(self) -> None:
+        """From here to the end of the block signals are noted and not acted on."""
+        if not self._handlers:
+            supervisor.saving(True)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handlers[number] = signal.signal(number, self._note)
 
     def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        self._handlers.clear()
+        supervisor.saving(False)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._signal = signal.Signals(number)
@@ -75,6 +84,7 @@ class Checkpoints:
         }
         with replaced_file(self.path) as file:
             np.savez(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
+        supervisor.resumable(True)
 
     def load(self) -> State | None:
         """The saved state, or None where there is none.
@@ -97,8 +107,10 @@ class Checkpoints:
                 where=self.path,
                 fix="give the same options and data, or run again without --resume",
             )
+        supervisor.resumable(True)
         return State(**meta["state"], **lists, history=[Epoch(**line) for line in meta["history"]])
 
     def remove(self) -> None:
         """Deletes the file once the results are written."""
         self.path.unlink(missing_ok=True)
+        supervisor.resumable(False)

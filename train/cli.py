@@ -7,17 +7,14 @@ imports TensorFlow: each command imports what it needs when it runs.
 from __future__ import annotations
 
 import errno
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from itertools import pairwise
-from types import FrameType
 
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
-from train import __version__, cli_data, cli_firmware, cli_remote, cli_train, console
+from train import __version__, cli_data, cli_firmware, cli_remote, cli_train, console, supervisor
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -53,27 +50,28 @@ for area in (cli_train, cli_data, cli_firmware, cli_remote):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs one command and exits with its code; the console entry point."""
+    """Runs one command and exits with its code.
+
+    Raises:
+        SystemExit: always, but for
+        Interrupted: a signal came.
+    """
     arguments = [argument for argument in (sys.argv[1:] if argv is None else argv) if argument != "--debug"]
     debug = "--debug" in (sys.argv if argv is None else argv)
     if not arguments:
         arguments = ["--help"]
     elif arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS:
         arguments.insert(0, "train")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)  # a container's first process would ignore SIGTERM
     try:
         sys.exit(app(args=arguments, prog_name="ei-train", standalone_mode=False) or 0)
     except Exception as error:
         if debug:
             traceback.print_exception(error)
+        if (number := supervisor.stopped_by()) is not None:  # on its way through a library it became something else
+            raise Interrupted(number) from error
         failure = _as_failure(error)
-        console.fail(failure, as_json=_wants_json(arguments))
+        console.fail(failure, as_json=console.wants_json(arguments))
         sys.exit(failure.exit_code)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-    raise Interrupted(signal.Signals(number))
 
 
 def _as_failure(error: Exception) -> EiTrainError:
@@ -86,9 +84,8 @@ def _as_failure(error: Exception) -> EiTrainError:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return DataError("no space left on the device", where=error.filename, fix="free some space and run again")
         case OSError(filename=str()):
-            return DataError(
-                str(error.strerror).lower(), where=error.filename, fix="check the path and its permissions"
-            )
+            where = error.filename2 or error.filename  # of the two names that a link or a move has, the new one
+            return DataError(str(error.strerror).lower(), where=where, fix="check the path and its permissions")
         case OSError(strerror=str()):
             return DataError(str(error.strerror).lower(), fix="check the disk and the network that the files are on")
         case MemoryError():
@@ -99,8 +96,3 @@ def _as_failure(error: Exception) -> EiTrainError:
             return EiTrainError(
                 f"internal error, {type(error).__name__}: {error}", fix="run again with --debug and report it"
             )
-
-
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether the log is JSON lines; read here because a usage error comes before any option is parsed."""
-    return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)

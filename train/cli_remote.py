@@ -13,6 +13,7 @@ import typer
 from ei_compat.errors import DataError, Interrupted, UsageError
 from ei_compat.progress import SILENT, Progress
 from train import console
+from train.cli_data import FORM, open_source
 
 if TYPE_CHECKING:
     from ei_compat.remote import Remote
@@ -58,6 +59,7 @@ def _project(key_file: Path | None, project: int | None, progress: Progress) -> 
 def upload_data(
     source: Path = typer.Argument(help="The dataset: a folder or a label file.", show_default=False),
     category: str = typer.Option("split", help="For samples whose format does not say: training, testing, split, …"),
+    form: str | None = FORM,
     project: int | None = PROJECT,
     api_key_file: Path | None = KEY_FILE,
     hmac_key_file: Path | None = typer.Option(
@@ -78,7 +80,6 @@ def upload_data(
     from ei_compat.batches import CATEGORIES
     from ei_compat.credentials import Endpoints, api_key, optional_key
     from ei_compat.dataset import Category
-    from ei_compat.datasets import open_dataset
     from ei_compat.journal import Journal
     from ei_compat.outbox import journal_path, uploads_of
     from ei_compat.remote import Remote
@@ -89,22 +90,26 @@ def upload_data(
     options = ingestion.UploadOptions(
         parallel=parallel, batch_files=batch_files, allow_duplicates=allow_duplicates, add_date_id=add_date_id
     )
-    dataset = open_dataset(source)
-    for line in dataset.reading.lines():
-        console.warn(line)
+    dataset = open_source(source, form)
     if dry_run:
-        planned = ingestion.plan(uploads_of(dataset, category=category), options)
+        planned = ingestion.plan(uploads_of(dataset, category=category, validation=True), options)
         console.show(PlanView(source, dataset.format, planned), as_json=as_json)
         return
     key, hmac_key = api_key(api_key_file), optional_key("EI_HMAC_KEY", hmac_key_file)
     progress, endpoints = _progress(as_json), Endpoints.from_env()
-    if moved := len(dataset.only(Category.VALIDATION)):
-        progress.note(f"{moved} validation samples go to training, where Studio takes its own validation set from")
     with _interruptible(AGAIN):
         studio = _project(api_key_file, project, progress)
         remote = Remote(endpoints.ingestion, key, progress=progress)
         kept = journal or journal_path(source, studio.project)
-        uploads = uploads_of(dataset, category=category, signer=lambda: hmac_key or studio.hmac_key())
+        held_out = sum((each.category or category) == Category.VALIDATION for each in dataset.samples)
+        validation = held_out > 0 and studio.keeps_validation_set()
+        if held_out and not validation:
+            console.warn(
+                f"{held_out} validation samples go to training: the project keeps no validation set of its own"
+            )
+        uploads = uploads_of(
+            dataset, category=category, signer=lambda: hmac_key or studio.hmac_key(), validation=validation
+        )
         with Journal(kept, {"endpoint": endpoints.ingestion, "project": studio.project}) as opened:
             report = ingestion.upload(uploads, remote, opened, options=options, total=len(dataset), progress=progress)
     console.show(UploadView(source, studio.project, studio.name, report), as_json=as_json)

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ei_compat.errors import EiTrainError
+from ei_compat.errors import EiTrainError, Interrupted
 
 WIDTH = 120  # columns of a table that is not on a terminal, so that logs and pipes are not folded at 80
 
@@ -69,7 +70,12 @@ def warn(line: str) -> None:
     _console(sys.stderr).print(Text(f"warning: {line}", style="yellow"))
 
 
-def fail(error: EiTrainError, *, as_json: bool = False) -> None:
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the log is JSON lines; read from the line itself, because errors come before any option is parsed."""
+    return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
+
+
+def fail(error: EiTrainError | Interrupted, *, as_json: bool = False) -> None:
     """The one line of a failure on stderr; as a JSON object where the log is JSON."""
     if as_json:
         record = {"event": "error", "code": error.code, "exit": error.exit_code, "what": error.what}

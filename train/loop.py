@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.errors import TrainingError
+from train.adam import Adam
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -110,11 +111,14 @@ class State:
 
 
 class Keeper(Protocol):
-    """Whoever saves checkpoints; within its `with` block signals are noted and not acted on."""
+    """Whoever saves checkpoints; within its `with` block, once held, signals are noted and not acted on."""
 
     def __enter__(self) -> Any: ...
 
     def __exit__(self, *exc: Any) -> None: ...
+
+    def hold(self) -> None:
+        """Starts to note signals, to the end of the block."""
 
     def save(self, state: State) -> None:
         """Writes a checkpoint."""
@@ -136,20 +140,34 @@ def fit(
     The best is the last whose validation accuracy is within a standard error of the highest (Breiman et al. 1984): with
     few pictures the highest is chance, and what has trained longest at a falling rate is the better guess.
 
+    The state is saved before the first step. That one takes long, because TensorFlow prepares itself in it, and may be
+    cut short by a signal; the others are finished first.
+
     Raises:
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
     """
-    import tf_keras as keras
-
-    optimizer = keras.optimizers.Adam(beta_2=plan.beta_2, jit_compile=False)
-    optimizer.build(plan.learning)
+    optimizer = Adam(plan.learning, plan.beta_2)
     _restore(plan, optimizer, state)
     train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
+
+    def end_epoch(started: float) -> None:
+        with nullcontext() if plan.average is None else plan.average.in_place(state.step - 1):
+            scores = evaluate(validation, keeper)
+            if scores is not None:  # else a signal came; who goes on from here evaluates first
+                _keep_if_best(plan, state, scores[1], len(validation))
+        if scores is not None:
+            _end_epoch(plan, state, plan.passes * len(training), scores, started)
+            _report(progress, plan, state.history[-1])
+
+    _capture(plan, optimizer, state)
+    keeper.save(state)
     saved_at = time.monotonic()
     with keeper, progress.task(plan.phase, plan.epochs * per_epoch, "step") as task:
         task.advance(state.step)
+        if _epochs_done(plan, state) < state.step // per_epoch:
+            end_epoch(time.monotonic() - state.seconds)
         for epoch in range(state.step // per_epoch, plan.epochs):
             random = np.random.default_rng([plan.seed, len(plan.phase), epoch])
             order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
@@ -158,8 +176,9 @@ def fit(
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
                 plan.clock.assign(state.step)
-                optimizer.learning_rate = plan.rates[state.step]
+                optimizer.rate.assign(plan.rates[state.step])
                 loss, hits = (float(value) for value in train_step(*batch))
+                keeper.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
                         f"the loss became {loss} in epoch {epoch + 1}",
@@ -172,8 +191,7 @@ def fit(
                 state.seconds = time.monotonic() - started
                 task.advance(1, epoch=state.step / per_epoch, loss=loss / len(batch[1]))
                 if state.step % per_epoch == 0:
-                    _end_epoch(plan, state, len(order), lambda: evaluate(validation), len(validation), started)
-                    _report(progress, plan, state.history[-1])
+                    end_epoch(started)
                 elif not keeper.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
                     continue
                 _capture(plan, optimizer, state)
@@ -189,20 +207,12 @@ def fit(
     return state
 
 
-def _end_epoch(
-    plan: Plan, state: State, samples: int, evaluate: Callable[[], tuple[float, float]], held: int, started: float
-) -> None:
-    """Writes the epoch's line, keeps its weights if they are the best so far, and clears the running sums."""
+def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, float], started: float) -> None:
+    """Writes the epoch's line and clears the running sums."""
     pruner, step = plan.pruner, state.step - 1
-    with nullcontext() if plan.average is None else plan.average.in_place(step):
-        scores = evaluate()
-        eligible = pruner is None or step >= pruner.first_final_step
-        if eligible and _is_best(scores[1], state, held):
-            state.best = [variable.numpy() for variable in plan.everything]
-            state.best_epochs[plan.phase] = 1 + sum(row.phase == plan.phase for row in state.history)
     line = Epoch(
         phase=plan.phase,
-        epoch=1 + sum(row.phase == plan.phase for row in state.history),
+        epoch=1 + _epochs_done(plan, state),
         loss=state.loss_sum / samples,
         accuracy=state.hits / samples,
         val_loss=scores[0],
@@ -215,10 +225,23 @@ def _end_epoch(
     state.loss_sum, state.hits, state.seconds = 0.0, 0, 0.0
 
 
+def _keep_if_best(plan: Plan, state: State, accuracy: float, held: int) -> None:
+    """Keeps the weights where this accuracy on `held` pictures makes them the best so far."""
+    eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
+    if eligible and _is_best(accuracy, state, held):
+        state.best = [variable.numpy() for variable in plan.everything]
+        state.best_epochs[plan.phase] = 1 + _epochs_done(plan, state)
+
+
 def _is_best(accuracy: float, state: State, held: int) -> bool:
     """Whether this accuracy on `held` pictures is within a standard error of the best so far; notes a new best."""
     state.best_accuracy = best = max(state.best_accuracy, accuracy)
     return accuracy >= best - math.sqrt(best * (1 - best) / held)
+
+
+def _epochs_done(plan: Plan, state: State) -> int:
+    """Epochs of this phase that have their line in the history."""
+    return sum(row.phase == plan.phase for row in state.history)
 
 
 def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
@@ -227,7 +250,7 @@ def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
     progress.note(f"Epoch {line.epoch}/{plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
-def _capture(plan: Plan, optimizer: Any, state: State) -> None:
+def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies the variables into the state."""
     state.weights = [variable.numpy() for variable in plan.everything]
     state.optimizer = [variable.numpy() for variable in optimizer.variables]
@@ -235,9 +258,9 @@ def _capture(plan: Plan, optimizer: Any, state: State) -> None:
     state.average = [] if plan.average is None else [value.numpy() for value in plan.average.values]
 
 
-def _restore(plan: Plan, optimizer: Any, state: State) -> None:
+def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies a saved state into the variables; nothing to do for a phase that starts."""
-    if state.step == 0:
+    if not state.weights:
         return
     masks = [] if plan.pruner is None else plan.pruner.masks
     average = [] if plan.average is None else plan.average.values
@@ -252,7 +275,7 @@ def _restore(plan: Plan, optimizer: Any, state: State) -> None:
 
 
 def _make_train_step(
-    plan: Plan, optimizer: Any, samples: Samples | Views
+    plan: Plan, optimizer: Adam, samples: Samples | Views
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Compiles one step: a batch in; its summed loss and its count of hits out."""
     import tensorflow as tf
@@ -273,7 +296,7 @@ def _make_train_step(
             if factors is not None:
                 losses *= tf.gather(factors, y)
             loss = plan.hard * tf.reduce_mean(losses) + penalty
-        optimizer.apply_gradients(zip(tape.gradient(loss, plan.learning), plan.learning, strict=True))
+        optimizer.apply(tape.gradient(loss, plan.learning))
         if plan.pruner is not None:
             plan.pruner.apply()
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
@@ -282,8 +305,13 @@ def _make_train_step(
     return train_step
 
 
-def make_evaluate(forward: Callable[..., tf.Tensor], like: Samples) -> Callable[[Samples], tuple[float, float]]:
-    """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these."""
+def make_evaluate(
+    forward: Callable[..., tf.Tensor], like: Samples
+) -> Callable[[Samples, Keeper], tuple[float, float] | None]:
+    """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these.
+
+    It gives None where the keeper must stop before the end.
+    """
     import tensorflow as tf
     import tf_keras as keras
 
@@ -293,9 +321,11 @@ def make_evaluate(forward: Callable[..., tf.Tensor], like: Samples) -> Callable[
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
         return tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)), hits
 
-    def evaluate(samples: Samples) -> tuple[float, float]:
+    def evaluate(samples: Samples, keeper: Keeper) -> tuple[float, float] | None:
         sums = np.zeros(2)
         for x, y in batches(samples, np.arange(len(samples)), 64):
+            if keeper.stopping:
+                return None
             sums += [float(value) for value in score(x, y)]
         return float(sums[0] / len(samples)), float(sums[1] / len(samples))
 

@@ -62,6 +62,9 @@ def test_names(tmp_path, name, sent):
 def test_the_category_of_samples_without_one(tmp_path):
     samples = [sample(FilePayload(str(tmp_path), "z.png"), "a"), sample(SIGNAL, "b", category=Category.VALIDATION)]
     assert [each.category for each in uploads_of(dataset(*samples))] == ["split", "training"]
+    assert [each.category for each in uploads_of(dataset(*samples), category="validation")] == ["training"] * 2
+    own = uploads_of(dataset(*samples), category="validation", validation=True)
+    assert [each.category for each in own] == ["validation"] * 2
 
 
 def test_no_boxes_and_nothing_said_of_boxes_are_two_things(tmp_path):
@@ -129,11 +132,13 @@ def test_pictures_the_service_does_not_take_become_png(tmp_path):
 
 def test_the_journal_lies_in_the_dataset_and_is_no_part_of_it(tmp_path):
     (tmp_path / "cat").mkdir()
-    Image.new("RGB", (3, 2)).save(tmp_path / "cat/a.png")
+    (tmp_path / "dog").mkdir()
+    for name in ("cat/a.png", "dog/a.png"):
+        Image.new("RGB", (3, 2)).save(tmp_path / name)
     path = journal_path(tmp_path, 7)
     Journal(path, {}).__exit__(None, None, None)
     assert path.parent == tmp_path
-    assert [each.id for each in open_dataset(tmp_path).samples] == ["cat/a.png"]
+    assert [each.id for each in open_dataset(tmp_path).samples] == ["cat/a.png", "dog/a.png"]
     assert journal_path(tmp_path / "cat/a.png", 7) == tmp_path / "cat/.ei-upload-7.journal"
 
 

@@ -35,6 +35,9 @@ class Keeper:
     def __exit__(self, *exc: object) -> None:
         pass
 
+    def hold(self) -> None:
+        pass
+
     def save(self, state: State) -> None:
         self.saved.append(replace(state, history=list(state.history)))
 
