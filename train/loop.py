@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.errors import TrainingError
+from train.adam import Adam
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -131,10 +132,7 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
     """
-    import tf_keras as keras
-
-    optimizer = keras.optimizers.Adam(beta_2=plan.beta_2, jit_compile=False)
-    optimizer.build(plan.learning)
+    optimizer = Adam(plan.learning, plan.beta_2)
     _restore(plan, optimizer, state)
     train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, training)
     per_epoch = math.ceil(len(training) / plan.batch_size)
@@ -159,7 +157,7 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
                 plan.clock.assign(state.step)
-                optimizer.learning_rate = plan.rates[state.step]
+                optimizer.rate.assign(plan.rates[state.step])
                 loss, hits = (float(value) for value in train_step(x, y))
                 keeper.hold()
                 if not math.isfinite(loss):
@@ -221,14 +219,14 @@ def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
     progress.note(f"Epoch {line.epoch}/{plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
-def _capture(plan: Plan, optimizer: Any, state: State) -> None:
+def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies the variables into the state."""
     state.weights = [variable.numpy() for variable in plan.everything]
     state.optimizer = [variable.numpy() for variable in optimizer.variables]
     state.masks = [] if plan.pruner is None else [mask.numpy() for mask in plan.pruner.masks]
 
 
-def _restore(plan: Plan, optimizer: Any, state: State) -> None:
+def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies a saved state into the variables; nothing to do for a phase that starts."""
     if not state.weights:
         return
@@ -242,7 +240,7 @@ def _restore(plan: Plan, optimizer: Any, state: State) -> None:
             variable.assign(value)
 
 
-def _make_train_step(plan: Plan, optimizer: Any, samples: Samples) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+def _make_train_step(plan: Plan, optimizer: Adam, samples: Samples) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Compiles one step: a batch in; its summed loss and its count of hits out."""
     import tensorflow as tf
     import tf_keras as keras
@@ -262,7 +260,7 @@ def _make_train_step(plan: Plan, optimizer: Any, samples: Samples) -> Callable[.
             if factors is not None:
                 losses *= tf.gather(factors, y)
             loss = tf.reduce_mean(losses) + penalty
-        optimizer.apply_gradients(zip(tape.gradient(loss, plan.learning), plan.learning, strict=True))
+        optimizer.apply(tape.gradient(loss, plan.learning))
         if plan.pruner is not None:
             plan.pruner.apply()
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
