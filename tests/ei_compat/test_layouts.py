@@ -154,7 +154,6 @@ def beside(files: list[str], **others: str) -> dict[str, str]:
     return {**dict.fromkeys(files, ""), **others}
 
 
-BESIDE = ["a table beside classes", "labelme beside classes"]
 CSV = {"labels.csv": "image,label\n0.png,dog\n1.png,cat\n"}
 EXPORTED = [f"train/IMG_{n}_jpg.rf.{n}{HASH[1:]}.png" for n in range(4)]
 REFUSED = {
