@@ -106,6 +106,33 @@ class Pictures:
         return [self.sample(path, boxes.get(path), (category or {}).get(path)) for path in order]
 
 
+class SetsOf:
+    """The set of every picture: its folder's, else that of the label file that lists it last.
+
+    Attributes:
+        of: by picture.
+    """
+
+    def __init__(self) -> None:
+        self.of: dict[str, Category | None] = {}
+        self._twice: dict[str, str] = {}
+
+    def add(self, picture: str, file: str) -> None:
+        """Takes what a label file's name says of a picture that it lists."""
+        category = category_of_path(picture.rpartition("/")[0]) or category_of_path(file)
+        if self.of.setdefault(picture, category) != category:
+            self._twice[picture] = file
+            self.of[picture] = category
+
+    def remarks(self) -> tuple[str, ...]:
+        """What there is to say of pictures that are listed for two sets."""
+        if not self._twice:
+            return ()
+        picture, file = next(iter(self._twice.items()))
+        are = "1 picture is" if len(self._twice) == 1 else f"{len(self._twice)} pictures are"
+        return (f"{are} listed for two sets, such as {picture}; the later file counts, {file}",)
+
+
 class Listed:
     """The boxes of every picture that label files list; several files that list one picture are never added up.
 

@@ -11,10 +11,8 @@ from xml.etree.ElementTree import Element, SubElement
 from ei_compat.dataset import Box, Category, Dataset, Sample
 from ei_compat.datasets._boxes import (
     CARRIES,
-    NO_CATEGORY,
     Listed,
     Pictures,
-    category_of_path,
     corners,
     number,
     place_pictures,
@@ -24,7 +22,8 @@ from ei_compat.datasets._boxes import (
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._side_files import head_of
+from ei_compat.datasets._tree import Tree, suffix_of
 from ei_compat.errors import FormatError
 from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
@@ -33,15 +32,17 @@ from ei_compat.reading import Reading
 
 ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
 SETS = f"{LISTS}/Main"
-_FOLDERS = {ANNOTATIONS, PICTURES, NO_CATEGORY}
+_ROOT = re.compile(rb"<annotations?[\s>]")
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 
 
 def recognise(tree: Tree) -> bool:
-    """Whether there is an `.xml` file at the top, in `Annotations/` or in a set's folder."""
-    places = ["", *(name for name in tree.folders() if name in _FOLDERS or category_of_path(name))]
-    return tree.only is None and any(name.lower().endswith(".xml") for place in places for name in tree.names(place))
+    """Whether there is an `.xml` file in `Annotations/`, or one anywhere that says what it is."""
+    if tree.only is not None:
+        return False
+    files = [path for path in tree.files if suffix_of(path) == ".xml"]
+    return any(path.startswith(f"{ANNOTATIONS}/") or _ROOT.search(head_of(tree.root / path)) for path in files)
 
 
 def read(tree: Tree) -> Dataset:
