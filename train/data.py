@@ -48,6 +48,10 @@ class Samples:
         """The rows in that order."""
         return self.x[rows], self.y[rows]
 
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Every row once, in random order."""
+        return random.permutation(len(self))
+
     def signature(self) -> list[tf.TensorSpec]:
         """What a batch looks like to TensorFlow."""
         import tensorflow as tf
