@@ -83,17 +83,16 @@ class TestUploadData:
         assert "1 of 6 files did not arrive" in err
 
     @pytest.mark.parametrize("keeps", [True, None])
-    def test_validation_samples(self, call, double, data, tmp_path, keeps):
-        (tmp_path / "sets").mkdir()
-        (data / "cat").rename(tmp_path / "sets/validation")
-        (tmp_path / "sets/validation/cat").mkdir()
-        for path in list((tmp_path / "sets/validation").glob("*.png")):
-            path.rename(path.parent / "cat" / path.name)
+    def test_validation_samples(self, call, double, data, keeps):
+        paths = sorted(str(path.relative_to(data)) for path in data.glob("*/*.png"))
+        label = {"type": "label", "label": "x"}
+        entries = [{"path": path, "category": "validation", "label": label} for path in paths]
+        (data / "info.labels").write_text(json.dumps({"version": 1, "files": entries}))
         double.state.project.keeps_validation_set = keeps
-        code, _, err = call("upload", "data", tmp_path / "sets", "--json")
+        code, _, err = call("upload", "data", data, "--json")
         categories = {sample.category for sample in double.state.project.samples.values()}
         assert (code, categories) == (0, {"validation" if keeps else "training"})
-        assert ("3 validation samples go to training" in err) is not bool(keeps)
+        assert ("6 validation samples go to training" in err) is not bool(keeps)
 
     def test_for_people(self, call, data):
         code, out, _ = call("upload", "data", data)
