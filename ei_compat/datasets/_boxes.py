@@ -55,6 +55,11 @@ class Pictures:
             self._by_end[name.rpartition(".")[0]].append(path)
         self._known = set(self.paths)
 
+    def keep_folder(self, name: str) -> None:
+        """Leaves out what lies in no folder of this name, where there is one: masks are no samples."""
+        kept = [path for path in self.paths if name in path.split("/")[:-1]]
+        self.paths = kept or self.paths
+
     def named(self, name: str, *, near: str, where: str) -> str:
         """The picture that a label file means.
 

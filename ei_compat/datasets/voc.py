@@ -24,14 +24,15 @@ from ei_compat.datasets._boxes import (
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
-from ei_compat.datasets._tree import Tree, join
+from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
-ANNOTATIONS, PICTURES, SETS = "Annotations", "JPEGImages", "ImageSets/Main"
+ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
+SETS = f"{LISTS}/Main"
 _FOLDERS = {ANNOTATIONS, PICTURES, NO_CATEGORY}
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
@@ -52,7 +53,8 @@ def read(tree: Tree) -> Dataset:
     """
     path, pictures = tree.root, Pictures(tree)
     sets = _sets(tree, tree.limits)
-    label_files = [join(SETS, name) for name in tree.names(SETS) if name.endswith(".txt")]
+    pictures.keep_folder(PICTURES)
+    label_files = list(tree.below(LISTS, {".txt"}))
     listed = Listed()
     categories: dict[str, Category | None] = {}
     for relative in tree.below("", {".xml"}):
