@@ -22,6 +22,7 @@ class Job:
         recipe: every number.
         given: names of the recipe's fields that the user set; other defaults may adapt, these never do.
         info_file: a `train_input.json`, or None to look for one.
+        data_format: the name of the data's format, or None to find it out.
         deterministic: same bytes from the same machine and versions, at some cost in speed.
         resume: go on from a checkpoint in `out`.
         enforce_time_limit: whether `maxTrainingTimeSeconds` stops the training.
@@ -32,6 +33,7 @@ class Job:
     recipe: Recipe
     given: frozenset[str] = frozenset()
     info_file: Path | None = None
+    data_format: str | None = None
     deterministic: bool = False
     resume: bool = False
     enforce_time_limit: bool = False

@@ -101,7 +101,8 @@ def read(tree: Tree) -> Dataset:
             payload = FilePayload(str(root), relative)
             found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
         samples.extend(_labelled(root / prefix, found, tree.limits))
-    reading = Reading(label_files=tuple(_sidecars(tree)))
+    unlisted = tuple(s.id for s in samples if s.label == UNLABELLED and s.boxes is None)
+    reading = Reading(label_files=tuple(_sidecars(tree)), unlisted=unlisted)
     return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
