@@ -105,7 +105,8 @@ def _rows(
 
 
 def _structured_rows(x: NDArray[Any], y_path: Path, category: Category, info: TrainInput) -> Iterator[Sample]:
-    rows = read_structured(y_path, info.classes)
+    size = (x.shape[2], x.shape[1]) if x.ndim == 4 else None
+    rows = read_structured(y_path, info.classes, size=size)
     if len(rows) != len(x):
         raise DataError(f"{len(rows)} rows, but X has {len(x)}", where=y_path)
     for index, row in enumerate(rows):

@@ -8,14 +8,41 @@ means that the labels were made for something else, and is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from ei_compat.dataset import Box
-from ei_compat.errors import FormatError
+from ei_compat.dataset import Box, FilePayload
+from ei_compat.errors import FormatError, PictureError
+from ei_compat.limits import Limits
+from ei_compat.picture_files import picture_size
 
 OVER = 0.01  # of a share, or of a picture's side, that rounding may add to what fits
 NOISE = 1e-5  # of a side that is cut off without a word: shares are written with six decimals
 EXACT = 4  # decimals of a pixel that survive being written as a share
+
+
+class Listable(Protocol):
+    """A box as Edge Impulse's documents have it."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+
+    @property
+    def x(self) -> float:
+        """Of its left side, in pixels."""
+
+    @property
+    def y(self) -> float:
+        """Of its top."""
+
+    @property
+    def width(self) -> float:
+        """In pixels."""
+
+    @property
+    def height(self) -> float:
+        """In pixels."""
 
 
 class BoxCheck:
@@ -76,13 +103,6 @@ class BoxCheck:
             self.cut.append(where)
         return Box(label, x, y, width, height)
 
-    def corners(
-        self, label: str, ends: tuple[float, float, float, float], size: tuple[int, int] | None, *, where: str
-    ) -> Box | None:
-        """A box in pixels by its least x and y and its greatest; see `pixels`."""
-        x_min, y_min, x_max, y_max = ends
-        return self.pixels(label, (x_min, y_min), (x_max - x_min, y_max - y_min), size, where=where)
-
     def shares(
         self, label: str, corner: tuple[float, float], sides: tuple[float, float], size: tuple[int, int], *, where: str
     ) -> Box | None:
@@ -90,6 +110,14 @@ class BoxCheck:
         x, y = (round(at * most, EXACT) for at, most in zip(corner, size, strict=True))
         width, height = (round(side * most, EXACT) for side, most in zip(sides, size, strict=True))
         return self.pixels(label, (x, y), (width, height), size, where=where)
+
+    def listed(self, items: Sequence[Listable], size: tuple[int, int] | None, *, where: str) -> tuple[Box, ...] | None:
+        """The boxes of one file in Edge Impulse's own documents; None where all that there were have no size."""
+        found = (
+            self.pixels(item.label, (item.x, item.y), (item.width, item.height), size, where=where) for item in items
+        )
+        boxes = tuple(box for box in found if box is not None)
+        return None if items and not boxes else boxes
 
     def remarks(self) -> tuple[str, ...]:
         """What a person has to be told of it."""
@@ -109,6 +137,14 @@ class BoxCheck:
         whole = all(float(value).is_integer() for value in (*corner, *sides))
         if min(size) > 2 and min(corner) >= 0 and max(ends) <= 1 and not whole:
             raise FormatError(f"{said} is smaller than a pixel: shares where pixels belong", where=where)
+
+
+def size_or_none(payload: FilePayload, limits: Limits) -> tuple[int, int] | None:
+    """Width and height of a file that is a picture, None for one that is broken or none."""
+    try:
+        return picture_size(payload, limits) if payload.is_picture else None
+    except PictureError:
+        return None
 
 
 def share(value: float, *, where: str) -> float:
