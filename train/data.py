@@ -48,6 +48,10 @@ class Samples:
         """The rows in that order."""
         return self.x[rows], self.y[rows]
 
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Every row once, in random order."""
+        return random.permutation(len(self))
+
     def signature(self) -> list[tf.TensorSpec]:
         """What a batch looks like to TensorFlow."""
         import tensorflow as tf
@@ -240,9 +244,11 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An array in a file that has no name any more, so that nothing is left whatever ends the run."""
     import tempfile
 
+    from ei_compat.mapped import Mapped
+
     with tempfile.TemporaryFile(dir=scratch) as file:
         os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk shows here, and not as a bus error
-        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+        return Mapped(file, np.uint8, mode="w+", shape=shape)
 
 
 def _checked(

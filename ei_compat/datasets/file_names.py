@@ -85,7 +85,7 @@ def _refuse_other_names(root: Path, samples: Sequence[Sample], labels: Iterable[
         sign = f"{first!r} has its name from an export"
     elif 2 * given >= len(found):
         sign = f"{found[0]!r} is what a camera or a program calls a file"
-    elif len(found) > 2 and 2 * len(found) > len(samples):
+    elif len(found) > 2 and 3 * len(found) > 2 * len(samples):
         sign = f"there are nearly as many of them, {len(found)}, as files, {len(samples)}"
     elif len(found) == 1 and any(isinstance(s.payload, FilePayload) and s.payload.is_picture for s in samples):
         sign = f"there is a single one, {found[0]!r}"

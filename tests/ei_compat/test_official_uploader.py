@@ -59,7 +59,8 @@ def entry(folder: Path, path: str, label: dict[str, Any] | None = None, **member
     """An entry of info.labels, and its file."""
     place = folder / path
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(f"content of {path}".encode())
+    is_signal = place.suffix == ".csv"  # which would be no sample if it held anything else
+    place.write_bytes((f"timestamp,{path}\n0,1\n10,2\n" if is_signal else f"content of {path}").encode())
     category = path.partition("/")[0]
     said = {"path": path, "category": category, "label": label or {"type": "unlabeled"}, "metadata": {}}
     return said | {"name": place.stem.partition(".")[2] or place.stem} | members
@@ -196,8 +197,8 @@ TEXTS = {
         ["a.1.csv", "a.2.txt", "b.1.csv", "b.3.TXT"],
     ),
     "texts alone": (["a.1.txt", "b.1.txt"], ["a.1.txt", "b.1.txt"]),
-    "what describes a picture": (["a.1.jpg", "a.1.txt"], ["a.1.jpg"]),
-    "a text of no class": (["a.1.jpg", "requirements.dev.txt", "readme.de.txt"], ["a.1.jpg"]),
+    "what describes a picture": (["a.1.jpg", "a.1.txt", "b.1.jpg"], ["a.1.jpg", "b.1.jpg"]),
+    "a text of no class": (["a.1.jpg", "b.1.jpg", "requirements.dev.txt", "readme.de.txt"], ["a.1.jpg", "b.1.jpg"]),
     "tables alone": (["a.1.parquet", "b.1.parquet"], ["a.1.parquet", "b.1.parquet"]),
     "in sets": (["training/a.1.csv", "testing/a.2.txt"], ["testing/a.2.txt", "training/a.1.csv"]),
 }

@@ -20,6 +20,7 @@ from ei_compat.errors import UsageError
 from ei_compat.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
+from train.compare import Drop
 from train.evaluate import predict, prunable_weights
 from train.job import Job
 from train.outputs import FLOAT_FILE, INT8_FILE
@@ -60,7 +61,9 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     assert report["sparsity"]["prunable"] >= 0.8
     assert report["sparsity"]["int8_file"] >= 0.8
     assert report["sparsity"]["all_kernels"] < report["sparsity"]["prunable"]
-    assert min(report["sparsity"]["kernels"].values()) >= 0.8
+    assert set(report["unpruned"]) == {"linear probe", "head"}
+    for shares in report["unpruned"].values():
+        assert set(shares) == {"validation", "testing"}
     assert {"prepare", "head", "finetune", "convert_float", "convert_int8", "evaluate", "total"} <= set(
         report["seconds"]
     )
@@ -138,11 +141,15 @@ def test_gates_fail_when_they_are_not_met(finished: tuple[Job, Report]) -> None:
     metrics["int8"]["testing"] = replace(metrics["int8"]["testing"], accuracy=0.87)
     from train.recipe import Recipe
 
-    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics)
-    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics)
+    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics, Drop(0.05, 0.03))
+    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics, Drop(0.05, 0.01))
+    uniform = pipeline._gates(
+        Recipe(sparsity_allocation="uniform", max_int8_drop=0.05), report.sparsity, metrics, Drop(0.0, 0.0)
+    )
 
-    assert [gate.met for gate in strict] == [False, False, False]
-    assert [gate.met for gate in loose] == [True, True, True]
+    assert [gate.met for gate in strict] == [False, False, False, False]
+    assert [gate.met for gate in loose] == [True, True, True, True]
+    assert [gate.met for gate in uniform] == [True, True, False, True]
 
 
 class KilledError(Exception):
