@@ -8,7 +8,7 @@ means that the labels were made for something else, and is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from ei_compat.dataset import Box, FilePayload
@@ -125,7 +125,7 @@ class BoxCheck:
         if self.dropped:
             lines.append(f"{_boxes(self.dropped)} of no size left out, the first in {self.dropped[0]}")
         if self.cut:
-            lines.append(f"{_boxes(self.cut)} cut to their pictures, the first in {self.cut[0]}")
+            lines.append(f"{_boxes(self.cut)} cut to the picture, the first in {self.cut[0]}")
         return tuple(lines)
 
     @staticmethod
@@ -172,6 +172,5 @@ def _fitted(at: float, side: float, most: int) -> tuple[float, float, bool] | No
     return start, stop - start, max(-at, end - most) > most * NOISE + 0.01
 
 
-def _boxes(places: Iterable[str]) -> str:
-    count = len(list(places))
-    return "1 box is" if count == 1 else f"{count} boxes are"
+def _boxes(places: Sequence[str]) -> str:
+    return "1 box" if len(places) == 1 else f"{len(places)} boxes"
