@@ -26,7 +26,7 @@ PICTURE_SUFFIXES = frozenset(
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
         *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
         *(".ico", ".cur", ".icns", ".tga", ".icb", ".vda", ".vst", ".pcx", ".dcx", ".sgi", ".rgb", ".rgba", ".bw"),
-        *(".qoi", ".dds", ".psd", ".ras", ".xbm", ".xpm", ".im", ".msp", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
+        *(".qoi", ".dds", ".psd", ".ras", ".xbm", ".xpm", ".msp", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
         *(".gbr", ".pcd", ".pxr"),
     }
 )

@@ -30,7 +30,7 @@ CODEC_OF = {
     **dict.fromkeys((".sgi", ".rgb", ".rgba", ".bw"), "SGI"),
     **dict.fromkeys((".fli", ".flc"), "FLI"),
     **dict.fromkeys((".ftc", ".ftu"), "FTEX"),
-    **{f".{name.lower()}": name for name in ("ICO", "CUR", "ICNS", "PCX", "DCX", "DDS", "PSD", "XBM", "XPM", "IM")},
+    **{f".{name.lower()}": name for name in ("ICO", "CUR", "ICNS", "PCX", "DCX", "DDS", "PSD", "XBM", "XPM")},
     **{f".{name.lower()}": name for name in ("MSP", "BLP", "GBR", "PCD")},
     ".ras": "SUN",
     ".pxr": "PIXAR",

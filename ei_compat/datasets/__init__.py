@@ -78,19 +78,19 @@ def open_dataset(
         raise DataError("the folder is empty", where=place, fix="put the data there")
     tree = Tree(place, limits)
     chosen = None if format is None else format_named(format)
-    found = _recognised(tree) if chosen is None else (chosen, tree.named())
+    found = _read(tree) if chosen is None else (chosen.read(tree.named()), tree.named())
     if found is not None:
-        kind, where = found
-        dataset = kind.read(where)
+        dataset, where = found
         if not dataset.samples:
-            raise DataError(f"holds no sample (read as {kind.name})", where=place)
+            raise DataError(f"holds no sample (read as {dataset.format})", where=place)
         return accounted(dataset, tree if chosen is None else where, where)
     looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
-    raise FormatError("no known dataset format", where=place, fix=f"looked for {looked}")
+    bare = f", and {len(tree.samples)} samples without labels" if tree.samples and tree.only is None else ""
+    raise FormatError(f"no known dataset format{bare}", where=place, fix=f"looked for {looked}")
 
 
-def _recognised(tree: Tree) -> tuple[Format, Tree] | None:
-    """The format of a folder, and the folder that has it: the same, or the single one in it that holds samples.
+def _read(tree: Tree) -> tuple[Dataset, Tree] | None:
+    """What a folder holds, and the folder that it was read from: the same, or the single one in it with samples.
 
     What a file says of itself is believed first, wherever it lies. The names of folders and files come last.
     """
@@ -101,13 +101,13 @@ def _recognised(tree: Tree) -> tuple[Format, Tree] | None:
     for place in places:
         for candidate in FORMATS:
             if candidate not in guesses and candidate.recognise(place):
-                return candidate, place
+                return candidate.read(place), place
     try:
         for place in reversed(places):
             flat = [name for name in place.sets() if place.samples_in(name)]  # sets of files: their names may be labels
             for candidate in reversed(guesses) if flat else guesses:
                 if candidate.recognise(place):
-                    return candidate, place
+                    return candidate.read(place), place
     except FormatError:
         refuse_unread_labels(tree, places[-1])  # which says more than what the folders look like
         raise

@@ -72,9 +72,11 @@ def refuse_unread_labels(tree: Tree, place: Tree) -> None:
         return
     described = Described(place.samples)
     for path in tree.files:
-        inner = path.removeprefix(f"{place.prefix}/") if place.prefix else path
-        if inner not in place.samples and not is_document(path.rpartition("/")[2]) and described.by(tree.root / path):
-            what = "holds labels of the samples here, but in no form that is read"
+        name, inner = path.rpartition("/")[2], path.removeprefix(f"{place.prefix}/") if place.prefix else path
+        if inner in place.samples or is_document(name):
+            continue
+        if described.by(tree.root / path) or is_named_like_labels(name):
+            what = "holds labels, but in no form that is read"
             raise FormatError(what, where=tree.root / path, fix=f"{_advice(path)}, or move it elsewhere")
 
 

@@ -37,6 +37,11 @@ class Pictures:
         self._sets: dict[str, Category | None] = {}
         self._lost: set[str] = set()  # pictures whose only boxes had no size
 
+    def keep_folder(self, name: str) -> None:
+        """Leaves out what lies in no folder of this name, where there is one: masks are no samples."""
+        kept = [path for path in self.paths if name in path.split("/")[:-1]]
+        self.paths = kept or self.paths
+
     def named(self, name: str, *, near: str, where: str) -> str:
         """The picture that a label file means.
 

@@ -29,7 +29,8 @@ from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
-ANNOTATIONS, PICTURES, SETS = "Annotations", "JPEGImages", "ImageSets/Main"
+ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
+SETS = f"{LISTS}/Main"
 CORRECT = "correct <filename>, or remove it so that the file's own name counts"
 _FOLDERS = {ANNOTATIONS, PICTURES, NO_CATEGORY}
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -51,7 +52,8 @@ def read(tree: Tree) -> Dataset:
     """
     path, pictures = tree.root, Pictures(tree)
     sets = _sets(tree, tree.limits)
-    label_files = [join(SETS, name) for name in tree.names(SETS) if name.endswith(".txt")]
+    pictures.keep_folder(PICTURES)
+    label_files = list(tree.below(LISTS, {".txt"}))
     listed = Listed()
     categories: dict[str, Category | None] = {}
     for relative in tree.below("", {".xml"}):
