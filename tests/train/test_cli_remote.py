@@ -72,6 +72,28 @@ class TestUploadData:
         code, out, _ = call("upload", "data", data, "--json")
         assert (code, json.loads(out)["before"]) == (0, 6)
 
+    def test_one_file_that_the_service_fails_on(self, call, double, data):
+        victim = data / "dog/3.png"
+        victim.write_bytes(victim.read_bytes() + b"POISON")
+        double.poison = b"POISON"
+        code, out, err = call("upload", "data", data, "--json")
+        told = json.loads(out)
+        assert (code, told["arrived"]) == (6, 5)
+        assert told["failures"] == [{"file": "dog/3.png", "reason": "Failed to process the file"}]
+        assert "1 of 6 files did not arrive" in err
+
+    @pytest.mark.parametrize("keeps", [True, None])
+    def test_validation_samples(self, call, double, data, keeps):
+        paths = sorted(str(path.relative_to(data)) for path in data.glob("*/*.png"))
+        label = {"type": "label", "label": "x"}
+        entries = [{"path": path, "category": "validation", "label": label} for path in paths]
+        (data / "info.labels").write_text(json.dumps({"version": 1, "files": entries}))
+        double.state.project.keeps_validation_set = keeps
+        code, _, err = call("upload", "data", data, "--json")
+        categories = {sample.category for sample in double.state.project.samples.values()}
+        assert (code, categories) == (0, {"validation" if keeps else "training"})
+        assert ("6 validation samples go to training" in err) is not bool(keeps)
+
     def test_for_people(self, call, data):
         code, out, _ = call("upload", "data", data)
         assert code == 0
