@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import LISTED, Listed, Pictures, corners, number, place_pictures, shown
+from ei_compat.datasets._boxes import LISTED, Listed, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError
 from ei_compat.progress import SILENT, Progress
@@ -63,10 +64,12 @@ def read_boxes(tree: Tree) -> Dataset:
     label_files = csv_files(tree, BOX_HEADER)
     for relative in label_files:
         for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, tree.limits):
-            found = listed.of(pictures.named(name, near=relative.rpartition("/")[0], where=where), relative)
-            sides = [number(end, where=where) for end in ends]
-            found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
-    remarks = listed.settle()
+            picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
+            found = listed.of(picture, relative)
+            corners = tuple(number(end, where=where) for end in ends)
+            for label in classes.split(SEPARATOR):
+                found += pictures.corners(picture, label.strip(), corners, where=where)
+    remarks = (*listed.settle(), *pictures.check.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
     return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
 
