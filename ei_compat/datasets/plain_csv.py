@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import LISTED, Listed, Pictures, SetsOf, corners, number, place_pictures, shown
+from ei_compat.datasets._boxes import LISTED, Listed, SetsOf, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError
 from ei_compat.progress import SILENT, Progress
@@ -67,9 +68,10 @@ def read_boxes(tree: Tree) -> Dataset:
             picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
             sets.add(picture, relative)
             found = listed.of(picture, relative)
-            sides = [number(end, where=where) for end in ends]
-            found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
-    remarks = listed.settle() + sets.remarks()
+            corners = tuple(number(end, where=where) for end in ends)
+            for label in classes.split(SEPARATOR):
+                found += pictures.corners(picture, label.strip(), corners, where=where)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
     return Dataset.of(pictures.samples(listed.boxes, sets.of), format=BOXES.name, root=root, reading=reading)
 
