@@ -14,7 +14,8 @@ from ei_compat.files import CHUNK, Inside, encodable
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
-SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES
+TABLE_SUFFIXES = frozenset({".parquet"})  # only the ingestion service reads these
+SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES | TABLE_SUFFIXES
 MOST_LABEL_FILES = 16
 DEEPEST = 16  # folders below a dataset's root
 SPARE = 1000  # files beside the samples that a folder may always hold

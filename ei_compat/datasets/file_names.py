@@ -8,11 +8,13 @@ from pathlib import Path
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets._folders import Layout, file_label, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._harmless import is_document
+from ei_compat.datasets._tree import Tree, suffix_of
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import safe_file_name
 from ei_compat.progress import SILENT, Progress
 
+TEXT = ".txt"
 LONGEST_LABEL = 200  # bytes of a label in a file's name, so that something is left for the sample's
 
 
@@ -22,10 +24,21 @@ def recognise(tree: Tree) -> bool:
 
 
 def _files(tree: Tree) -> Iterator[tuple[str, str, Category | None]]:
-    """(folder, file name, category) of every sample file."""
-    for folder, category in [("", None), *tree.sets().items()]:
-        for name in tree.samples_in(folder):
-            yield folder, name, category
+    """(folder, file name, category) of every sample file, and of every text that is one too.
+
+    A text is a sample where its label is one that other files have, or there are only texts; not where a file of the
+    same name lies beside it, which it may describe.
+    """
+    folders = [("", None), *tree.sets().items()]
+    labels = {file_label(name) for folder, _ in folders for name in tree.samples_in(folder)}
+    for folder, category in folders:
+        names = tree.samples_in(folder)
+        stems = {name.rpartition(".")[0] for name in names}
+        for name in tree.names(folder):
+            if suffix_of(name) == TEXT and name.rpartition(".")[0] not in stems and not is_document(name):
+                label = file_label(name)
+                names += [name] if label is not None and (label in labels or not labels) else []
+        yield from ((folder, name, category) for name in sorted(names))
 
 
 def read(tree: Tree) -> Dataset:

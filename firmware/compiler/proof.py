@@ -67,6 +67,7 @@ class Stage:
     output: Tensor
     sources: tuple[Source, ...]
     scratch: int
+    second_scratch: int
     complete: bool
 
 
@@ -115,7 +116,15 @@ def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) 
     inputs = [dict(zip(names, values, strict=True)) for values in row["input"]]
     sources = tuple(Source(**{**i, "tensor": tensor(i["tensor"])}) for i in inputs if i["tensor"] != 0)
     params = tables.structs.get(row["params"], {})
-    return Stage(row["kernel"], params, tensor(row["output"]), sources, row["scratch"], bool(row["complete"]))
+    return Stage(
+        row["kernel"],
+        params,
+        tensor(row["output"]),
+        sources,
+        row["scratch"],
+        row["second_scratch"],
+        bool(row["complete"]),
+    )
 
 
 class _Proof:
@@ -140,15 +149,16 @@ class _Proof:
         reads, writes, scratch = KERNELS[stage.kernel](stage, y)
         for span in reads:
             self.read(span, who)
-        if scratch:
-            if stage.scratch % 4 or stage.scratch + scratch > len(self.tags):
-                raise self.fault(f"{who} has its scratch at {stage.scratch}")
-            self.tags[stage.scratch : stage.scratch + scratch] = SCRATCH
+        workers = [stage.scratch, stage.scratch + stage.second_scratch] if scratch else []
+        for number, at in enumerate(workers):
+            if at % 4 or at + scratch > len(self.tags) or (number and at < workers[0] + scratch):
+                raise self.fault(f"{who} has its scratch at {at}")
+            self.tags[at : at + scratch] = SCRATCH
         for span in writes:
             self.write(span)
         for span in (*reads, *writes):
             self.read(span, who)
-        if (self.tags[stage.scratch : stage.scratch + scratch] != SCRATCH).any():
+        if any((self.tags[at : at + scratch] != SCRATCH).any() for at in workers):
             raise self.fault(f"{who} overwrites its own scratch")
 
     def read(self, span: Span, who: str) -> None:
@@ -208,8 +218,8 @@ def _windows(stage: Stage, y: int) -> Touched:
 
 def _conv(stage: Stage, y: int) -> Touched:
     reads, writes, _ = _windows(stage, y)
-    tensor = stage.sources[0].tensor
-    return reads, writes, 4 * stage.sources[0].kernel * stage.params["kernel_width"] * tensor.channels + tensor.plane
+    taps = stage.sources[0].kernel * stage.params["kernel_width"] * stage.params["channels"]
+    return reads, writes, 4 * taps + stage.sources[0].tensor.plane
 
 
 def _depthwise(stage: Stage, y: int) -> Touched:
@@ -219,9 +229,9 @@ def _depthwise(stage: Stage, y: int) -> Touched:
 
 def _pointwise(stage: Stage, y: int) -> Touched:
     tensor, p = stage.sources[0].tensor, stage.params
-    if not p["pixels"]:
+    if not p["values"]:
         return [_row(tensor, y)], [_row(stage.output, y)], 0
-    return [_flat(tensor, tensor.pad_left, p["pixels"] * p["channels"])], [_row(stage.output, y)], 0
+    return [_flat(tensor, tensor.pad_left, p["values"])], [_row(stage.output, y)], 0
 
 
 def _elementwise(stage: Stage, y: int) -> Touched:
@@ -273,10 +283,7 @@ def _copy(stage: Stage, _y: int) -> Touched:
 
 
 def _kernels() -> Iterator[tuple[str, Callable[[Stage, int], Touched]]]:
-    for code in ("dense", "sparse"):
-        yield f"eit_pointwise_{code}", _pointwise
-        for step in ("1", "2", "any"):
-            yield f"eit_conv_{code}_{step}", _conv
+    yield from {"eit_pointwise_row": _pointwise, "eit_conv_row": _conv}.items()
     for name in ("3x3_1", "3x3_2", "any"):
         yield f"eit_depthwise_{name}", _depthwise
     yield from dict.fromkeys(("eit_add", "eit_sub", "eit_sub_reversed", "eit_mul"), _elementwise).items()

@@ -96,7 +96,7 @@ def requantization(
         )
         if first == last:
             weights[channel] = 0
-            packed = 2 * (first - zero), 1 << 30, 0
+            packed = 4 * (first - zero) - 1, 1 << 30, 1
         elif _fits(least, most, multiplier, shift, zero):
             if once:
                 multiplier = _half_up(multiplier, shift, least, most, f"{where}: output channel {channel}")

@@ -18,7 +18,9 @@ def _weights(place: Place, position: int, axis: int, rank: int) -> tuple[Int8, t
     channels = tensor.shape[axis]
     if any(tensor.zero_points):
         stray = next(z for z in tensor.zero_points if z)
-        raise place.refuse(f"weights with the zero point {stray}", "int8 weights need zero point 0: convert the model again")
+        raise place.refuse(
+            f"weights with the zero point {stray}", "int8 weights need zero point 0: convert the model again"
+        )
     if len(tensor.scales) not in (1, channels):
         raise place.refuse(f"{len(tensor.scales)} weight scales", "weights need one scale or one per output channel")
     if len(tensor.scales) > 1 and tensor.quantized_dimension != axis:

@@ -10,7 +10,7 @@ typedef struct {
     const int32_t *columns;
 } eit_resample;
 
-void eit_resize_nearest(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_resize_bilinear(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_resize_nearest(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_resize_bilinear(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 #endif

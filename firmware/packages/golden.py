@@ -30,15 +30,17 @@ class Golden:
     Attributes:
         pixels: uint8 [H, W, C] of a picture; empty otherwise.
         features: float32 [N] of anything else; empty otherwise.
-        output: the output tensor's bytes, int8 or uint8 [N].
+        output: the output's bytes as they lie in memory.
     """
 
     pixels: NDArray[np.uint8]
     features: NDArray[np.float32]
-    output: NDArray[np.int8]
+    output: NDArray[np.uint8]
 
 
-def golden_input(reference: Reference, model: CompiledModel, scaling: Scaling | None, picture: Path | None) -> Golden:
+def golden_input(
+    reference: Reference, model: CompiledModel, scaling: Scaling | None, picture: Path | None, output: int
+) -> Golden:
     """Makes the golden input and has the reference interpreter compute its output.
 
     Args:
@@ -46,6 +48,7 @@ def golden_input(reference: Reference, model: CompiledModel, scaling: Scaling | 
         model: the model compiled.
         scaling: what the model wants pixels to be; None where the input is no picture.
         picture: a file to use; without it a test card is drawn.
+        output: which of the model's outputs is compared.
 
     Raises:
         PictureError: the file is no picture.
@@ -58,7 +61,7 @@ def golden_input(reference: Reference, model: CompiledModel, scaling: Scaling | 
     else:
         features = sweep(model.input)
         values = quantize(features, model.input)
-    return Golden(pixels, features, reference(values))
+    return Golden(pixels, features, reference.outputs_of(values)[output])
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -112,8 +115,12 @@ class Reference:
         self.given = self.interpreter.get_input_details()[0]
         self.outputs = self.interpreter.get_output_details()
 
-    def __call__(self, values: NDArray[np.int8]) -> NDArray[np.int8]:
-        """The outputs' bytes, one output after the other, for an input's bytes."""
+    def __call__(self, values: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """The outputs' bytes as they lie in memory, one output after the other, for an input's bytes."""
+        return np.concatenate(self.outputs_of(values))
+
+    def outputs_of(self, values: NDArray[np.int8]) -> list[NDArray[np.uint8]]:
+        """The same, output by output."""
         tensor = self.model.input
         given: NDArray[np.generic] = values.reshape(self.given["shape"])
         if self.given["dtype"] == np.float32:  # the file quantises by itself
@@ -122,12 +129,12 @@ class Reference:
         with _refusals():
             self.interpreter.set_tensor(self.given["index"], given)
             self.interpreter.invoke()
-        parts = []
+        parts: list[NDArray[np.uint8]] = []
         for details, output in zip(self.outputs, self.model.outputs, strict=True):
             found = self.interpreter.get_tensor(details["index"]).reshape(-1)
-            parts.append(quantize(found, output) if details["dtype"] == np.float32 else found)
-        result: NDArray[np.int8] = np.concatenate(parts)
-        return result
+            whole = quantize(found, output) if details["dtype"] == np.float32 else found
+            parts.append(whole.view(np.uint8))
+        return parts
 
 
 @contextmanager

@@ -34,4 +34,4 @@ def build(contents: Files) -> bytes:
             fix="install a C compiler, or take the sources with -o NAME.zip and run make on the device",
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
-        return native.build(Path(name), contents, sources(contents), FLAGS).read_bytes()
+        return native.build(Path(name), contents, sources(contents), FLAGS, native.compiler()).read_bytes()

@@ -25,7 +25,14 @@ def has_compiler() -> bool:
     return shutil.which(compiler()[0]) is not None
 
 
-def build(folder: Path, contents: Mapping[str, bytes], sources: Sequence[str], flags: Sequence[str]) -> Path:
+def own_compiler() -> tuple[str, ...] | None:
+    """A compiler whose programs run here: not `$CC`, which may be one for a board."""
+    return next(((name,) for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
+
+
+def build(
+    folder: Path, contents: Mapping[str, bytes], sources: Sequence[str], flags: Sequence[str], command: tuple[str, ...]
+) -> Path:
     """Writes files into a folder and compiles some of them.
 
     Args:
@@ -33,6 +40,7 @@ def build(folder: Path, contents: Mapping[str, bytes], sources: Sequence[str], f
         contents: files by path.
         sources: what to compile, by path.
         flags: for the compiler.
+        command: the compiler.
 
     Returns:
         The executable.
@@ -43,7 +51,6 @@ def build(folder: Path, contents: Mapping[str, bytes], sources: Sequence[str], f
     for path, content in contents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    command = compiler()
     try:
         done = subprocess.run(
             [*command, *flags, *sources, *LIBRARIES, "-o", "program"],

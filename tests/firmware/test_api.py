@@ -75,7 +75,7 @@ def test_features_are_real_values(tmp_path: Path) -> None:
 
 
 def test_an_input_like_a_picture_can_be_features(tmp_path: Path) -> None:
-    error, output = echo(identity((1, 4, 3, 1), 0.5, 0), tmp_path, 12, np.arange(12) / 2, features=True)
+    error, output = echo(identity((1, 4, 3, 1), 0.5, 0), tmp_path, 12, np.arange(12) / 2, sensor="unknown")
     assert error == 0
     assert output.tolist() == list(range(12))
 

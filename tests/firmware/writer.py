@@ -118,9 +118,7 @@ class Writer:
         buffer_tables = [_buffer(b, data) for data in buffers]
         tensor_tables = [_tensor(b, t, i + 1) for i, t in enumerate(self.tensors)]
         names = sorted({name for name, *_ in self.operators})
-        code_tables = [
-            _code(b, OPERATOR_CODES[name], 1 if name in OLDEST else 2) for name in names
-        ]
+        code_tables = [_code(b, OPERATOR_CODES[name], 1 if name in OLDEST else 2) for name in names]
         operator_tables = [_operator(b, names.index(n), n, i, o, options) for n, i, o, options in self.operators]
         parts = (_tables(b, tensor_tables), _integers(b, inputs), _integers(b, outputs), _tables(b, operator_tables))
         b.StartObject(5)
