@@ -2,13 +2,6 @@
 
 #include "edge-impulse-sdk/porting/ei_classifier_porting.h"
 
-static void print_score(const char *label, float value)
-{
-    ei_printf("  %s: ", label);
-    ei_printf_float(value);
-    ei_printf("\n");
-}
-
 void ei_print_results(ei_impulse_handle_t *impulse_handle, ei_impulse_result_t *result)
 {
     (void)impulse_handle;
@@ -26,7 +19,9 @@ void ei_print_results(ei_impulse_handle_t *impulse_handle, ei_impulse_result_t *
 #else
     ei_printf("Predictions:\n");
     for (uint16_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
-        print_score(result->classification[i].label, result->classification[i].value);
+        ei_printf("  %s: ", result->classification[i].label);
+        ei_printf_float(result->classification[i].value);
+        ei_printf("\n");
     }
 #endif
 }
