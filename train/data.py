@@ -48,6 +48,10 @@ class Samples:
         """The rows in that order."""
         return self.x[rows], self.y[rows]
 
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Every row once, in random order."""
+        return random.permutation(len(self))
+
     def signature(self) -> list[tf.TensorSpec]:
         """What a batch looks like to TensorFlow."""
         import tensorflow as tf
@@ -119,7 +123,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         progress.warn(f"{job.info_file} describes arrays; {job.data} holds pictures, so it is not used")
     if job.enforce_time_limit:
         progress.warn("--enforce-time-limit has no limit to enforce: pictures come without a train_input.json")
-    return _from_pictures(open_dataset(job.data), job.recipe, job.out, progress)
+    return _from_pictures(open_dataset(job.data, format=job.data_format), job.recipe, job.out, progress)
 
 
 def _find_info(folder: Path, given: Path | None) -> TrainInput:
@@ -177,10 +181,14 @@ def _indices(one_hot: np.ndarray) -> np.ndarray:
 
 def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
     from ei_compat.dataset import Category
+    from ei_compat.split import labelled
 
     for line in dataset.reading.lines():
         progress.warn(line)
-    dataset = _with_validation(_labelled(dataset, progress), recipe, progress)
+    dataset, bare = labelled(dataset)
+    if bare is not None:
+        progress.warn(bare)
+    dataset = _with_validation(dataset, recipe, progress)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
@@ -197,25 +205,6 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
             fix="repair or remove them, or raise --max-broken",
         )
     return _checked(dataset.labels, sets, dataset.format, tuple(broken), dataset.reading)
-
-
-def _labelled(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that carry one class each; those without a label are left out with a warning."""
-    from ei_compat.dataset import ClassLabel, Dataset, Unlabelled
-
-    kept = []
-    for sample in dataset.samples:
-        if sample.boxes or not isinstance(sample.label, ClassLabel | Unlabelled):
-            raise DataError(
-                "has boxes or several labels; only classification is supported yet",
-                where=sample.id,
-                fix="give every picture one class",
-            )
-        if isinstance(sample.label, ClassLabel):
-            kept.append(sample)
-    if len(kept) < len(dataset):
-        progress.warn(f"{len(dataset) - len(kept)} of {len(dataset)} samples have no label and are left out")
-    return Dataset.of(kept, format=dataset.format, root=dataset.root, reading=dataset.reading)
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
@@ -255,9 +244,11 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An array in a file that has no name any more, so that nothing is left whatever ends the run."""
     import tempfile
 
+    from ei_compat.mapped import Mapped
+
     with tempfile.TemporaryFile(dir=scratch) as file:
         os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk shows here, and not as a bus error
-        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+        return Mapped(file, np.uint8, mode="w+", shape=shape)
 
 
 def _checked(
