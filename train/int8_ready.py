@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from train.loop import as_input, batches
-from train.statistics import measure_statistics, normalisations
+from train.statistics import make_measure, normalisations
 from train.training import Training
 
 if TYPE_CHECKING:
@@ -71,10 +71,11 @@ def round_to_int8(training: Training) -> None:
     norms = normalisations(training.network)
     moving = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in norms]
     frozen = any(not layer.trainable for layer in norms)
-    before = measure_statistics(training) if frozen else moving
+    measure = make_measure(training)
+    before = measure() if frozen else moving
     snap_kernels(training.network)
     for _ in range(FROZEN_ROUNDS if frozen else 1):
-        after = measure_statistics(training)
+        after = measure()
         for layer, old, was, now in zip(norms, moving, before, after, strict=True):
             mean, variance = now
             if not layer.trainable:

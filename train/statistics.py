@@ -8,6 +8,7 @@ what it stores.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,9 +33,15 @@ def normalisations(network: Network) -> list[keras.layers.BatchNormalization]:
 
 
 def measure_statistics(training: Training) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Mean and variance [channels] of what goes into each normalisation, averaged over batches of training pictures.
+    """Measures once, see `make_measure`."""
+    return make_measure(training)()
 
-    The moving statistics of the layers that learn are no good afterwards; the caller assigns what they are to be.
+
+def make_measure(training: Training) -> Callable[[], list[tuple[np.ndarray, np.ndarray]]]:
+    """Compiles what measures the mean and variance [channels] of what goes into each normalisation.
+
+    Both are averaged over batches of training pictures. Which layers learn is taken as it is now. The moving statistics
+    of those are no good after a measurement; the caller assigns what they are to be.
     """
     import tensorflow as tf
     import tf_keras as keras
@@ -48,18 +55,22 @@ def measure_statistics(training: Training) -> list[tuple[np.ndarray, np.ndarray]
         return [tf.nn.moments(value, (0, 1, 2)) for value in probe(as_input(x), training=True)]
 
     rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:PICTURES]
-    sums = [(np.zeros(layer.moving_mean.shape), np.zeros(layer.moving_mean.shape)) for layer in layers]
-    count = 0
-    with training.progress.task("statistics", len(rows), "picture") as task:
-        for x, _ in batches(samples, rows, BATCH):
-            if count and len(x) < BATCH:
-                break  # a remainder would weigh as much as a whole batch
-            for total, now in zip(sums, moments(x), strict=True):
-                for part, value in zip(total, now, strict=True):
-                    part += value.numpy()
-            count += 1
-            task.advance(len(x))
-    return [(mean / count, variance / count) for mean, variance in sums]
+
+    def measure() -> list[tuple[np.ndarray, np.ndarray]]:
+        sums = [(np.zeros(layer.moving_mean.shape), np.zeros(layer.moving_mean.shape)) for layer in layers]
+        count = 0
+        with training.progress.task("statistics", len(rows), "picture") as task:
+            for x, _ in batches(samples, rows, BATCH):
+                if count and len(x) < BATCH:
+                    break  # a remainder would weigh as much as a whole batch
+                for total, now in zip(sums, moments(x), strict=True):
+                    for part, value in zip(total, now, strict=True):
+                        part += value.numpy()
+                count += 1
+                task.advance(len(x))
+        return [(mean / count, variance / count) for mean, variance in sums]
+
+    return measure
 
 
 def renew_statistics(training: Training) -> None:

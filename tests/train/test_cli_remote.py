@@ -7,6 +7,9 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from PIL import Image
 
 from train.cli import main
 
+ROOT = Path(__file__).resolve().parents[2]
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(64)
 
 
@@ -149,13 +153,18 @@ class TestUploadData:
         assert code == 3
         assert "Traceback" not in err
 
-    def test_interrupted(self, call, data, monkeypatch):
-        def stop(*_, **__):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        monkeypatch.setattr("ei_compat.ingestion.upload", stop)
-        code, _, err = call("upload", "data", data)
-        assert code == 143
+    def test_interrupted(self, double, data):
+        double.slow = 60.0
+        command = [sys.executable, "-m", "train", "upload", "data", str(data)]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | double.env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            until = time.monotonic() + 60
+            while not double.requests and time.monotonic() < until:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 143
         assert err == "error: stopped by SIGTERM; run the same command again: it continues where it was\n"
 
 
