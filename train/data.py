@@ -69,7 +69,7 @@ class TrainingData:
         testing: None where the user has no test set.
         format: how it was stored, such as `ei-export` or `arrays`.
         broken: pictures that were skipped, with the reason.
-        reading: the account of the user's folder; empty for arrays.
+        reading: the account of the user's folder.
         max_training_seconds: what `train_input.json` allows, or None.
         sha256: digest of everything above.
     """
@@ -140,7 +140,7 @@ def _find_info(folder: Path, given: Path | None) -> TrainInput:
 
 def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData:
     from ei_compat.arrays import open_arrays
-    from ei_compat.reading import NOTHING_READ
+    from ei_compat.datasets import account_of_arrays
 
     if info.mode != "classification":
         raise DataError(
@@ -165,6 +165,9 @@ def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData
             where=f"--channels {job.recipe.channels}",
             fix=PICTURES_INSTEAD,
         )
+    reading = account_of_arrays(job.data)
+    for line in reading.lines():
+        progress.warn(line)
     arrays = open_arrays(job.data, info, progress=progress)
     pairs = {
         "training": (arrays.x_train, arrays.y_train),
@@ -172,7 +175,7 @@ def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData
         "testing": (arrays.x_testing, arrays.y_testing),
     }
     sets = {name: Samples(x, _indices(y)) for name, (x, y) in pairs.items() if x is not None and y is not None}
-    return _checked(info.classes, sets, "arrays", (), NOTHING_READ, info.max_training_time_seconds or None)
+    return _checked(info.classes, sets, "arrays", (), reading, info.max_training_time_seconds or None)
 
 
 def _indices(one_hot: np.ndarray) -> np.ndarray:

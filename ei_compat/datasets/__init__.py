@@ -23,13 +23,14 @@ from ei_compat.datasets import (
     voc,
     yolo,
 )
-from ei_compat.datasets._account import GUESSED, accounted, refuse_unread_labels
+from ei_compat.datasets._account import GUESSED, account_of, accounted, refuse_unread_labels
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import new_folder
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 __all__ = ["FORMATS", "Carries", "Format", "WriteOptions", "format_named", "open_dataset", "write_dataset"]
 
@@ -94,11 +95,12 @@ def _read(tree: Tree) -> tuple[Dataset, Tree] | None:
 
     What a file says of itself is believed first, wherever it lies. The names of folders and files come last.
     """
-    places = [tree]
+    places, first = [tree], 0
     while (deeper := places[-1].inner()) is not None:
+        first += first == len(places) - 1 and places[-1].is_wrapper()
         places.append(deeper)
     guesses = [candidate for candidate in FORMATS if candidate.name in GUESSED]
-    for place in places:
+    for place in [*places[first:], *places[:first]]:  # a mere wrapper has nothing to say
         for candidate in FORMATS:
             if candidate not in guesses and candidate.recognise(place):
                 return candidate.read(place), place
@@ -113,6 +115,12 @@ def _read(tree: Tree) -> tuple[Dataset, Tree] | None:
         raise
     refuse_unread_labels(tree, places[-1])
     return None
+
+
+def account_of_arrays(path: Path) -> Reading:
+    """The account of a folder of arrays, for who reads them without `open_dataset`."""
+    tree = Tree(path)
+    return account_of(tree, arrays.used_files(tree))
 
 
 def format_named(name: str) -> Format:

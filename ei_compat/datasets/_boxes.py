@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from ei_compat.dataset import Box, Dataset, Sample
+from ei_compat.dataset import Box, Category, Dataset, Sample
 from ei_compat.dataset import shown as shown
 from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import Carries, WriteOptions
+from ei_compat.datasets._sets import category_of_path
 from ei_compat.errors import DataError, FormatError
 from ei_compat.limits import Limits
 from ei_compat.picture_files import picture_size
@@ -19,6 +20,33 @@ from ei_compat.progress import Progress
 LISTED = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES})
 CARRIES = LISTED | {Carries.EMPTY}
 NO_CATEGORY = "images"  # folder of pictures that belong to no set
+
+
+class SetsOf:
+    """The set of every picture: its folder's, else that of the label file that lists it last.
+
+    Attributes:
+        of: by picture.
+    """
+
+    def __init__(self) -> None:
+        self.of: dict[str, Category | None] = {}
+        self._twice: dict[str, str] = {}
+
+    def add(self, picture: str, file: str) -> None:
+        """Takes what a label file's name says of a picture that it lists."""
+        category = category_of_path(picture.rpartition("/")[0]) or category_of_path(file)
+        if self.of.setdefault(picture, category) != category:
+            self._twice[picture] = file
+            self.of[picture] = category
+
+    def remarks(self) -> tuple[str, ...]:
+        """What there is to say of pictures that are listed for two sets."""
+        if not self._twice:
+            return ()
+        picture, file = next(iter(self._twice.items()))
+        are = "1 picture is" if len(self._twice) == 1 else f"{len(self._twice)} pictures are"
+        return (f"{are} listed for two sets, such as {picture}; the later file counts, {file}",)
 
 
 class Listed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
@@ -38,7 +39,7 @@ _LABEL_WORDS = re.compile(
     re.IGNORECASE,
 )
 _LABEL_NAMES = re.compile(
-    r"(^|.*[\W\d_])(labels?|annotations?|annots?|classes|categories|ground.?truth|bbox(es)?|targets?)([\W\d_].*|$)",
+    r"(^|.*[\W\d_])(\w*labels?|annotations?|annots?|classes|categories|ground.?truth|bbox(es)?|targets?)([\W\d_].*|$)",
     re.I,
 )
 _KEY = re.compile(r"(^|[\W_])(id|name|file|filename|image|img|picture|photo|path|sample)s?([\W_]|$)|imageid")
@@ -140,7 +141,8 @@ class Described:
         if any(len(_words(row)) > 1 for row in named):
             return True
         table = [words for row in rows if len(words := _words(row.casefold())) > 1]
-        columns = zip(*(words for words in table if len(words) == len(table[0])), strict=True) if table else ()
+        width = Counter(map(len, table)).most_common(1)[0][0] if table else 0
+        columns = zip(*(words for words in table if len(words) == width), strict=True)
         return any(self._is_key(column[0], column[1:]) for column in columns)
 
     def _is_key(self, header: str, cells: Sequence[str]) -> bool:

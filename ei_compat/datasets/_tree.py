@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ei_compat.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
-from ei_compat.datasets._harmless import is_system_file, is_system_folder
+from ei_compat.datasets._harmless import is_document, is_system_file, is_system_folder
 from ei_compat.datasets._sets import set_named
 from ei_compat.datasets._side_files import is_signal
 from ei_compat.errors import DataError, FormatError, LimitError
@@ -133,6 +133,11 @@ class Tree:
         tree = copy.copy(self)
         tree.sure = True
         return tree
+
+    def is_wrapper(self) -> bool:
+        """Whether there is nothing but one folder, and documents beside it."""
+        filled = [name for name in self.folders() if any(path.startswith(f"{name}/") for path in self.files)]
+        return len(filled) == 1 and all(map(is_document, self.names()))
 
     def inner(self) -> Tree | None:
         """The single folder in this one, where no sample and no other folder with one lies beside it; not a set's."""
@@ -270,6 +275,7 @@ def stem_of(path: str) -> str:
     return path[: len(path) - len(suffix_of(path))]
 
 
+@functools.lru_cache(maxsize=1 << 15)  # every format asks it of every file
 def suffix_of(name: str) -> str:
     """The extension of a file's name or path in lower case, with its dot; empty where it has none."""
     name = name.rpartition("/")[2]

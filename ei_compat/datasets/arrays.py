@@ -74,10 +74,15 @@ def read(tree: Tree) -> Dataset:
     for x_name, y_name, category, key in parts:
         if (folder / x_name).is_file():
             samples.extend(_rows(folder, x_name, y_name, category, info, ids.get(key)))
-    used = {INFO, IDS, *(name for x_name, y_name, *_ in parts for name in (x_name, y_name))}
-    label_files = tuple(name for place in ("", "data") for name in (join(place, each) for each in used) if name in tree)
-    reading = Reading(label_files=label_files)
+    reading = Reading(label_files=tuple(used_files(tree)))
     return Dataset.of(_unique(samples), format=FORMAT.name, root=path, declared=info.classes, reading=reading)
+
+
+def used_files(tree: Tree) -> set[str]:
+    """The files of the folder that belong to its arrays."""
+    pairs = [*SPLIT_FILES] if X_TRAIN in tree or f"data/{X_TRAIN}" in tree else [(X_UNSPLIT, Y_UNSPLIT)]
+    names = {INFO, IDS, *(name for pair in pairs for name in pair[:2])}
+    return {path for place in ("", "data") for name in names if (path := join(place, name)) in tree}
 
 
 def _info(folder: Path) -> TrainInput:

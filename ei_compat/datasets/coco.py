@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ei_compat.dataset import Box, Category, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Listed, place_pictures, shown, size_of
+from ei_compat.dataset import Box, Dataset, Sample
+from ei_compat.datasets._boxes import CARRIES, Listed, SetsOf, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._pictures import Pictures
-from ei_compat.datasets._sets import category_of_path
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
@@ -65,12 +64,12 @@ def read(tree: Tree) -> Dataset:
     root, pictures, names = tree.root, Pictures(tree), set[str]()
     label_files = tree.holding(".json", KEYS)
     listed = Listed()
-    categories: dict[str, Category | None] = {}
+    sets = SetsOf()
     for relative in label_files:
         where = str(root / relative)
         document = typed(_Document, read_json(root / relative, tree.limits), where=where)
         names.update(kind.name for kind in document.categories)
-        near, by_file = relative.rpartition("/")[0], category_of_path(relative)
+        near = relative.rpartition("/")[0]
         path_of = {
             str(image.id): pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
             for index, image in enumerate(document.images)
@@ -78,10 +77,10 @@ def read(tree: Tree) -> Dataset:
         boxes = _boxes(document, path_of, pictures, where=where)
         for identity, picture in path_of.items():
             listed.of(picture, f"{relative}, image {identity}").extend(boxes.get(identity, ()))
-            categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
-    remarks = (*listed.settle(), *pictures.check.remarks())
+            sets.add(picture, relative)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    samples = pictures.samples(listed.boxes, categories)
+    samples = pictures.samples(listed.boxes, sets.of)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 

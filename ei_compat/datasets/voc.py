@@ -21,8 +21,9 @@ from ei_compat.datasets._boxes import (
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._pictures import Pictures
-from ei_compat.datasets._sets import CATEGORY_FOLDERS, category_of_path
-from ei_compat.datasets._tree import Tree, join
+from ei_compat.datasets._sets import CATEGORY_FOLDERS
+from ei_compat.datasets._side_files import head_of
+from ei_compat.datasets._tree import Tree, join, suffix_of
 from ei_compat.errors import DataError, FormatError
 from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
@@ -32,15 +33,17 @@ from ei_compat.reading import Reading
 ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
 SETS = f"{LISTS}/Main"
 CORRECT = "correct <filename>, or remove it so that the file's own name counts"
-_FOLDERS = {ANNOTATIONS, PICTURES, NO_CATEGORY}
+_ROOT = re.compile(rb"<annotations?[\s>]")
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 
 
 def recognise(tree: Tree) -> bool:
-    """Whether there is an `.xml` file at the top, in `Annotations/` or in a set's folder."""
-    places = ["", *(name for name in tree.folders() if name in _FOLDERS or category_of_path(name))]
-    return tree.only is None and any(name.lower().endswith(".xml") for place in places for name in tree.names(place))
+    """Whether there is an `.xml` file in `Annotations/`, or one anywhere that says what it is."""
+    if tree.only is not None:
+        return False
+    files = [path for path in tree.files if suffix_of(path) == ".xml"]
+    return any(path.startswith(f"{ANNOTATIONS}/") or _ROOT.search(head_of(tree.root / path)) for path in files)
 
 
 def read(tree: Tree) -> Dataset:

@@ -33,8 +33,19 @@ def recognise(tree: Tree) -> bool:
     if tree.only is not None:
         return False
     found = _names_files(tree)
+    if not found or _has_text(tree):
+        return bool(found)
     sure = [path for path in found if "/" not in path and path.lower() != CLASSES]
-    return bool(sure or found) and (bool(sure) or _has_text(tree))
+    return bool(sure) and not _names_folders(tree, sure[0])
+
+
+def _names_folders(tree: Tree, file: str) -> bool:
+    """Whether the classes are names of folders, which then hold them: no picture has a text."""
+    try:
+        names = parse_names(read_text(tree.root / file, tree.limits), file, where=file)
+    except FormatError:
+        return False
+    return bool(set(names) & {path.rpartition("/")[0].rpartition("/")[2] for path in tree.samples})
 
 
 def _has_text(tree: Tree) -> bool:
