@@ -26,7 +26,7 @@ from train.evaluate import Scores, predict, prunable_weights, score
 from train.export import keras_zip, saved_model_zip
 from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.loop import State
+from train.loop import State, as_input, batches
 from train.model import Network, all_kernels, build_network, prunable_kernels
 from train.outputs import FLOAT_FILE, INT8_FILE
 from train.prune import sparsity
@@ -113,6 +113,7 @@ def _phases(job: Job, place: Place | None, progress: Progress) -> Report | None:
         training.workers.check_agreement(FINISHED)  # who leaves earlier is not there when the chief has to start again
         return None
     with watch("int8_ready"):
+        chosen = _right(training)
         make_int8_ready(training)
 
     models: dict[str, bytes] = {}
@@ -134,6 +135,7 @@ def _phases(job: Job, place: Place | None, progress: Progress) -> Report | None:
         }
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
         zeros = _count_zeros(training.network, models[INT8_FILE])
+        written = drop(chosen, answers["float32"]["validation"].argmax(axis=1) == data.validation.y)
         lost = _lost(before, answers["float32"], data) if recipe.prune else None
 
     report = Report(
@@ -144,7 +146,7 @@ def _phases(job: Job, place: Place | None, progress: Progress) -> Report | None:
         metrics=metrics,
         unpruned={name: _shares(right) for name, right in before.held_out.items()},
         sparsity=zeros,
-        gates=_gates(recipe, zeros, metrics, lost),
+        gates=_gates(recipe, zeros, metrics, written, lost),
         seconds=watch.laps | {"total": watch.total},
         peak_memory_bytes=_peak_memory(),
         files={name: len(content) for name, content in models.items()},
@@ -184,6 +186,16 @@ def _start(
     return Training(recipe, network, clock, data, weights is not None, checkpoints, progress, workers, job.out)
 
 
+def _right(training: Training) -> np.ndarray:
+    """For each validation picture [N] whether the network as it is now recognises it."""
+    import tensorflow as tf
+
+    network, held = training.network, training.data.validation
+    answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
+    said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
+    return np.concatenate(said).argmax(axis=1) == held.y
+
+
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
     """What one file says of every held-out set: probabilities [N, classes]."""
     held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
@@ -220,9 +232,12 @@ def _count_zeros(network: Network, int8_file: bytes) -> Sparsity:
 
 
 def _gates(
-    recipe: Recipe, zeros: Sparsity, metrics: Mapping[str, Mapping[str, Scores]], lost: Drop | None
+    recipe: Recipe, zeros: Sparsity, metrics: Mapping[str, Mapping[str, Scores]], written: Drop, lost: Drop | None
 ) -> list[Gate]:
     """Whether the model is as sparse, and as good after pruning and as INT8, as was asked for.
+
+    Both files come from a network that was made ready for INT8 after training, so that it could be ruined without INT8
+    being worse than float. Therefore the float file is held against the network that training chose, too.
 
     What is lost is taken over all held-out pictures together: on a small testing set a single picture is a percent. Of
     what pruning lost, only what these pictures show with 95 % confidence counts: the networks differ in many answers,
@@ -231,6 +246,8 @@ def _gates(
     drop = _accuracy(metrics["float32"]) - _accuracy(metrics["int8"])
     within = drop <= recipe.max_int8_drop + ROUNDING
     gates = [Gate("INT8's loss of accuracy on held-out pictures at most", recipe.max_int8_drop, drop, within)]
+    name = "the float file's loss of accuracy after training, as far as validation shows it, at most"
+    gates.append(Gate(name, recipe.max_int8_drop, written.shown, written.shown <= recipe.max_int8_drop + ROUNDING))
     if lost is not None:
         name = "pruning's loss of accuracy, as far as the held-out pictures show it, at most"
         within = lost.shown <= recipe.max_prune_drop + ROUNDING

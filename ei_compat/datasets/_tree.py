@@ -275,6 +275,7 @@ def stem_of(path: str) -> str:
     return path[: len(path) - len(suffix_of(path))]
 
 
+@functools.lru_cache(maxsize=1 << 15)  # every format asks it of every file
 def suffix_of(name: str) -> str:
     """The extension of a file's name or path in lower case, with its dot; empty where it has none."""
     name = name.rpartition("/")[2]

@@ -141,15 +141,19 @@ def test_gates_fail_when_they_are_not_met(finished: tuple[Job, Report]) -> None:
     metrics["int8"]["testing"] = replace(metrics["int8"]["testing"], accuracy=0.87)
     from train.recipe import Recipe
 
-    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics, Drop(0.05, 0.03))
-    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics, Drop(0.05, 0.01))
+    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics, Drop(0.1, 0.05), Drop(0.05, 0.03))
+    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics, Drop(0.1, 0.05), Drop(0.05, 0.01))
     uniform = pipeline._gates(
-        Recipe(sparsity_allocation="uniform", max_int8_drop=0.05), report.sparsity, metrics, Drop(0.0, 0.0)
+        Recipe(sparsity_allocation="uniform", max_int8_drop=0.05),
+        report.sparsity,
+        metrics,
+        Drop(0.0, 0.0),
+        Drop(0.0, 0.0),
     )
 
-    assert [gate.met for gate in strict] == [False, False, False, False]
-    assert [gate.met for gate in loose] == [True, True, True, True]
-    assert [gate.met for gate in uniform] == [True, True, False, True]
+    assert [gate.met for gate in strict] == [False, False, False, False, False]
+    assert [gate.met for gate in loose] == [True, True, True, True, True]
+    assert [gate.met for gate in uniform] == [True, True, True, False, True]
 
 
 class KilledError(Exception):
