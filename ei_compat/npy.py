@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 CHUNK_BYTES = 16 << 20  # of an array that is looked at or copied at once
-IN_MEMORY_BYTES = 1 << 30  # larger results lie in an unlinked temporary file
+IN_MEMORY_BYTES = 1 << 29  # larger results lie in an unlinked temporary file
 NUMERIC = "biuf"  # dtype kinds
 MOST_AXES, LONGEST = 32, 1 << 48  # of a shape that is taken seriously
 
