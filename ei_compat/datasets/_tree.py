@@ -280,6 +280,12 @@ def stem_of(path: str) -> str:
     return path[: len(path) - len(suffix_of(path))]
 
 
+def stem_of_path(path: str) -> str:
+    """The name at the end of a path without its extension, as `PurePath.stem` has it."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
+
+
 @functools.lru_cache(maxsize=1 << 15)  # every format asks it of every file
 def suffix_of(name: str) -> str:
     """The extension of a file's name or path in lower case, with its dot; empty where it has none."""
