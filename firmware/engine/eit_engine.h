@@ -51,7 +51,7 @@ struct eit_stage {
     eit_input input[2]; /* the second one's tensor may be null */
     uint32_t scratch;        /* offset in the arena of bytes that only matter during one call, a multiple of 4 */
     uint32_t second_scratch; /* from there to the second worker's, a multiple of 4 */
-    uint16_t cut;            /* the output channel from which on the second of two workers computes */
+    uint32_t cut;            /* the output channel from which on the second of two workers computes */
     uint16_t complete;       /* 1: all rows are wanted, not only those that the group's last stage asks for */
 };
 
