@@ -20,7 +20,12 @@ class Values:
         self.planar: dict[int, int] = {}
         self.plain: dict[int, int] = {}
         source = graph.tensors[graph.input]
-        self.program.input = self.plain[graph.input] = self.plane(source, geometry(source.shape), plain=True)
+        height, width, channels = geometry(source.shape)
+        if channels == 1:  # rows of pixels and rows of planes are the same
+            self.program.input = self.planar[graph.input] = self.plane(source, (height, width, channels))
+        else:
+            self.program.input = self.plain[graph.input] = self.plane(source, (height, width * channels, 1))
+        self.add("input", ly.Source(), (), self.program.input)
 
     def plane(self, tensor: Tensor, shape: Shape3, *, plain: bool = False) -> int:
         """Adds a plane for a tensor and returns its number; `plain`: bytes in the model's own order."""
@@ -49,10 +54,9 @@ class Values:
                 return self.planar[index]
         target = wanted or geometry(tensor.shape)
         source = self.plain_bytes(index)
-        flip = source == self.program.input and not self.graph.unsigned[0]
         made = self.plane(tensor, target)
         rows = self._rows_of(source, target)
-        self.add("layout", ly.Layout(to_planes=True, flip=flip), (Input(source, rows),), made)
+        self.add("layout", ly.Layout(to_planes=True, flip=False), (Input(source, rows),), made)
         self.planar[index] = made
         return made
 
@@ -69,13 +73,6 @@ class Values:
             self.add("layout", ly.Layout(to_planes=False, flip=False), (Input(source),), made)
             self.plain[index] = made
         return self.plain[index]
-
-    def stored_bytes(self, index: int) -> int:
-        """The same, in stored form: never the caller's int8 input itself."""
-        if self.plain.get(index) == self.program.input and not self.graph.unsigned[0]:
-            self.planes(index)
-            del self.plain[index]
-        return self.plain_bytes(index)
 
     def finish(self) -> Program:
         """Adds the conversion to the caller's output and returns the program."""

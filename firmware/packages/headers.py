@@ -47,7 +47,7 @@ def model_metadata(job: Job) -> str:
         "OBJECT_DETECTION": 0,
         "OBJECT_DETECTION_LAST_LAYER": "EI_CLASSIFIER_LAST_LAYER_UNKNOWN",
         "HAS_MODEL_VARIABLES": 1,
-        "TFLITE_LARGEST_ARENA_SIZE": model.arena_bytes,
+        "TFLITE_LARGEST_ARENA_SIZE": model.rows_arena_bytes,
         "TFLITE_INPUT_DATATYPE": f"EI_CLASSIFIER_DATATYPE_{model.input.dtype.upper()}",
         "TFLITE_OUTPUT_DATATYPE": f"EI_CLASSIFIER_DATATYPE_{model.output.dtype.upper()}",
         "TFLITE_INPUT_QUANTIZED": 1,
@@ -92,7 +92,8 @@ def model_variables(job: Job) -> str:
         [
             f'#include "tflite-model/{model.name}.h"',
             "",
-            f"#define EI_MODEL_ARENA_BYTES {upper}_ARENA_BYTES",
+            f"#define EI_MODEL_ARENA_BYTES {upper}_ROWS_ARENA_BYTES",
+            f"#define EI_MODEL_INPUT_ROWS {upper}_INPUT_ROWS",
             f"#define EI_MODEL_IS_PICTURE {int(job.picture)} /* 1: the signal is 0xRRGGBB per pixel */",
             f"#define EI_MODEL_INPUT_IS_PIXEL {int(pixel)} /* 1: a pixel k is k + MIN, at scale 1/255 */",
             f"#define EI_MODEL_INPUT_MIN ({low})",
@@ -106,7 +107,7 @@ def model_variables(job: Job) -> str:
             f"typedef {TYPES[model.input.dtype]} ei_model_byte;",
             f"typedef {TYPES[model.output.dtype]} ei_model_output_byte;",
             "",
-            *(f"#define ei_model_{f} {model.name}_{f}" for f in ("input", "output", "invoke")),
+            *(f"#define ei_model_{f} {model.name}_{f}" for f in ("output", "invoke_rows")),
         ],
     )
 
