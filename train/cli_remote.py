@@ -13,6 +13,7 @@ import typer
 from ei_compat.errors import DataError, Interrupted, UsageError
 from ei_compat.progress import SILENT, Progress
 from train import console
+from train.cli_data import FORM, open_source
 
 if TYPE_CHECKING:
     from ei_compat.remote import Remote
@@ -58,6 +59,7 @@ def _project(key_file: Path | None, project: int | None, progress: Progress) -> 
 def upload_data(
     source: Path = typer.Argument(help="The dataset: a folder or a label file.", show_default=False),
     category: str = typer.Option("split", help="For samples whose format does not say: training, testing, split, …"),
+    form: str | None = FORM,
     project: int | None = PROJECT,
     api_key_file: Path | None = KEY_FILE,
     hmac_key_file: Path | None = typer.Option(
@@ -78,7 +80,6 @@ def upload_data(
     from ei_compat.batches import CATEGORIES
     from ei_compat.credentials import Endpoints, api_key, optional_key
     from ei_compat.dataset import Category
-    from ei_compat.datasets import open_dataset
     from ei_compat.journal import Journal
     from ei_compat.outbox import journal_path, uploads_of
     from ei_compat.remote import Remote
@@ -89,9 +90,7 @@ def upload_data(
     options = ingestion.UploadOptions(
         parallel=parallel, batch_files=batch_files, allow_duplicates=allow_duplicates, add_date_id=add_date_id
     )
-    dataset = open_dataset(source)
-    for line in dataset.reading.lines():
-        console.warn(line)
+    dataset = open_source(source, form)
     if dry_run:
         planned = ingestion.plan(uploads_of(dataset, category=category, validation=True), options)
         console.show(PlanView(source, dataset.format, planned), as_json=as_json)

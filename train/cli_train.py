@@ -25,6 +25,9 @@ def train(
     info_file: Path | None = typer.Option(
         None, "--info-file", "--input-file", help="train_input.json of arrays; else looked for here and beside them."
     ),
+    data_format: str | None = typer.Option(
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see `formats`."
+    ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
     ),
@@ -52,6 +55,7 @@ def train(
         recipe=_recipe(given),
         given=frozenset(given),
         info_file=info_file,
+        data_format=data_format,
         deterministic=ensure_determinism,
         resume=resume,
         enforce_time_limit=enforce_time_limit,
@@ -65,7 +69,7 @@ def train(
         raise GateError(
             "; ".join(f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}" for gate in missed),
             where=out_directory,
-            fix="the files are written; train longer, ask for less, or raise --max-int8-drop",
+            fix="the files are written; try --effort thorough, ask for less, or raise the limit",
         )
 
 

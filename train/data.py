@@ -48,6 +48,10 @@ class Samples:
         """The rows in that order."""
         return self.x[rows], self.y[rows]
 
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Every row once, in random order."""
+        return random.permutation(len(self))
+
     def signature(self) -> list[tf.TensorSpec]:
         """What a batch looks like to TensorFlow."""
         import tensorflow as tf
@@ -65,7 +69,7 @@ class TrainingData:
         testing: None where the user has no test set.
         format: how it was stored, such as `ei-export` or `arrays`.
         broken: pictures that were skipped, with the reason.
-        reading: the account of the user's folder; empty for arrays.
+        reading: the account of the user's folder.
         max_training_seconds: what `train_input.json` allows, or None.
         sha256: digest of everything above.
     """
@@ -119,7 +123,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         progress.warn(f"{job.info_file} describes arrays; {job.data} holds pictures, so it is not used")
     if job.enforce_time_limit:
         progress.warn("--enforce-time-limit has no limit to enforce: pictures come without a train_input.json")
-    return _from_pictures(open_dataset(job.data), job.recipe, job.out, progress)
+    return _from_pictures(open_dataset(job.data, format=job.data_format), job.recipe, job.out, progress)
 
 
 def _find_info(folder: Path, given: Path | None) -> TrainInput:
@@ -136,7 +140,7 @@ def _find_info(folder: Path, given: Path | None) -> TrainInput:
 
 def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData:
     from ei_compat.arrays import open_arrays
-    from ei_compat.reading import NOTHING_READ
+    from ei_compat.datasets import account_of_arrays
 
     if info.mode != "classification":
         raise DataError(
@@ -161,6 +165,9 @@ def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData
             where=f"--channels {job.recipe.channels}",
             fix=PICTURES_INSTEAD,
         )
+    reading = account_of_arrays(job.data)
+    for line in reading.lines():
+        progress.warn(line)
     arrays = open_arrays(job.data, info, progress=progress)
     pairs = {
         "training": (arrays.x_train, arrays.y_train),
@@ -168,7 +175,7 @@ def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData
         "testing": (arrays.x_testing, arrays.y_testing),
     }
     sets = {name: Samples(x, _indices(y)) for name, (x, y) in pairs.items() if x is not None and y is not None}
-    return _checked(info.classes, sets, "arrays", (), NOTHING_READ, info.max_training_time_seconds or None)
+    return _checked(info.classes, sets, "arrays", (), reading, info.max_training_time_seconds or None)
 
 
 def _indices(one_hot: np.ndarray) -> np.ndarray:
@@ -177,10 +184,14 @@ def _indices(one_hot: np.ndarray) -> np.ndarray:
 
 def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
     from ei_compat.dataset import Category
+    from ei_compat.split import labelled
 
     for line in dataset.reading.lines():
         progress.warn(line)
-    dataset = _with_validation(_labelled(dataset, progress), recipe, progress)
+    dataset, bare = labelled(dataset)
+    if bare is not None:
+        progress.warn(bare)
+    dataset = _with_validation(dataset, recipe, progress)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
@@ -197,25 +208,6 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
             fix="repair or remove them, or raise --max-broken",
         )
     return _checked(dataset.labels, sets, dataset.format, tuple(broken), dataset.reading)
-
-
-def _labelled(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that carry one class each; those without a label are left out with a warning."""
-    from ei_compat.dataset import ClassLabel, Dataset, Unlabelled
-
-    kept = []
-    for sample in dataset.samples:
-        if sample.boxes or not isinstance(sample.label, ClassLabel | Unlabelled):
-            raise DataError(
-                "has boxes or several labels; only classification is supported yet",
-                where=sample.id,
-                fix="give every picture one class",
-            )
-        if isinstance(sample.label, ClassLabel):
-            kept.append(sample)
-    if len(kept) < len(dataset):
-        progress.warn(f"{len(dataset) - len(kept)} of {len(dataset)} samples have no label and are left out")
-    return Dataset.of(kept, format=dataset.format, root=dataset.root, reading=dataset.reading)
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
@@ -255,9 +247,11 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An array in a file that has no name any more, so that nothing is left whatever ends the run."""
     import tempfile
 
+    from ei_compat.mapped import Mapped
+
     with tempfile.TemporaryFile(dir=scratch) as file:
         os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk shows here, and not as a bus error
-        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+        return Mapped(file, np.uint8, mode="w+", shape=shape)
 
 
 def _checked(

@@ -29,14 +29,14 @@ class Tables:
             row have names that start with "row_", where it is another one.
         runs: the groups in the order in which they are run, of the plan for an input row by row and for a whole one.
         picture: where the whole input lies, for who does not give it row by row.
-        output: where the caller reads the result.
+        outputs: where the caller reads the results.
     """
 
     structs: Mapping[str, Mapping[str, Value]]
     arrays: Mapping[str, tuple[Mapping[str, Value], ...]]
     runs: tuple[tuple[str, ...], tuple[str, ...]]
     picture: int
-    output: int
+    outputs: tuple[int, ...]
 
 
 def read_tables(source: str) -> Tables:
@@ -54,7 +54,7 @@ def read_tables(source: str) -> Tables:
     whole, by_row = (tuple(str(g["stages"]) for g in arrays[n]) for n in ("groups", re.findall(ROWS, text)[0]))
     picture = re.findall(r"#define PICTURE (\d+)u", text)
     output = re.findall(r"\*\)arena \+ (\d+)u;", text)
-    return Tables(structs, arrays, (by_row, whole), int(picture[0]), int(output[0]))
+    return Tables(structs, arrays, (by_row, whole), int(picture[0]), tuple(map(int, output)))
 
 
 def _parse(text: str) -> Initializer:

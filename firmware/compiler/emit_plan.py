@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firmware.compiler.emit import Unit, byte_type, comment, layer_prefix
+from firmware.compiler.emit import Unit, byte_type, comment, layer_prefix, output_heads
 from firmware.compiler.plan import Group, Plan
 from firmware.compiler.schedule import Stage
 
@@ -69,8 +69,12 @@ def _input(unit: Unit, stage: Stage, position: int, prefix: str) -> str:
 
 def _functions(unit: Unit, prefix: str) -> str:
     name, upper = unit.name, unit.name.upper()
-    in_type, out_type = (byte_type(u) for u in unit.graph.unsigned)
-    flip = 0 if unit.graph.unsigned[0] else 0x80
+    in_type = byte_type(unit, unit.graph.input)
+    flip = 0 if unit.graph.input in unit.graph.unsigned else 0x80
+    outputs = "\n\n".join(
+        f"{head}\n{{\n    return (const {byte_type(unit, index)} *)arena + {unit.plan.offsets[plane]}u;\n}}"
+        for head, index, plane in zip(output_heads(unit), unit.graph.outputs, unit.program.outputs, strict=True)
+    )
     return f"""#define PICTURE {unit.plan.picture}u
 
 {in_type} *{name}_input(void *arena)
@@ -78,10 +82,7 @@ def _functions(unit: Unit, prefix: str) -> str:
     return ({in_type} *)arena + PICTURE;
 }}
 
-const {out_type} *{name}_output(const void *arena)
-{{
-    return (const {out_type} *)arena + {unit.plan.offsets[unit.program.output]}u;
-}}
+{outputs}
 
 static eit_status checked(const void *arena, size_t arena_bytes, size_t needed)
 {{

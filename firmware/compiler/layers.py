@@ -175,6 +175,16 @@ class PadWith:
     top: int
     left: int
     front: int
+    value: int  # stored form
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """Resizing: per output row and column two input elements and the second one's weight in 1/1024."""
+
+    rows: Int32
+    columns: Int32
+    bilinear: bool
 
 
 Params = (
@@ -190,6 +200,7 @@ Params = (
     | SoftmaxOver
     | Copy
     | PadWith
+    | Resampling
 )
 
 
@@ -219,4 +230,4 @@ class Program:
     planes: list[Plane] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     input: int = 0
-    output: int = 0
+    outputs: tuple[int, ...] = ()

@@ -126,7 +126,12 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
     same = whole and _in_place(program, rings)
     if picture is not None and not same:
         blocks[PICTURE] = picture
-    places = _place(blocks, {*aligned.values(), program.input, PICTURE}, program.output)
+    fixed: dict[int, int] = {}
+    low = 0
+    for number in program.outputs:  # at the same place in every plan
+        fixed[number] = low
+        low += blocks[number].size
+    places = _place(blocks, {*aligned.values(), program.input, PICTURE}, fixed)
     groups = []
     for index, stages in enumerate(grouped):
         at = places[aligned[index]]
@@ -292,10 +297,11 @@ def _replay_all(
             known.death.update({r: max(d, known.death.get(r, d)) for r, d in life.death.items()})
         replays.append([(start + n, *e) for n, e in enumerate(events)] or [(start, -1, -1)])
         start += len(replays[-1])
-    life = lives.setdefault(program.output, Lifetimes({}, {}))
-    for row in range(program.planes[program.output].height):
-        life.birth.setdefault(row, -1)
-        life.death[row] = start
+    for number in program.outputs:
+        life = lives.setdefault(number, Lifetimes({}, {}))
+        for row in range(program.planes[number].height):
+            life.birth.setdefault(row, -1)
+            life.death[row] = start
     rings = [p.height for p in program.planes]
     for number in inner:
         if not program.planes[number].fixed:
@@ -326,8 +332,8 @@ def _forbidden(a: Block, b: Block) -> Ints:
     return np.stack([lows[np.append(0, gaps + 1)], highs[np.append(gaps, len(lows) - 1)]], axis=1)
 
 
-def _place(blocks: dict[int, Block], aligned: set[int], lowest: int) -> dict[int, int]:
-    """Offsets by first fit, in the best of several orders; block `lowest` lies at 0."""
+def _place(blocks: dict[int, Block], aligned: set[int], fixed: dict[int, int]) -> dict[int, int]:
+    """Offsets by first fit, in the best of several orders; those in `fixed` lie where it says."""
     pairs: dict[tuple[int, int], Ints] = {}
     spans = {n: (int(b.birth.min()), int(b.death.max())) for n, b in blocks.items()}
 
@@ -337,9 +343,9 @@ def _place(blocks: dict[int, Block], aligned: set[int], lowest: int) -> dict[int
         return pairs[a, b]
 
     def first_fit(order: list[int]) -> dict[int, int]:
-        places = {lowest: 0}
+        places = dict(fixed)
         for number in order:
-            if number == lowest:
+            if number in fixed:
                 continue
             born, dead = spans[number]
             near = [(o, at) for o, at in places.items() if spans[o][0] <= dead and born <= spans[o][1]]

@@ -112,8 +112,9 @@ def prove(source: str, arenas: tuple[int, int], where: str) -> None:
             proof.write(_flat(picture, 0, picture.height * row, "the input"))
         for stages in groups:
             proof.run(stages)
-        wanted = replace(groups[-1][-1].output, offset=tables.output)
-        proof.read(_flat(wanted, 0, wanted.height * wanted.row_bytes, "the output"), "the caller")
+        made = {s.output.offset: s.output for stages in groups for s in stages if s.complete}
+        for wanted in (made[offset] for offset in tables.outputs):
+            proof.read(_flat(wanted, 0, wanted.height * wanted.row_bytes, "the output"), "the caller")
 
 
 def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) -> Stage:
@@ -282,6 +283,12 @@ def _mean(stage: Stage, y: int) -> Touched:
     return reads, [_row(stage.output, y)], NO_SCRATCH
 
 
+def _whole(stage: Stage, y: int) -> Touched:
+    """Tables say which rows are read: any."""
+    source = stage.sources[0]
+    return _inside(source, list(range(source.tensor.height))), [_row(stage.output, y)], NO_SCRATCH
+
+
 def _pad(stage: Stage, y: int) -> Touched:
     return _inside(stage.sources[0], [y - stage.params["top"]]), [_row(stage.output, y)], NO_SCRATCH
 
@@ -319,6 +326,7 @@ def _kernels() -> Iterator[tuple[str | int, Callable[[Stage, int], Touched]]]:
     yield from dict.fromkeys(("eit_add", "eit_sub", "eit_sub_reversed", "eit_mul"), _elementwise).items()
     yield from dict.fromkeys(("eit_average_pool", "eit_max_pool"), _windows).items()
     yield from dict.fromkeys(("eit_lookup", "eit_softmax"), _same_row).items()
+    yield from dict.fromkeys(("eit_resize_nearest", "eit_resize_bilinear"), _whole).items()
     yield from {"eit_mean": _mean, "eit_pad": _pad, "eit_copy": _copy}.items()
     yield from {"eit_planes_from_pixels": _to_planes, "eit_pixels_from_planes": _to_pixels}.items()
 

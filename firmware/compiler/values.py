@@ -75,12 +75,15 @@ class Values:
         return self.plain[index]
 
     def finish(self) -> Program:
-        """Adds the conversion to the caller's output and returns the program."""
-        index = self.graph.output
+        """Adds the conversions to the caller's outputs and returns the program."""
+        self.program.outputs = tuple(map(self._output, self.graph.outputs))
+        return self.program
+
+    def _output(self, index: int) -> int:
         if index not in self.planar:
             self.planes(index)
         source = self.planar[index]
         made = self.plane(self.graph.tensors[index], self.shape(source), plain=True)
-        self.add("layout", ly.Layout(to_planes=False, flip=not self.graph.unsigned[1]), (Input(source),), made)
-        self.program.output = made
-        return self.program
+        flip = index not in self.graph.unsigned
+        self.add("layout", ly.Layout(to_planes=False, flip=flip), (Input(source),), made)
+        return made

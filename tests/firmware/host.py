@@ -55,16 +55,16 @@ int main(void)
             @_invoke_rows(rows, #_ROWS_ARENA_BYTES, read_row, input) != EIT_OK) {
             return 1;
         }
-        if (memcmp(@_output(arena), @_output(rows), #_OUTPUT_BYTES) != 0) {
-            return 2;
-        }
-        fwrite(@_output(arena), 1, #_OUTPUT_BYTES, stdout);
+        OUTPUTS
     }
     free(arena);
     free(rows);
     return 0;
 }
 """
+
+
+WRITE = "fwrite(@_output$(arena), 1, #_OUTPUT$_BYTES, stdout);"
 
 
 def write(model: CompiledModel, folder: Path) -> list[str]:
@@ -95,7 +95,8 @@ class Host:
         generated = write(self.model, folder)[0]
         main, self.program = folder / "main.c", folder / "model"
         flip = "0" if self.model.input.dtype == "uint8" else "0x80"
-        text = MAIN
+        ends = [f"_{i}" if i else "" for i in range(len(self.model.outputs))]
+        text = MAIN.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
         for key, value in {"@": self.model.name, "FLIP": flip, "#_": f"{self.model.name.upper()}_"}.items():
             text = text.replace(key, value)
         main.write_text(text)
@@ -103,10 +104,64 @@ class Host:
         subprocess.run([*command, "-o", str(self.program)], check=True, capture_output=True, text=True)
 
     def __call__(self, values: Bytes) -> Bytes:
-        """Outputs, one row per row of inputs."""
+        """Output bytes, all outputs one after the other, one row per row of inputs."""
         done = subprocess.run([str(self.program)], input=values.tobytes(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
-        return np.frombuffer(done.stdout, self.model.output.dtype).reshape(len(values), -1)
+        return np.frombuffer(done.stdout, np.uint8).reshape(len(values), -1)
+
+
+BATCH_MAIN = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+@INCLUDES@
+int main(int count, char **arguments)
+{
+    switch (count > 1 ? atoi(arguments[1]) : -1) {
+@CASES@
+    }
+    return 0;
+}
+"""
+BATCH_CASE = """    case @NUMBER@: {
+        static uint32_t arena[(#_ARENA_BYTES + 3u) / 4u];
+        for (;;) {
+            memset(arena, 0xa5, sizeof arena);
+            if (fread(@_input(arena), 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
+                break;
+            }
+            if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK) {
+                return 1;
+            }
+            OUTPUTS
+        }
+        break;
+    }"""
+
+
+def batch_mismatches(datas: list[bytes], folder: Path, count: int, flags: tuple[str, ...] = PLAIN) -> list[int]:
+    """For several models, built as one program: output bytes that differ from the reference."""
+    models = [compile_model(data, name=f"model{i}") for i, data in enumerate(datas)]
+    generated, cases = [], []
+    for number, model in enumerate(models):
+        generated.append(write(model, folder)[0])
+        ends = [f"_{i}" if i else "" for i in range(len(model.outputs))]
+        text = BATCH_CASE.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
+        cases.append(
+            text.replace("@NUMBER@", str(number)).replace("@", model.name).replace("#_", f"{model.name.upper()}_")
+        )
+    includes = "\n".join(f'#include "{model.name}.h"' for model in models)
+    (folder / "main.c").write_text(BATCH_MAIN.replace("@INCLUDES@", includes).replace("@CASES@", "\n".join(cases)))
+    command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", *generated, str(folder / "main.c")]
+    program = str(folder / "models")
+    subprocess.run([*command, _engine(flags), "-o", program], check=True, capture_output=True, text=True)
+    wrong = []
+    for number, (data, model) in enumerate(zip(datas, models, strict=True)):
+        values = pictures(model.input.shape, count, number, model.input.dtype)
+        done = subprocess.run([program, str(number)], input=values.tobytes(), capture_output=True, check=True)
+        made, theirs = np.frombuffer(done.stdout, np.uint8), Reference(data)(values).reshape(-1)
+        wrong.append(int(np.count_nonzero(made != theirs)) if made.size == theirs.size else theirs.size)
+    return wrong
 
 
 class Reference:
@@ -120,15 +175,16 @@ class Reference:
         )
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
-        self.output = self.interpreter.get_output_details()[0]
+        self.outputs = self.interpreter.get_output_details()
 
     def __call__(self, values: Bytes) -> Bytes:
-        """Outputs, one row per row of inputs."""
+        """Output bytes, all outputs one after the other, one row per row of inputs."""
         rows = []
         for row in values:
             self.interpreter.set_tensor(self.input["index"], row.reshape(self.input["shape"]))
             self.interpreter.invoke()
-            rows.append(self.interpreter.get_tensor(self.output["index"]).reshape(-1))
+            made = [self.interpreter.get_tensor(o["index"]).reshape(-1) for o in self.outputs]
+            rows.append(np.concatenate([m.view(np.uint8) for m in made]))
         return np.stack(rows)
 
 

@@ -20,6 +20,7 @@ from ei_compat.errors import UsageError
 from ei_compat.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
+from train.compare import Drop
 from train.evaluate import predict, prunable_weights
 from train.job import Job
 from train.outputs import FLOAT_FILE, INT8_FILE
@@ -60,7 +61,9 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     assert report["sparsity"]["prunable"] >= 0.8
     assert report["sparsity"]["int8_file"] >= 0.8
     assert report["sparsity"]["all_kernels"] < report["sparsity"]["prunable"]
-    assert min(report["sparsity"]["kernels"].values()) >= 0.8
+    assert set(report["unpruned"]) == {"linear probe", "head"}
+    for shares in report["unpruned"].values():
+        assert set(shares) == {"validation", "testing"}
     assert {"prepare", "head", "finetune", "convert_float", "convert_int8", "evaluate", "total"} <= set(
         report["seconds"]
     )
@@ -138,11 +141,19 @@ def test_gates_fail_when_they_are_not_met(finished: tuple[Job, Report]) -> None:
     metrics["int8"]["testing"] = replace(metrics["int8"]["testing"], accuracy=0.87)
     from train.recipe import Recipe
 
-    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics)
-    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics)
+    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics, Drop(0.1, 0.05), Drop(0.05, 0.03))
+    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics, Drop(0.1, 0.05), Drop(0.05, 0.01))
+    uniform = pipeline._gates(
+        Recipe(sparsity_allocation="uniform", max_int8_drop=0.05),
+        report.sparsity,
+        metrics,
+        Drop(0.0, 0.0),
+        Drop(0.0, 0.0),
+    )
 
-    assert [gate.met for gate in strict] == [False, False, False]
-    assert [gate.met for gate in loose] == [True, True, True]
+    assert [gate.met for gate in strict] == [False, False, False, False, False]
+    assert [gate.met for gate in loose] == [True, True, True, True, True]
+    assert [gate.met for gate in uniform] == [True, True, True, False, True]
 
 
 class KilledError(Exception):
@@ -187,6 +198,32 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
     for name in (FLOAT_FILE, INT8_FILE):
         assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
     assert not (pieces.out / "checkpoint.npz").exists()
+
+
+@pytest.mark.slow
+def test_with_constants_averages_and_passes_a_resumed_run_ends_with_the_same_bytes(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weights to start from, features and answers are constants, which a resumed run computes again."""
+    import tf_keras as keras
+
+    from train.recipe import Recipe
+
+    start = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
+    start.save_weights(tmp_path / "start.h5")
+    changes = {"weights": str(tmp_path / "start.h5"), "min_steps": 12, "batch_size": 8, "max_prune_drop": 1.0}
+    recipe = Recipe(**SMALL | changes)
+    whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL | changes), deterministic=True)
+    pipeline.run(whole, SILENT)
+    pieces = replace(whole, out=tmp_path / "pieces")
+    run_until(pieces, 2, monkeypatch)  # after an epoch of the head
+    run_until(replace(pieces, resume=True), 4, monkeypatch)  # before the weights are averaged
+    run_until(replace(pieces, resume=True), 2, monkeypatch)  # after
+    report = pipeline.run(replace(pieces, resume=True), SILENT)
+
+    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
+    for name in (FLOAT_FILE, INT8_FILE):
+        assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
 
 
 def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
