@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from train.job import Job
     from train.recipe import Recipe
 
-IN_MEMORY = 2 << 30  # bytes of decoded pictures; more are kept in a file beside the results
+IN_MEMORY = 1 << 29  # bytes of decoded pictures in a set; more are kept in a file beside the results
 DIGEST_ROWS = 256
 MOST_WARNINGS = 20  # about single pictures; the report names them all
 PICTURES_INSTEAD = "leave the option out, or give the pictures instead of arrays"

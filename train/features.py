@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ei_compat.npy import scratch
 from train.compare import drop
 from train.loop import as_input, batches
 from train.probe import Probe, fit_probe
@@ -58,32 +59,43 @@ def extract(training: Training, *, mirror: bool) -> Features:
         autograph=False,
         input_signature=views["training"].signature()[:1],
     )
-    plain = {name: _features(training, run, view) for name, view in views.items()}
-    learned, held = plain.pop("training"), plain["validation"]
-    probe = fit_probe(learned, data.training.y, held, data.validation.y, len(data.classes))
+    count = len(data.training)
+    learned = _room(training, count * (2 if mirror else 1))
+    _fill(training, run, learned[:count], views["training"])
+    plain = {name: _room(training, len(view)) for name, view in views.items() if name != "training"}
+    for name, found in plain.items():
+        _fill(training, run, found, views[name])
+    held = plain["validation"]
+    probe = fit_probe(learned[:count], data.training.y, held, data.validation.y, len(data.classes))
     if mirror:
-        truth = data.validation.y
-        harm = drop(
-            probe.predict(held) == truth,
-            probe.predict(_features(training, run, views["validation"], mirrored=True)) == truth,
-        )
+        truth, mirrored = data.validation.y, _room(training, len(data.validation))
+        _fill(training, run, mirrored, views["validation"], mirrored=True)
+        harm = drop(probe.predict(held) == truth, probe.predict(mirrored) == truth)
         if harm.shown > MIRROR_HARM:
             mirror = False
             training.progress.note(f"Mirror images are left out: they cost {harm.measured:.3f} of accuracy here")
     if mirror:
-        learned = np.concatenate([learned, _features(training, run, views["training"], mirrored=True)])
-    return Features(learned, mirror, plain, probe)
+        _fill(training, run, learned[count:], views["training"], mirrored=True)
+    return Features(learned if mirror else learned[:count], mirror, plain, probe)
 
 
-def _features(
-    training: Training, run: Callable[[np.ndarray], tf.Tensor], views: Views, *, mirrored: bool = False
-) -> np.ndarray:
-    """Features [N, D] of every picture, or of its mirror image, in their order."""
-    features = np.empty((len(views), *training.network.backbone.output_shape[1:]), np.float32)
+def _room(training: Training, rows: int) -> np.ndarray:
+    """For features [rows, D]; where they are very many, in a file beside the results."""
+    return scratch((rows, *training.network.backbone.output_shape[1:]), np.float32, training.folder)
+
+
+def _fill(
+    training: Training,
+    run: Callable[[np.ndarray], tf.Tensor],
+    features: np.ndarray,
+    views: Views,
+    *,
+    mirrored: bool = False,
+) -> None:
+    """Computes the features [N, D] of every picture, or of its mirror image, in their order."""
     with training.progress.task("features", len(views), "picture") as task:
         done = 0
         for x, _ in batches(views, np.arange(len(views)) + len(views) * mirrored, BATCH):
             features[done : done + len(x)] = run(x).numpy()
             done += len(x)
             task.advance(len(x))
-    return features

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +33,7 @@ from train.prune import sparsity
 from train.report import Gate, Report, Sparsity
 from train.training import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
+from train.workers import FINISHED, Place, Workers, read_place
 
 if TYPE_CHECKING:
     from ei_compat.progress import Progress
@@ -36,17 +42,31 @@ if TYPE_CHECKING:
 ROUNDING = 1e-9  # of the difference of two shares
 
 
-def run(job: Job, progress: Progress) -> Report:
+def run(job: Job, progress: Progress) -> Report | None:
     """Trains, converts, measures, and writes everything into the output directory.
+
+    Where `TF_CONFIG` describes a cluster, several processes train together and the chief goes on alone: the others get
+    None. They write into a folder of their own, which they leave no trace of.
 
     Raises:
         UsageError, DataError: an option, the data or the output directory.
         TrainingError, ExportError: a phase failed.
         Interrupted: a signal came; the output directory holds a checkpoint if training had begun.
     """
+    place = read_place(os.environ)
+    if place is None or place.index == 0:
+        return _run(job, place, progress)
+    with tempfile.TemporaryDirectory() as own:
+        if job.resume and (job.out / CHECKPOINT).exists():
+            shutil.copy(job.out / CHECKPOINT, own)
+        return _run(replace(job, out=Path(own)), place, progress)
+
+
+def _run(job: Job, place: Place | None, progress: Progress) -> Report | None:
+    """The run of one process."""
     made = not job.out.exists()
     try:
-        return _phases(job, progress)
+        return _phases(job, place, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
             raise Interrupted(error.signal, fix=HOW_TO_GO_ON) from None
@@ -56,7 +76,7 @@ def run(job: Job, progress: Progress) -> Report:
             job.out.rmdir()  # nothing came of it
 
 
-def _phases(job: Job, progress: Progress) -> Report:
+def _phases(job: Job, place: Place | None, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
     with watch("prepare"):
@@ -72,7 +92,7 @@ def _phases(job: Job, progress: Progress) -> Report:
             progress.note(
                 f"Going on in {state.phase} at step {state.step}" if state else "Nothing to resume, starting anew"
             )
-        training = _start(job, recipe, data, weights, checkpoints, progress)
+        training = _start(job, place, recipe, data, weights, checkpoints, progress)
 
     progress.note("Training model...")
     progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
@@ -88,6 +108,10 @@ def _phases(job: Job, progress: Progress) -> Report:
         if recipe.fine_tune_epochs:
             state = finetune.fine_tune(training, state, before)
     progress.note("Finished training")
+    if training.workers is not None and not training.workers.is_chief:
+        progress.note("Waiting for the chief, who goes on alone")
+        training.workers.check_agreement(FINISHED)  # who leaves earlier is not there when the chief has to start again
+        return None
     with watch("int8_ready"):
         chosen = _right(training)
         make_int8_ready(training)
@@ -132,11 +156,14 @@ def _phases(job: Job, progress: Progress) -> Report:
     )
     outputs.write_results(job.out, report, config, models)
     checkpoints.remove()
+    if training.workers is not None:
+        training.workers.check_agreement(FINISHED)
     return report
 
 
 def _start(
     job: Job,
+    place: Place | None,
     recipe: Recipe,
     data: TrainingData,
     weights: WeightsFile | None,
@@ -147,11 +174,16 @@ def _start(
     backend.start(deterministic=job.deterministic)
     import tensorflow as tf
 
+    workers = None
+    if place is not None:
+        progress.note(f"Process {place.index} of {place.count} waits for the others")
+        workers = Workers(place)  # before TensorFlow does anything else
+        workers.check_agreement(checkpoints.digest())
     clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="clock")
     network = build_network(recipe, data.shape, len(data.classes), seeded_dropout(recipe.seed, clock))
     if weights is not None:
         load_weights(network.backbone, weights)
-    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress)
+    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress, workers, job.out)
 
 
 def _right(training: Training) -> np.ndarray:

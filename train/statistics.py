@@ -33,6 +33,12 @@ def normalisations(network: Network) -> list[keras.layers.BatchNormalization]:
     return [layer for layer in network.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
+def moving_statistics(network: Network) -> list[tf.Variable]:
+    """The moving means and variances that training changes, those of the normalisations that learn."""
+    learning = [layer for layer in normalisations(network) if layer.trainable]
+    return [statistic for layer in learning for statistic in (layer.moving_mean, layer.moving_variance)]
+
+
 def measure_statistics(training: Training, before: Sequence[Moments] | None = None) -> list[Moments]:
     """Mean and variance [channels] of what goes into each normalisation, for batch after batch of training pictures.
 

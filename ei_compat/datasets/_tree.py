@@ -32,6 +32,7 @@ class Tree:
     Args:
         path: the folder, or a label file in it that the user named.
         limits: how many samples, and about as many other files, are listed at most.
+        sure: see below.
 
     Attributes:
         root: the folder.
@@ -46,7 +47,7 @@ class Tree:
         LimitError: when there are far more files than samples are allowed.
     """
 
-    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS, *, sure: bool = False) -> None:
         self.only = path.name if path.is_file() else None
         self.root = path if self.only is None else path.parent
         self.limits = limits
@@ -59,7 +60,7 @@ class Tree:
         self.files = tuple(self._listed())
         self._known = frozenset(self.files)
         self._by_look: dict[str, list[str]] | None = None  # made when it is needed
-        self.sure = False
+        self.sure = sure
         self.prefix = ""
 
     def _listed(self) -> Iterator[str]:
@@ -128,12 +129,6 @@ class Tree:
         """The folders at the top that are named after a set, with it, in the order of their names."""
         return {name: category for name in self.folders() if (category := set_named(name)) is not None}
 
-    def named(self) -> Tree:
-        """The same folder, where the user named the format."""
-        tree = copy.copy(self)
-        tree.sure = True
-        return tree
-
     def is_wrapper(self) -> bool:
         """Whether there is nothing but one folder, and documents beside it."""
         filled = [name for name in self.folders() if any(path.startswith(f"{name}/") for path in self.files)]
@@ -158,9 +153,19 @@ class Tree:
             )
         for part in ("_known", "_links"):
             setattr(tree, part, frozenset(k.removeprefix(start) for k in getattr(self, part) if k.startswith(start)))
-        vars(tree).pop("samples", None)
-        vars(tree).pop("_filled", None)
+        for cached in ("samples", "_filled", "_by_suffix"):
+            vars(tree).pop(cached, None)
         return tree
+
+    @functools.cached_property
+    def _by_suffix(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(suffix_of(path), []).append(path)
+        return found
+
+    def _with(self, suffixes: Set[str]) -> list[str]:
+        return [path for suffix, paths in self._by_suffix.items() if suffix in suffixes for path in paths]
 
     @functools.cached_property
     def samples(self) -> frozenset[str]:
@@ -168,10 +173,11 @@ class Tree:
 
         A JSON or CSV file that bears a picture's name is that picture's, whatever it holds.
         """
-        certain = {path for path in self.files if suffix_of(path) in SAMPLE_SUFFIXES - TEXT_SIGNALS}
-        pictures = {stem for path in certain if suffix_of(path) in PICTURE_SUFFIXES for stem in (path, stem_of(path))}
-        texts = (path for path in self.files if suffix_of(path) in TEXT_SIGNALS and stem_of(path) not in pictures)
-        found = frozenset(certain.union(path for path in texts if is_signal(self.root / path)))
+        certain = self._with(SAMPLE_SUFFIXES - TEXT_SIGNALS)
+        texts = self._with(TEXT_SIGNALS)
+        pictures = {stem for path in self._with(PICTURE_SUFFIXES) for stem in (path, stem_of(path))} if texts else set()
+        signals = [path for path in texts if stem_of(path) not in pictures and is_signal(self.root / path)]
+        found = frozenset([*certain, *signals])
         if len(found) > self.limits.samples:
             raise LimitError(f"more than {self.limits.samples:,} files", where=self.root, fix="raise Limits.samples")
         return found
@@ -237,13 +243,12 @@ class Tree:
         """
         if self.only is not None:
             return [self.only] if suffix_of(self.only) == suffix and self._holds(self.only, marks) else []
-        found = []
-        for place, names in self._names.items():
-            candidates = [join(place, name) for name in names if suffix_of(name) == suffix]
-            candidates = [relative for relative in candidates if relative not in self.samples]
-            if len(candidates) <= MOST_LABEL_FILES:
-                found += [relative for relative in candidates if self._holds(relative, marks)]
-        return found
+        by_folder: dict[str, list[str]] = {}
+        for path in self._by_suffix.get(suffix, ()):
+            if path not in self.samples:
+                by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+        few = (paths for paths in by_folder.values() if len(paths) <= MOST_LABEL_FILES)
+        return [path for paths in few for path in paths if self._holds(path, marks)]
 
     def _holds(self, relative: str, marks: Sequence[bytes]) -> bool:
         path, missing, tail = self.root / relative, set(marks), b""
@@ -273,6 +278,12 @@ def join(folder: str, name: str) -> str:
 def stem_of(path: str) -> str:
     """A path without its extension."""
     return path[: len(path) - len(suffix_of(path))]
+
+
+def stem_of_path(path: str) -> str:
+    """The name at the end of a path without its extension, as `PurePath.stem` has it."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
 
 
 @functools.lru_cache(maxsize=1 << 15)  # every format asks it of every file

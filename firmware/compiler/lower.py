@@ -164,13 +164,9 @@ class _Lowering(Values):
         """Whether a convolution can take the caller's rows as they come: it alone reads them, and tiles fit them."""
         pixels = self.plain.get(index) == self.program.input
         direct = index == op.inputs[0] or len(self.readers[op.inputs[0]]) == 1
-        return (
-            pixels
-            and direct
-            and len(self.readers[index]) == 1
-            and index not in self.graph.outputs
-            and step in CONV_STEPS
-        )
+        alone = direct and len(self.readers[index]) == 1 and index not in self.graph.outputs
+        one = self.program.planes[self.program.input].channels == 1
+        return pixels and alone and one and step in CONV_STEPS
 
     def _fully_connected(self, op: Convolution, params: ly.Pointwise) -> None:
         source = self.graph.tensors[op.inputs[0]]

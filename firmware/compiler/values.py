@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware.compiler import layers as ly
 from firmware.compiler.graph import Graph, Shape3, Tensor, Window, geometry
 from firmware.compiler.layers import Input, Layer, Params, Plane, Program
+from firmware.compiler.place import MAX_DIMENSION
 
 
 class Values:
@@ -24,7 +25,9 @@ class Values:
         if channels == 1:  # rows of pixels and rows of planes are the same
             self.program.input = self.planar[graph.input] = self.plane(source, (height, width, channels))
         else:
-            self.program.input = self.plain[graph.input] = self.plane(source, (height, width * channels, 1))
+            long = width * channels > MAX_DIMENSION  # the engine's columns have 16 bits, its channels 32
+            shape = (height, 1, width * channels) if long else (height, width * channels, 1)
+            self.program.input = self.plain[graph.input] = self.plane(source, shape)
         self.add("input", ly.Source(), (), self.program.input)
 
     def plane(self, tensor: Tensor, shape: Shape3, *, plain: bool = False) -> int:

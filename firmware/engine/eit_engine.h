@@ -52,7 +52,7 @@ struct eit_stage {
     uint32_t scratch;        /* offset in the arena of bytes that only matter during one call, a multiple of 4 */
     uint32_t blank;          /* of bytes for a row beyond the edge, where there is such a row */
     uint32_t second;         /* of the second of two workers' scratch, its blank row behind it */
-    uint16_t cut;            /* the output channel from which on the second of two workers computes */
+    uint32_t cut;            /* the output channel from which on the second of two workers computes */
     uint16_t complete;       /* 1: all rows are wanted, not only those that the group's last stage asks for */
 };
 

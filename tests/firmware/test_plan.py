@@ -31,7 +31,7 @@ def test_arena_of_real_models(name: str, whole: int, rows: int, shared: Path) ->
 def test_expanded_tensors_are_never_whole() -> None:
     program, whole, rows = _planned(graphs.graph(15))
     assert any(ring < p.height for ring, p in zip(whole.rings, program.planes, strict=True))
-    assert rows.arena < whole.arena
+    assert rows.arena <= whole.arena
 
 
 def test_output_is_reproducible() -> None:
