@@ -13,9 +13,13 @@ from pydantic.fields import FieldInfo
 
 from ei_compat.errors import GateError, UsageError
 from train import console
+from train.options import BlockCommand
 from train.recipe import Recipe
 
-ALIASES = {"batch_size": ("--batch_size",)}  # Edge Impulse's own spelling, in most of its blocks
+ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
+    "batch_size": ("--batch_size",),
+    "validation_share": ("--validation-set-size",),
+}
 
 
 def train(
@@ -25,6 +29,10 @@ def train(
     info_file: Path | None = typer.Option(
         None, "--info-file", "--input-file", help="train_input.json of arrays; else looked for here and beside them."
     ),
+    input_shape: str | None = typer.Option(
+        None, help='Of a picture, such as "(96, 96, 3)", for flat arrays without a train_input.json.'
+    ),
+    classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
     ),
@@ -39,19 +47,26 @@ def train(
 
     Unknown options are ignored with a warning, as Edge Impulse's own training does.
     """
+    from train.exported import find_parameters
     from train.job import Job
     from train.progress import make_progress
 
     progress = make_progress(log_format)
     if context.args:
         progress.warn(f"ignored, not an option of train: {' '.join(context.args)}")
-    given = {name: value for name, value in knobs.items() if value is not None}
+    parameters = find_parameters(data_directory, info_file)
+    overridden = {name: value for name, value in knobs.items() if value is not None}
+    given = ({} if parameters is None else parameters.values) | overridden
     job = Job(
         data=data_directory,
         out=out_directory,
         recipe=_recipe(given),
         given=frozenset(given),
+        overridden=frozenset(overridden),
+        parameters=parameters,
         info_file=info_file,
+        input_shape=input_shape,
+        classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
         deterministic=ensure_determinism,
         resume=resume,
         enforce_time_limit=enforce_time_limit,
@@ -135,5 +150,5 @@ def demo(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(context_settings=settings)(_spell_out(train, _recipe_options()))
+    app.command(cls=BlockCommand, context_settings=settings)(_spell_out(train, _recipe_options()))
     app.command()(demo)

@@ -91,7 +91,7 @@ def predict(tflite: bytes, samples: Samples, *, name: str = "evaluate", progress
 
     Args:
         tflite: a model with one picture [1, H, W, C] in, float32 or int8, and probabilities [1, classes] out.
-        samples: uint8 pixels, or float32 in [0, 1].
+        samples: give what the model takes: uint8 pixels for [0, 1], or float32.
         name: of the task in the progress.
         progress: one step per sample.
 
@@ -129,7 +129,7 @@ def _predict_rows(interpreter: Any, samples: Samples, rows: np.ndarray, task: An
     for position, row in enumerate(rows):
         if stop.is_set():
             break
-        interpreter.set_tensor(entry["index"], _quantised(samples.x[row : row + 1], entry))
+        interpreter.set_tensor(entry["index"], _quantised(samples.take(np.array([row]))[0], entry))
         interpreter.invoke()
         results[position] = _dequantised(interpreter.get_tensor(exit_["index"])[0], exit_)
         task.advance()
