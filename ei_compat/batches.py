@@ -30,7 +30,7 @@ from ei_compat.multipart import Multipart, Part, PartError
 FILES_LIMIT = 1000  # in one request, by the service's rule
 FILE_LIMIT = 100 * 2**20  # bytes of one file, by the service's rule
 OPEN_LIMIT = 4096  # files held back while their batches fill
-CATEGORIES = frozenset({"training", "testing", "anomaly", "split", "post-processing"})
+CATEGORIES = frozenset({"training", "validation", "testing", "split", "post-processing"})
 MEDIA_TYPES = {
     ".wav": "audio/wav",
     ".cbor": "application/cbor",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from ei_compat.dataset import ArrayRow, ClassLabel, Dataset, FilePayload, Interv
 from ei_compat.datasets import Carries, Format, WriteOptions, format_named, write_dataset
 from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
 from ei_compat.errors import DataError
-from ei_compat.progress import SILENT, Progress
+from ei_compat.progress import SILENT, Kept, Progress
 from ei_compat.reading import Reading
+
+MOST_WARNINGS = 5  # about files that are read, one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Converted:
         samples: how many were read, by category (`none` where a sample has none).
         lost: what the samples had that the target cannot hold, such as `metadata (3 samples)`.
         left_out: name and reason of every sample that was not written.
-        reading: the account of the folder that was read.
+        reading: the account of the folder that was read, with what was odd about files whose content was read.
     """
 
     source: str
@@ -63,9 +66,18 @@ def convert(
     """
     chosen = format_named(to)
     lost = losses(dataset, chosen)
-    left_out = write_dataset(dataset, target, to, options=options, progress=progress)
+    kept = Kept(progress)
+    left_out = write_dataset(dataset, target, to, options=options, progress=kept)
     counts = Counter(str(sample.category or "none") for sample in dataset.samples)
-    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, dataset.reading)
+    reading = replace(dataset.reading, remarks=(*dataset.reading.remarks, *_first(kept.warnings)))
+    return Converted(dataset.format, to, dict(sorted(counts.items())), lost, left_out, reading)
+
+
+def _first(warnings: Sequence[str]) -> Iterator[str]:
+    """The first few warnings, and how many more there are."""
+    yield from warnings[:MOST_WARNINGS]
+    if len(warnings) > MOST_WARNINGS:
+        yield f"and {len(warnings) - MOST_WARNINGS} more such files"
 
 
 def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import encodable
+from ei_compat.files import composed, encodable
 from ei_compat.reading import NOTHING_READ, Reading
 
 if TYPE_CHECKING:
@@ -120,10 +120,12 @@ class FilePayload:
     Attributes:
         root: the dataset's folder.
         relative: the file's path below it, with forward slashes.
+        size: width and height of a picture as shown, where its reader had to look; else None.
     """
 
     root: str
     relative: str
+    size: tuple[int, int] | None = field(default=None, compare=False)
 
     @property
     def path(self) -> Path:
@@ -132,8 +134,10 @@ class FilePayload:
 
     @property
     def suffix(self) -> str:
-        """The last extension, lower case, with its dot."""
-        return PurePosixPath(self.relative).suffix.lower()
+        """The last extension, lower case, with its dot; empty where the name has none."""
+        name = self.relative.rpartition("/")[2]
+        stem, dot, extension = name.rpartition(".")
+        return f".{extension.lower()}" if dot and stem and extension else ""
 
     @property
     def is_picture(self) -> bool:
@@ -250,14 +254,14 @@ class Dataset:
         declared: Iterable[str] = (),
         reading: Reading = NOTHING_READ,
     ) -> Dataset:
-        """A dataset whose `labels` are gathered from the samples and `declared`.
+        """A dataset whose `labels` are gathered from the samples and `declared`, each in Unicode's composed form.
 
         Raises:
             DataError: when two samples have the same id.
             FormatError: for a label that no file could hold.
         """
-        kept = tuple(samples)
-        labels = set(declared)
+        kept = tuple(map(_with_composed_labels, samples))
+        labels = set(map(composed, declared))
         seen: set[str] = set()
         for sample in kept:
             if sample.id in seen:
@@ -276,6 +280,20 @@ class Dataset:
         """The samples of one set, with all labels kept."""
         chosen = tuple(sample for sample in self.samples if sample.category is category)
         return replace(self, samples=chosen)
+
+
+def _with_composed_labels(sample: Sample) -> Sample:
+    """The sample with labels in one Unicode form, so that those that look the same are the same."""
+    if all(label.isascii() for label in labels_of(sample)):
+        return sample
+    label = sample.label
+    match label:
+        case ClassLabel(name):
+            label = ClassLabel(composed(name))
+        case Intervals(intervals):
+            label = Intervals(tuple(replace(interval, label=composed(interval.label)) for interval in intervals))
+    boxes = sample.boxes and tuple(replace(box, label=composed(box.label)) for box in sample.boxes)
+    return replace(sample, label=label, boxes=boxes)
 
 
 def labels_of(sample: Sample) -> Iterable[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
 import re
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +18,14 @@ from typing import IO
 from ei_compat.errors import DataError, FormatError
 
 CHUNK = 1 << 20
+LONGEST_NAME = 255  # bytes of a file's name on every common file system; characters of other scripts take two to four
 _UNSAFE = re.compile(r"[^\w .()+=,@-]+")
 
 
 @contextmanager
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """A stream to a file beside `path` that takes its place, synced to disk, when the block ends without an error."""
-    beside = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.part")
+    beside = _beside(path)
     try:
         with beside.open("xb") as stream:
             yield stream
@@ -41,15 +44,22 @@ def write_file(path: Path, data: bytes) -> None:
         stream.write(data)
 
 
+def _beside(path: Path) -> Path:
+    """A name of its own in the same folder, for what is not complete yet."""
+    return path.with_name(f".{cut_name(path.name, 200)}.{secrets.token_hex(4)}.part")
+
+
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A folder beside `target` that takes its name when the block ends without an error.
+
+    What was written into it is synced to disk before, all at once.
 
     Raises:
         DataError: when `target` exists and is not an empty folder, or cannot be made.
     """
     refuse_occupied(target)
-    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    beside = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
@@ -59,7 +69,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         ) from None
     try:
         yield beside
-        _sync_folder(beside)
+        _sync_file_system(beside)
         if target.exists():
             target.rmdir()  # still empty, or this fails
         beside.rename(target)
@@ -103,11 +113,29 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def link_or_copy(source: Path, target: Path, *, copy: bool = False) -> None:
+def _sync_file_system(folder: Path) -> None:
+    """Writes out everything that the folder's file system still holds back.
+
+    One such call takes the place of one `fsync` for each of many files, which costs milliseconds a file.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "syncfs"):  # Linux has it since 2.6.39, others do not
+        os.sync()
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if libc.syncfs(handle) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(handle)
+
+
+def link_or_copy(source: str, target: str, *, copy: bool = False) -> None:
     """A hard link to `source`, or its copy where the file system cannot link or `copy` asks for one."""
     if not copy:
         try:
-            os.link(source.resolve(), target)
+            os.link(os.path.realpath(source) if os.path.islink(source) else source, target)  # noqa: PTH114
             return
         except OSError as error:
             if error.errno not in {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}:
@@ -115,18 +143,38 @@ def link_or_copy(source: Path, target: Path, *, copy: bool = False) -> None:
     shutil.copyfile(source, target)
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: str) -> str:
     """BLAKE2b of a file's content, read in pieces."""
     digest = hashlib.blake2b(digest_size=20)
-    with path.open("rb") as stream:
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - one of many
         while piece := stream.read(CHUNK):
             digest.update(piece)
     return digest.hexdigest()
 
 
 def safe_file_name(text: str, *, most: int = 120) -> str:
-    """`text` as a part of a file name: no separators or odd characters, no dot at an end, never empty."""
-    return _UNSAFE.sub("_", text)[:most].strip(" .") or "_"
+    """`text` as a part of a file name: no separators or odd characters, no dot at an end, never empty.
+
+    Args:
+        text: anything.
+        most: bytes that the name may have.
+    """
+    return cut_name(_UNSAFE.sub("_", composed(text)), most).strip(" .") or "_"
+
+
+def cut_name(text: str, most: int) -> str:
+    """The beginning of a text that is at most so many bytes in UTF-8, with no character cut in two."""
+    if len(text) * 4 <= most or len(text.encode("utf-8", "surrogateescape")) <= most:
+        return text
+    return text.encode("utf-8", "surrogateescape")[:most].decode("utf-8", "ignore")
+
+
+def composed(text: str) -> str:
+    """A name in Unicode's composed form, NFC.
+
+    macOS stores names decomposed, other systems as they come, so one name can be two texts that look the same.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 class Inside:

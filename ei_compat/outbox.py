@@ -27,17 +27,21 @@ def unsigned() -> Key | None:
     return None
 
 
-def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = unsigned) -> Iterator[Upload]:
+def uploads_of(
+    dataset: Dataset, *, category: str = "split", signer: Signer = unsigned, validation: bool = False
+) -> Iterator[Upload]:
     """Every sample as something to upload, one at a time.
 
     Files of the types that the service takes go as they are, byte for byte. Other pictures, and pictures in arrays,
     become PNG; signals in memory become acquisition JSON, signed with the project's HMAC key where it has one.
-    Validation samples go to training: the service has no category for them, Studio takes its own out of training.
+    Validation samples go to the project's validation set where it keeps one, else to training, where Studio then takes
+    its own validation set from.
 
     Args:
         dataset: as `open_dataset` gives it.
         category: for samples whose format does not say; `split` lets the project decide.
         signer: gives the HMAC key; asked once, when the first signal is made.
+        validation: whether the project keeps a validation set of its own; see `Studio.keeps_validation_set`.
     """
     keys: list[Key | None] = []
 
@@ -52,7 +56,7 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
             key=sample.id,
             name=_named(sample, made.suffix),
             content=made.content,
-            category=_category(sample, category),
+            category=_category(sample, category, validation=validation),
             label=sample.label,
             boxes=sample.boxes,
             metadata=sample.metadata,
@@ -61,13 +65,9 @@ def uploads_of(dataset: Dataset, *, category: str = "split", signer: Signer = un
         )
 
 
-def _category(sample: Sample, otherwise: str) -> str:
-    match sample.category:
-        case None:
-            return otherwise
-        case Category.VALIDATION:
-            return Category.TRAINING.value
-    return sample.category.value
+def _category(sample: Sample, otherwise: str, *, validation: bool) -> str:
+    named = otherwise if sample.category is None else sample.category.value
+    return Category.TRAINING.value if named == Category.VALIDATION and not validation else named
 
 
 def journal_path(dataset: Path, project: int) -> Path:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 from ei_compat.documents import from_document, to_document, write_json
 from ei_compat.errors import FormatError, UsageError
 from ei_compat.parsing import read_json
 
 Value: TypeAlias = str | int | float | bool
+T = TypeVar("T")
 _PARAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _TRUE, _FALSE = {"true", "1"}, {"false", "0", ""}
 
@@ -32,21 +33,26 @@ class ParameterType(StrEnum):
     SECRET = "secret"  # noqa: S105 - the type's name
 
 
+NO_TEXT = {ParameterType.INT, ParameterType.FLOAT, ParameterType.SELECT, ParameterType.BUCKET, ParameterType.DATASET}
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the values of a select."""
+    """One of the values of a select; `unknown` holds its further members, such as `priority` and `romEstimate`."""
 
     value: str
     label: str
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ShowIf:
-    """When a parameter is shown: the other one's value compared, `eq` or `neq`."""
+    """When a parameter is shown: the other one's value compared, `eq` or `neq`; `unknown` as of `Choice`."""
 
     parameter: str
     operator: str
     value: Value
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Parameter:
         name: what people read.
         param: the command-line option's name, without dashes.
         type: see `ParameterType`.
-        value: the default, as the file has it: numbers are often strings there; see `default`.
+        value: the default, as the file has it: numbers are often strings there, and "" is none; see `default`.
         valid: what a select offers.
         unknown: members that this version does not know, kept for writing.
     """
@@ -88,8 +94,12 @@ class Parameter:
 
     @property
     def default(self) -> Value | None:
-        """The default in the parameter's own type."""
-        return None if self.value is None else self.typed(self.value)
+        """The default in the parameter's own type; None where there is none."""
+        return None if self.is_empty(self.value) else self.typed(cast(Value, self.value))
+
+    def is_empty(self, value: Value | None) -> bool:
+        """Whether a value stands for none, as the empty text does of everything that is no text itself."""
+        return value is None or (value == "" and self.type in NO_TEXT)
 
     def typed(self, value: Value) -> Value:
         """A value in the parameter's own type.
@@ -185,7 +195,7 @@ def _parameters(items: list[Any], *, where: str) -> tuple[Parameter, ...]:
     found, seen = [], set[str]()
     for index, item in enumerate(items):
         place = f"{where}[{index}]"
-        parameter = from_document(Parameter, item, where=place)
+        parameter = _whole_of(from_document(Parameter, item, where=place), item)
         if not _PARAM.fullmatch(parameter.param) or parameter.param in seen:
             raise FormatError(f"{parameter.param[:60]!r} is no option's name, or used twice", where=f"{place}.param")
         if parameter.type is ParameterType.SELECT and not parameter.valid:
@@ -197,6 +207,22 @@ def _parameters(items: list[Any], *, where: str) -> tuple[Parameter, ...]:
         seen.add(parameter.param)
         found.append(parameter)
     return tuple(found)
+
+
+_KNOWN: dict[type, set[str]] = {Choice: {"value", "label"}, ShowIf: {"parameter", "operator", "value"}}
+
+
+def _whole_of(parameter: Parameter, item: Mapping[str, Any]) -> Parameter:
+    """The parameter with the members of its choices and its condition that we do not know."""
+
+    def kept(value: T, document: Any) -> T:
+        known = _KNOWN.get(type(value), set())
+        if not known:
+            return value
+        return cast(T, replace(cast(Any, value), unknown={k: v for k, v in document.items() if k not in known}))
+
+    valid = parameter.valid and tuple(map(kept, parameter.valid, item["valid"]))
+    return replace(parameter, valid=valid, show_if=kept(parameter.show_if, item.get("showIf")))
 
 
 def parameters_as_json(block: Block) -> Any:
@@ -228,7 +254,7 @@ def to_arguments(block: Block, values: Mapping[str, Value] | None = None) -> lis
     arguments: list[str] = []
     for parameter in block.parameters:
         given = chosen.pop(parameter.param, parameter.value)
-        if given is None:
+        if given is None or parameter.is_empty(given):
             continue
         value = parameter.typed(given)
         if parameter.type is ParameterType.FLAG:

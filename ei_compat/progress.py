@@ -54,3 +54,29 @@ class Silent:
 
 
 SILENT: Progress = Silent()
+
+
+class Kept(Silent):
+    """Passes tasks and notes on, and keeps the warnings for the result of the work.
+
+    Args:
+        to: where the rest is reported.
+    """
+
+    def __init__(self, to: Progress) -> None:
+        self._to = to
+        self.warnings: list[str] = []
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        """See `Progress.task`."""
+        with self._to.task(name, total, unit) as task:
+            yield task
+
+    def note(self, line: str) -> None:
+        """See `Progress.note`."""
+        self._to.note(line)
+
+    def warn(self, line: str) -> None:
+        """See `Progress.warn`."""
+        self.warnings.append(line)

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tarfile
 import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ei_compat.block_archive import write_archive
 from ei_compat.block_config import FILE_NAME, BlockConfig, Host, read_block_config, write_block_config
-from ei_compat.errors import DataError, FormatError, LimitError, RemoteError, UsageError
+from ei_compat.errors import DataError, FormatError, RemoteError, UsageError
 from ei_compat.jobs import DEFAULT_PATIENCE, Patience, start
 from ei_compat.parameters import parameters_as_json, read_parameters
 from ei_compat.progress import SILENT, Progress
 from ei_compat.remote import Remote
 from ei_compat.transport import FileBody
 
-SIZE_LIMIT = 400 * 10**6  # bytes of the archive, by Studio's rule
 PASSED_ON = (  # members of parameters.json's info that the block in Studio has too
     "name",
     "description",
@@ -35,7 +34,17 @@ PASSED_ON = (  # members of parameters.json's info that the block in Studio has 
     "repositoryUrl",
     "customModelVariants",
     "displayCategory",
+    "isPublicForDevices",
+    "indBlockNoLongerAvailable",
+    "blockNoLongerAvailableReason",
 )
+WHEN_MADE = (  # the same, but set when the block is made; later they are changed in Studio
+    "implementationVersion",
+    "isPublic",
+    "publicProjectTierAvailability",
+    "sourceCodeDownloadStaffOnly",
+)
+OPERATES_ON = "image"  # as of a block that does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +90,14 @@ def push_block(
         progress: hears its log.
 
     Raises:
-        DataError: the folder is no block, or its archive is too large.
+        DataError: the folder is no block, or a link in it leads outside or nowhere.
         UsageError: the organization is not known.
         RemoteError: Studio refused it, or the build failed.
     """
     began = time.monotonic()
-    fields = _block_fields(folder)
+    info, fields = _block_fields(folder)
+    if strange := sorted(info.keys() - {*PASSED_ON, *WHEN_MADE}):
+        progress.note(f"parameters.json: Studio keeps no {', '.join(strange)} of a block; not sent")
     remembered = folder / FILE_NAME
     config = read_block_config(remembered) if remembered.exists() else BlockConfig(2, {})
     known = config.config.get(host)
@@ -96,9 +107,9 @@ def push_block(
     path = f"/api/organizations/{number}"
     with tempfile.TemporaryDirectory() as name:
         archive = Path(name, "block.tar.gz")
-        files = _archive(folder, archive)
+        files = write_archive(folder, archive)
         if block is None:
-            block = _create(remote, path, folder, fields)
+            block = _create(remote, path, folder, fields | _chosen(info, WHEN_MADE))
             _remember(remembered, config, host, number, block)
         _send(remote, path, archive, block, patience, progress)
         size = archive.stat().st_size
@@ -106,8 +117,8 @@ def push_block(
     return PushReport(number, block, fields["name"], created, files, size, time.monotonic() - began)
 
 
-def _block_fields(folder: Path) -> dict[str, Any]:
-    """What Studio keeps of a block, from the folder's parameters.json."""
+def _block_fields(folder: Path) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """The `info` of the folder's parameters.json, and what Studio keeps of a block."""
     if not (folder / "Dockerfile").is_file():
         raise DataError("no Dockerfile", where=folder, fix="push the folder of a block")
     path = folder / "parameters.json"
@@ -117,11 +128,15 @@ def _block_fields(folder: Path) -> dict[str, Any]:
     if block.type != "machine-learning":
         fix = 'its version must be 1 and its type "machine-learning"'
         raise FormatError("not the parameters.json of a machine learning block", where=path, fix=fix)
-    for name in ("name", "description", "operatesOn"):
-        if not isinstance(block.info.get(name), str) or not block.info[name].strip():
+    for name in ("name", "description"):
+        if not isinstance(block.info.get(name), str) or (name == "name" and not block.info[name].strip()):
             raise FormatError(f"info lacks {name!r}", where=path)
-    fields = {name: block.info[name] for name in PASSED_ON if block.info.get(name) is not None}
-    return fields | {"parameters": parameters_as_json(block).get("parameters", [])}
+    fields = {"operatesOn": OPERATES_ON} | _chosen(block.info, PASSED_ON)
+    return block.info, fields | {"parameters": parameters_as_json(block).get("parameters", [])}
+
+
+def _chosen(info: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: info[name] for name in names if info.get(name) is not None}
 
 
 def _remember(path: Path, config: BlockConfig, host: str, organization: int, block: int) -> None:
@@ -153,37 +168,6 @@ def _create(remote: Remote, path: str, folder: Path, fields: dict[str, Any]) -> 
     return number
 
 
-def _archive(folder: Path, archive: Path) -> int:
-    """Writes the folder's .tar.gz; gives its number of files."""
-    from docker.utils.build import exclude_paths
-
-    names = sorted(exclude_paths(str(folder), [*_ignored(folder), ".git", ".hg"]))
-    root = os.path.realpath(folder)
-    files = 0
-    with tarfile.open(archive, "w:gz") as packed:
-        for name in names:
-            path = folder / name
-            target = os.path.realpath(path)
-            if path.is_symlink() and not target.startswith(root + os.sep):
-                raise DataError("a link leads outside the block", where=path, fix="copy the file, or ignore it")
-            packed.add(path, arcname=f"./{name}", recursive=False)
-            files += not path.is_dir()
-    size = archive.stat().st_size
-    if size > SIZE_LIMIT:
-        what = f"the block is {size / 10**6:.0f} MB, Studio takes {SIZE_LIMIT / 10**6:.0f} MB"
-        raise LimitError(what, where=folder, fix="leave data and outputs out with .dockerignore")
-    return files
-
-
-def _ignored(folder: Path) -> list[str]:
-    """The patterns of `.dockerignore`."""
-    path = folder / ".dockerignore"
-    if not path.is_file():
-        return []
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
-
-
 def _send(remote: Remote, path: str, archive: Path, block: int, patience: Patience, progress: Progress) -> None:
     """Uploads the archive and waits until Studio has built it."""
     digest = _sha256(archive)
@@ -196,14 +180,15 @@ def _send(remote: Remote, path: str, archive: Path, block: int, patience: Patien
     }
     link = remote.call("POST", f"{path}/custom-block/upload-link", send=announced)
     url, key = link.get("url"), link.get("uploadKey")
-    if not isinstance(url, str) or not isinstance(key, str):
-        raise RemoteError("Studio gave no address to upload to", fix="run again later")
+    if not isinstance(key, str):
+        raise RemoteError("Studio gave no key to upload with", fix="run again later")
     headers = {
         "content-type": "application/octet-stream",
         "x-amz-checksum-sha256": base64.b64encode(digest).decode(),
         "x-amz-meta-filehash": digest.hex(),
     }
-    remote.put(url, FileBody(archive), headers)
+    if isinstance(url, str):  # Studio names none where it has this very archive
+        remote.put(url, FileBody(archive), headers)
     finalize = {"uploadKey": key, **announced}
     start(
         remote,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
 from ei_compat.errors import DataError, UsageError
@@ -14,6 +15,7 @@ from ei_compat.files import file_digest
 from ei_compat.progress import SILENT, Progress
 from ei_compat.stratify import Part, assign
 
+Copies: TypeAlias = tuple[tuple[str, ...], ...]  # ids of samples that have one content
 SETS = (Category.TRAINING, Category.VALIDATION, Category.TESTING)
 
 
@@ -84,6 +86,7 @@ def split_dataset(
     *,
     seed: int,
     group_by: re.Pattern[str] | None = None,
+    copies: Copies | None = None,
     progress: Progress = SILENT,
 ) -> Dataset:
     """Gives every sample a category.
@@ -97,25 +100,28 @@ def split_dataset(
         shares: see `Shares`.
         seed: of the shuffle.
         group_by: searched in each sample's id (its relative path); its first group, or the whole match, is the key.
+        copies: as `find_copies` gives them; the files are compared here where None.
         progress: counts the files that are compared.
 
     Raises:
         DataError: when a sample has no class, or all samples of a class must stay together but there are several sets.
         UsageError: when `group_by` matches nothing.
     """
-    parts = _parts(dataset, group_by, progress)
+    parts = _parts(dataset, group_by, find_copies(dataset.samples, progress) if copies is None else copies)
     sides = assign(parts, shares.values, seed)
     category_of = {identity: SETS[side] for part, side in zip(parts, sides, strict=True) for identity in part.ids}
     return replace(dataset, samples=tuple(sample.with_category(category_of[sample.id]) for sample in dataset.samples))
 
 
-def count_split(dataset: Dataset, group_by: re.Pattern[str] | None = None) -> SplitCounts:
-    """Counts a split dataset; the contents of files are compared again for the duplicates."""
+def count_split(
+    dataset: Dataset, group_by: re.Pattern[str] | None = None, *, copies: Copies | None = None
+) -> SplitCounts:
+    """Counts a split dataset; see `split_dataset` for the arguments."""
     table = {label: [0, 0, 0] for label in sorted({class_of(sample) for sample in dataset.samples})}
     for sample in dataset.samples:
         if sample.category in SETS:
             table[class_of(sample)][SETS.index(sample.category)] += 1
-    copies = _copies(dataset.samples, SILENT)
+    copies = find_copies(dataset.samples) if copies is None else copies
     keys = Counter(key for key in _keys(dataset.samples, group_by).values())
     by_id = {sample.id: sample for sample in dataset.samples}
     pairs = [(first, other) for first, *others in copies for other in others]
@@ -138,13 +144,13 @@ def class_of(sample: Sample) -> str:
     raise DataError("has no class label to split by", where=sample.id, fix="split a set with one class per sample")
 
 
-def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, progress: Progress) -> list[Part]:
+def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, copies: Copies) -> list[Part]:
     samples = sorted(dataset.samples, key=lambda sample: sample.id)
     joined = _Joined(sample.id for sample in samples)
     first_of: dict[str, str] = {}
     for identity, key in _keys(samples, group_by).items():
         joined.join(first_of.setdefault(key, identity), identity)
-    for first, *others in _copies(samples, progress):
+    for first, *others in copies:
         for other in others:
             joined.join(first, other)
     members: defaultdict[str, list[Sample]] = defaultdict(list)
@@ -163,26 +169,30 @@ def _keys(samples: Iterable[Sample], group_by: re.Pattern[str] | None) -> dict[s
     return {identity: (match[1] or "") if group_by.groups else match[0] for identity, match in found.items()}
 
 
-def _copies(samples: Iterable[Sample], progress: Progress) -> list[list[str]]:
-    """Ids of samples with the same content, each list in order; only files of the same size are read."""
+def find_copies(samples: Iterable[Sample], progress: Progress = SILENT) -> Copies:
+    """Ids of samples with the same content, each group in order; only files of the same size are read, once.
+
+    Raises:
+        DataError: when a file is missing.
+    """
     by_size: defaultdict[int, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda sample: sample.id):
         by_size[_size(sample)].append(sample)
-    same_size = [group for group in by_size.values() if len(group) > 1]
+    same_size = [(size, group) for size, group in by_size.items() if len(group) > 1]
     by_content: defaultdict[str, list[str]] = defaultdict(list)
-    with progress.task("compare", sum(map(len, same_size)), "files") as task:
-        for group in same_size:
+    with progress.task("compare", sum(len(group) for _, group in same_size), "files") as task:
+        for size, group in same_size:
             for sample in group:
-                by_content[f"{_size(sample)} {_digest(sample)}"].append(sample.id)
+                by_content[f"{size} {_digest(sample)}"].append(sample.id)
                 task.advance()
-    return [ids for ids in by_content.values() if len(ids) > 1]
+    return tuple(tuple(ids) for ids in by_content.values() if len(ids) > 1)
 
 
 def _size(sample: Sample) -> int:
     match sample.payload:
         case FilePayload():
             try:
-                return sample.payload.path.stat().st_size
+                return os.stat(_path_of(sample.payload)).st_size  # noqa: PTH116 - one of many
             except FileNotFoundError:
                 raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
         case ArrayRow():
@@ -196,11 +206,15 @@ def _digest(sample: Sample) -> str:
 
     match sample.payload:
         case FilePayload():
-            return file_digest(sample.payload.path)
+            return file_digest(_path_of(sample.payload))
         case ArrayRow():
             return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=20).hexdigest()
         case Signal():
             return hashlib.blake2b(sample.payload.values.tobytes(), digest_size=20).hexdigest()
+
+
+def _path_of(payload: FilePayload) -> str:
+    return f"{payload.root}/{payload.relative}"
 
 
 class _Joined:

@@ -101,6 +101,10 @@ class Studio:
         text = self.remote.call("GET", f"{self.path}/devkeys/hmac").get("hmacKey")
         return Key(text, source="the project's HMAC key") if isinstance(text, str) and text.strip() else None
 
+    def keeps_validation_set(self) -> bool:
+        """Whether the project has a validation set beside training and testing, to which samples can be uploaded."""
+        return self.remote.call("GET", self.path).get("explicitValidationEnabled") is True
+
     def learn_blocks(self) -> list[LearnBlock]:
         """The learning blocks of the project's impulse."""
         impulse = self.remote.call("GET", f"{self.path}/impulse").get("impulse")

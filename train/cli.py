@@ -84,9 +84,8 @@ def _as_failure(error: Exception) -> EiTrainError:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return DataError("no space left on the device", where=error.filename, fix="free some space and run again")
         case OSError(filename=str()):
-            return DataError(
-                str(error.strerror).lower(), where=error.filename, fix="check the path and its permissions"
-            )
+            where = error.filename2 or error.filename  # of the two names that a link or a move has, the new one
+            return DataError(str(error.strerror).lower(), where=where, fix="check the path and its permissions")
         case OSError(strerror=str()):
             return DataError(str(error.strerror).lower(), fix="check the disk and the network that the files are on")
         case MemoryError():

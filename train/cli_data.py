@@ -89,14 +89,16 @@ def split(
     """Split a dataset into training, validation and testing, per class, as an Edge Impulse export."""
     from ei_compat.datasets import WriteOptions, write_dataset
     from ei_compat.files import refuse_occupied
-    from ei_compat.split import Shares, count_split, split_dataset
+    from ei_compat.split import Shares, count_split, find_copies, split_dataset
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
     progress = _progress()
-    parted = split_dataset(_opened(source), shares, seed=seed, group_by=pattern, progress=progress)
+    dataset = _opened(source)
+    copies = find_copies(dataset.samples, progress)
+    parted = split_dataset(dataset, shares, seed=seed, group_by=pattern, copies=copies)
     write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
-    counts = count_split(parted, pattern)
+    counts = count_split(parted, pattern, copies=copies)
     for one, other in counts.conflicts[:5]:
         console.warn(f"{one} and {other} are the same file with different labels")
     if len(counts.conflicts) > 5:
@@ -156,9 +158,12 @@ def convert(
     spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
     refuse_occupied(target)
     options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
-    done = conversion.convert(_opened(source), target, chosen.name, options=options, progress=_progress())
+    dataset = _opened(source)
+    done = conversion.convert(dataset, target, chosen.name, options=options, progress=_progress())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
+    for line in done.reading.remarks[len(dataset.reading.remarks) :]:
+        console.warn(line)
     console.show(ConvertView(done, target), as_json=as_json)
 
 

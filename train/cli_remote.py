@@ -93,18 +93,24 @@ def upload_data(
     for line in dataset.reading.lines():
         console.warn(line)
     if dry_run:
-        planned = ingestion.plan(uploads_of(dataset, category=category), options)
+        planned = ingestion.plan(uploads_of(dataset, category=category, validation=True), options)
         console.show(PlanView(source, dataset.format, planned), as_json=as_json)
         return
     key, hmac_key = api_key(api_key_file), optional_key("EI_HMAC_KEY", hmac_key_file)
     progress, endpoints = _progress(as_json), Endpoints.from_env()
-    if moved := len(dataset.only(Category.VALIDATION)):
-        progress.note(f"{moved} validation samples go to training, where Studio takes its own validation set from")
     with _interruptible(AGAIN):
         studio = _project(api_key_file, project, progress)
         remote = Remote(endpoints.ingestion, key, progress=progress)
         kept = journal or journal_path(source, studio.project)
-        uploads = uploads_of(dataset, category=category, signer=lambda: hmac_key or studio.hmac_key())
+        held_out = sum((each.category or category) == Category.VALIDATION for each in dataset.samples)
+        validation = held_out > 0 and studio.keeps_validation_set()
+        if held_out and not validation:
+            console.warn(
+                f"{held_out} validation samples go to training: the project keeps no validation set of its own"
+            )
+        uploads = uploads_of(
+            dataset, category=category, signer=lambda: hmac_key or studio.hmac_key(), validation=validation
+        )
         with Journal(kept, {"endpoint": endpoints.ingestion, "project": studio.project}) as opened:
             report = ingestion.upload(uploads, remote, opened, options=options, total=len(dataset), progress=progress)
     console.show(UploadView(source, studio.project, studio.name, report), as_json=as_json)

@@ -135,7 +135,7 @@ def place_pictures(
 
     File names are unique in the whole set, not in their folder alone: the official uploader looks labels up by them.
     """
-    layout, placed = Layout(target, options, unique), []
+    layout, placed = Layout(target, options, progress, unique), []
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
             folder = below + (sample.category or ("" if below else NO_CATEGORY))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ei_compat.dataset import (
     SIGNAL_SUFFIXES,
@@ -15,9 +15,12 @@ from ei_compat.dataset import (
 )
 from ei_compat.datasets._format import WriteOptions
 from ei_compat.errors import DataError
-from ei_compat.files import link_or_copy, safe_file_name
+from ei_compat.files import LONGEST_NAME, composed, cut_name, link_or_copy, safe_file_name
 from ei_compat.picture_files import picture_of_row, write_png
+from ei_compat.progress import Progress
 from ei_compat.signals import SignalForm, encode_signal, read_signal
+
+LABEL_SUFFIX = len(".xml")  # of a label file beside a picture; it has the picture's name otherwise
 
 
 def file_label(name: str) -> str | None:
@@ -26,35 +29,53 @@ def file_label(name: str) -> str | None:
     return parts[0].strip() or None if len(parts) >= 3 else None
 
 
+def folded(path: str) -> str:
+    """What two paths share that some file system takes for the same: capitals and Unicode's forms do not matter."""
+    return composed(path.casefold())
+
+
 class Layout:
     """Gives every sample a file below `target`, under names that no two share.
 
     Args:
         target: an existing folder.
         options: whether to copy files, and what signals are stored as.
+        progress: is warned of what was odd about a signal that is stored in another form.
         unique: what of a relative path no two files may share, where that is not the whole path.
     """
 
-    def __init__(self, target: Path, options: WriteOptions, unique: Callable[[str], str] = str.casefold) -> None:
-        self.target, self.options, self.unique = target, options, unique
+    def __init__(
+        self, target: Path, options: WriteOptions, progress: Progress, unique: Callable[[str], str] = folded
+    ) -> None:
+        self.target, self.options, self.progress, self.unique = target, options, progress, unique
         self._taken: set[str] = set()
         self._last: dict[str, int] = {}  # highest number given to a name that was wanted again
         self._folders: set[str] = set()
 
     def place(self, sample: Sample, folder: str, stem: str) -> str:
-        """Writes the sample's data as `folder/stem` with its extension; returns the relative path."""
-        suffix = self._suffix(sample)
-        start = f"{folder}/{stem}" if folder else stem
-        relative = f"{start}{suffix}"
-        wanted = self.unique(relative)
-        while self.unique(relative) in self._taken:
-            self._last[wanted] = self._last.get(wanted, 1) + 1
-            relative = f"{start}.{self._last[wanted]}{suffix}"
-        self._taken.add(self.unique(relative))
+        """Writes the sample's data as `folder/stem` with its extension, cut to what a name may be.
+
+        Returns:
+            The relative path.
+        """
+        relative = self._free(f"{folder}/" if folder else "", stem, self._suffix(sample))
         if folder not in self._folders:
             (self.target / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
-        self._write(sample, self.target / relative)
+        self._write(sample, f"{self.target}/{relative}")
+        return relative
+
+    def _free(self, start: str, stem: str, suffix: str) -> str:
+        """A path that is not taken yet, with a number where it has to be another."""
+        room = LONGEST_NAME - max(len(suffix), LABEL_SUFFIX)
+        relative = f"{start}{cut_name(stem, room)}{suffix}"
+        wanted = key = self.unique(relative)
+        while key in self._taken:
+            self._last[wanted] = self._last.get(wanted, 1) + 1
+            number = f".{self._last[wanted]}"
+            relative = f"{start}{cut_name(stem, room - len(number))}{number}{suffix}"
+            key = self.unique(relative)
+        self._taken.add(key)
         return relative
 
     def _suffix(self, sample: Sample) -> str:
@@ -69,40 +90,41 @@ class Layout:
             return form is not None and sample.payload.suffix in SIGNAL_SUFFIXES - {f".{form}"}
         return isinstance(sample.payload, Signal)
 
-    def _write(self, sample: Sample, path: Path) -> None:
+    def _write(self, sample: Sample, path: str) -> None:
         if self._is_encoded(sample):
             form = self.options.signal_form or SignalForm.JSON
-            path.write_bytes(encode_signal(read_signal(sample.payload, self.options.limits), form))
+            signal = read_signal(sample.payload, self.options.limits, self.progress)
+            Path(path).write_bytes(encode_signal(signal, form))
         elif isinstance(sample.payload, ArrayRow):
-            write_png(path, picture_of_row(sample.payload, where=sample.id))
+            write_png(Path(path), picture_of_row(sample.payload, where=sample.id))
         elif isinstance(sample.payload, FilePayload):
             try:
-                link_or_copy(sample.payload.path, path, copy=self.options.copy)
+                link_or_copy(f"{sample.payload.root}/{sample.payload.relative}", path, copy=self.options.copy)
             except FileNotFoundError:
                 raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
 
 
 def file_name_of(path: str) -> str:
     """What identifies a picture in a table without folders."""
-    return PurePosixPath(path).name.casefold()
+    return folded(path.rpartition("/")[2])
 
 
 def name_without_extension(path: str) -> str:
     """What identifies a picture in a table without folders or extensions, and what it shares with its label file."""
-    return PurePosixPath(path).stem.casefold()
+    return folded(path.rpartition("/")[2].rpartition(".")[0])
 
 
 def stem_of(sample: Sample) -> str:
     """A file name for a sample, without label and extension, that is safe on any system."""
-    return safe_file_name(sample.name)
+    return safe_file_name(sample.name, most=LONGEST_NAME)
 
 
 def labelled_stem(sample: Sample) -> str:
     """`label.name`, as Edge Impulse names the files of an export; a file already named so keeps its name."""
     label = sample.label.label if isinstance(sample.label, ClassLabel) else None
     if isinstance(sample.payload, FilePayload):
-        name = PurePosixPath(sample.payload.relative).name
+        name = composed(sample.payload.relative.rpartition("/")[2])
         if (label is None and not sample.boxes) or (label is not None and name.startswith(f"{label}.")):
-            return name.removesuffix(PurePosixPath(name).suffix)
+            return name.rpartition(".")[0] or name
     stem = stem_of(sample)
     return stem if label is None else f"{safe_file_name(label)}.{stem}"

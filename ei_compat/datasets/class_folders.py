@@ -11,9 +11,8 @@ from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
+from ei_compat.files import LONGEST_NAME
 from ei_compat.progress import SILENT, Progress
-
-LEGAL_FOLDER = 200  # longest class name that is made a folder
 
 
 def recognise(tree: Tree) -> bool:
@@ -64,7 +63,7 @@ def write(
     Raises:
         DataError: when a sample has no class label, a label cannot be a folder, or only some have a category.
     """
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with_category = sum(sample.category is not None for sample in dataset.samples)
     if with_category not in {0, len(dataset)}:
         raise DataError("only some samples have a category", fix="give every sample one or none")
@@ -76,8 +75,8 @@ def write(
     return ()
 
 
-def folder_of_class(sample: Sample) -> str:
-    """The sample's class as a folder's name.
+def folder_of_class(sample: Sample, ending: str = "") -> str:
+    """The sample's class as a folder's name, with `ending` after it.
 
     Raises:
         DataError: when it has none, or one that cannot be a folder.
@@ -85,10 +84,13 @@ def folder_of_class(sample: Sample) -> str:
     if not isinstance(sample.label, ClassLabel):
         raise DataError("has no class label, which folders are named after", where=sample.id)
     label = sample.label.label
-    odd = label != label.strip() or label.startswith(".") or len(label) > LEGAL_FOLDER or not label
+    odd = label != label.strip() or label.startswith(".") or not label
+    if len(f"{label}{ending}".encode()) > LONGEST_NAME:
+        what = f"label {label!r} has {len(label.encode())} bytes, a folder's name {LONGEST_NAME} at most"
+        raise DataError(what, where=sample.id, fix="rename the class")
     if odd or any(character in label for character in "/\\:\0\n\r") or label.lower() in CATEGORY_FOLDERS:
         raise DataError(f"label {label!r} cannot be a folder's name", where=sample.id, fix="rename the class")
-    return label
+    return label + ending
 
 
 FORMAT = Format(

@@ -186,7 +186,7 @@ def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
     """Writes an export into the empty folder `target`; a sample without a category is left to the project to split."""
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with progress.task("write", len(dataset), "files") as task, replaced_file(target / INFO) as stream:
         stream.write(b'{"version":1,"files":[')
         for number, sample in enumerate(dataset.samples):

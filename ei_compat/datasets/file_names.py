@@ -13,6 +13,8 @@ from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import safe_file_name
 from ei_compat.progress import SILENT, Progress
 
+LONGEST_LABEL = 200  # bytes of a label in a file's name, so that something is left for the sample's
+
 
 def recognise(tree: Tree) -> bool:
     """Whether a sample file directly in the folder, or in a category folder, is named `label.rest.ext`."""
@@ -55,7 +57,7 @@ def write(
     Raises:
         DataError: when a sample has no class label or one that a file name cannot hold, or only some have a category.
     """
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with_category = sum(sample.category is not None for sample in dataset.samples)
     if with_category not in {0, len(dataset)}:
         raise DataError("only some samples have a category", fix="give every sample one or none")
@@ -75,7 +77,7 @@ def label_for_name(sample: Sample) -> str:
     if not isinstance(sample.label, ClassLabel):
         raise DataError("has no class label, which the file is named after", where=sample.id)
     label = sample.label.label
-    if "." in label or safe_file_name(label) != label:
+    if "." in label or safe_file_name(label, most=LONGEST_LABEL) != label:
         raise DataError(f"label {label!r} cannot be in a file's name", where=sample.id, fix="use an info.labels export")
     return label
 

@@ -39,10 +39,10 @@ def write(
     Raises:
         DataError: when a sample has no class label, or one that cannot be a folder.
     """
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
-            layout.place(sample, folder_of_class(sample) + ENDING, stem_of(sample))
+            layout.place(sample, folder_of_class(sample, ENDING), stem_of(sample))
             task.advance()
     return ()
 

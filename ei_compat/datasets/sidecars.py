@@ -152,7 +152,7 @@ def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
     """Writes files and sidecars, in a folder per category where the samples have one."""
-    layout = Layout(target, options)
+    layout = Layout(target, options, progress)
     content: dict[tuple[str, str], dict[str, Any]] = {}
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:

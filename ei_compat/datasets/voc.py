@@ -25,7 +25,6 @@ from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOp
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
 from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import FormatError
-from ei_compat.files import write_file
 from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
@@ -122,7 +121,8 @@ def write(
     for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
         if sample.boxes is not None:
             annotation = _annotation(sample, sample.boxes, relative, options.limits)
-            write_file((target / relative).with_suffix(".xml"), annotation)
+            with open(f"{target}/{relative.rpartition('.')[0]}.xml", "wb") as stream:  # noqa: PTH123 - one of many
+                stream.write(annotation)
     return ()
 
 

@@ -13,6 +13,7 @@ from firmware.compiler.kernels import Kernel, kernel
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.lower import lower
 from firmware.compiler.plan import plan
+from firmware.compiler.proof import prove
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
 ALWAYS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_run.c")  # of the engine, in every model
@@ -110,6 +111,8 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         ExportError: it holds something that is not supported; the error names it, its place, and what is.
         LimitError: it is too large for any microcontroller.
         UsageError: the name is no name.
+
+    Every schedule is proved before it is given out (`proof.py`).
     """
     prefix = emit.identifier(name)
     graph = tflite.read(tflite_bytes, file)
@@ -117,6 +120,8 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
     kernels = tuple(kernel(program, layer) for layer in program.layers)
     placed = plan(program, [k.scratch for k in kernels])
     unit = emit.Unit(prefix, graph, program, kernels, placed)
+    source = emit.source(unit)
+    prove(source, placed.arena, file)
 
     layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
 
@@ -128,7 +133,7 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
     parts = sorted({*ALWAYS, *(f for k in kernels for f in (k.header, *k.parts))})
     return CompiledModel(
         name=prefix,
-        files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": emit.source(unit)},
+        files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": source},
         engine_sources=tuple(f for f in parts if f.endswith(".c")),
         engine_headers=tuple(f for f in parts if f.endswith(".h")),
         arena_bytes=placed.arena,

@@ -21,8 +21,8 @@ PER_OUTPUT = 7  # requantisation and store
 PER_DENSE_WEIGHT = 3  # per weight and tile: load, step, loop
 PER_PAIR = 11  # per pair of weights and tile
 PER_MAC = 3  # load, multiply, add
-PER_DEPTHWISE_CHANNEL = 93
-PER_DEPTHWISE_OUTPUT = 33
+PER_DEPTHWISE_CHANNEL = 91
+PER_DEPTHWISE_OUTPUT = 30
 PER_ADD = 45
 PER_MUL = 25
 PER_COPY = 5
@@ -32,13 +32,19 @@ PER_SOFTMAX = 200
 FLASH_INSTRUCTIONS = 8  # instructions per inference that a byte of flash is worth
 
 
+def tiles_of(width: int) -> list[tuple[int, int]]:
+    """How the engine cuts a row into tiles: their widths and how many of each."""
+    made: list[tuple[int, int]] = []
+    for tile in TILES:
+        count, width = divmod(width, tile)
+        if count:
+            made.append((tile, count))
+    return made
+
+
 def tiles(height: int, width: int) -> int:
-    """Passes over the weights, see `firmware/engine/eit_tiles.h`."""
-    count = 0
-    while width:
-        width -= next(t for t in TILES if t <= width)
-        count += 1
-    return height * count
+    """Passes over the weights."""
+    return height * sum(count for _, count in tiles_of(width))
 
 
 def dense(channels: int, taps: int, height: int, width: int) -> int:
@@ -49,12 +55,12 @@ def dense(channels: int, taps: int, height: int, width: int) -> int:
     return passes * (channels * PER_TILE_CHANNEL + weights * PER_DENSE_WEIGHT) + outputs * (PER_OUTPUT + taps * PER_MAC)
 
 
-def sparse(channels: int, pairs: int, height: int, width: int) -> int:
+def sparse(channels: int, pairs: float, height: int, width: int) -> int:
     """A convolution that walks pairs of weights."""
     passes = tiles(height, width)
     pixels = height * width
     work = pairs * (passes * PER_PAIR + pixels * 2 * PER_MAC)
-    return passes * channels * PER_TILE_CHANNEL + channels * pixels * PER_OUTPUT + work
+    return round(passes * channels * PER_TILE_CHANNEL + channels * pixels * PER_OUTPUT + work)
 
 
 def depthwise(channels: int, taps: int, height: int, width: int) -> int:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_compat.errors import UsageError
+from firmware.compiler.cost import tiles_of
 from firmware.compiler.graph import Graph, Tensor
 from firmware.compiler.kernels import Array, Kernel
 from firmware.compiler.layers import Layer, Program
-from firmware.compiler.plan import Plan
+from firmware.compiler.plan import Plan, whole_words
 from firmware.compiler.schedule import Stage
 
 COLUMNS = 118
-C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}
+C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "uint32": "uint32_t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def source(unit: Unit) -> str:
         "\n".join(f'#include "{h}"' for h in sorted({"eit_engine.h", *(k.header for k in unit.kernels)})),
         "\n",
         _tensors(unit),
+        *_tiles(unit),
     ]
     for number, (layer, kernel) in enumerate(zip(unit.program.layers, unit.kernels, strict=True)):
         parts.append(_constants(unit, number, layer, kernel))
@@ -143,6 +145,22 @@ def _tensors(unit: Unit) -> str:
         rows.append(f"    {{{', '.join(f'{v}u' for v in values)}}}, /* {number}: {_comment(plane.name)} */")
     head = "/* offset, row bytes, ring, height, width, plane, channels, left padding, zero point */"
     return f"{head}\nstatic const eit_tensor tensors[] = {{\n" + "\n".join(rows) + "\n};\n"
+
+
+def _tiles(unit: Unit) -> list[str]:
+    """The lists of tiles of every width of row that some layer has."""
+    lists = []
+    for family, width in sorted({k.tiles for k in unit.kernels if k.tiles is not None}):
+        cut = [(1, width)] if family.endswith("_any") else tiles_of(width)
+        rows = "".join(
+            f"{{{family if family.endswith('_any') else f'{family}_{n}'}, {n}, {count}}}, " for n, count in cut
+        )
+        lists.append(f"static const eit_tiles {_tiles_name((family, width))}[] = {{{rows}{{0, 0, 0}}}};\n")
+    return lists
+
+
+def _tiles_name(tiles: tuple[str, int]) -> str:
+    return f"{tiles[0].removeprefix('eit_')}_tiles_{tiles[1]}"
 
 
 def _comment(text: str) -> str:
@@ -173,6 +191,8 @@ def _constants(unit: Unit, number: int, layer: Layer, kernel: Kernel) -> str:
     parts.extend(_array(f"{prefix}_{key}", values) for key, values in kernel.arrays.items())
     if kernel.struct is not None:
         names = {key: f"{prefix}_{key}" for key in kernel.arrays}
+        if kernel.tiles is not None:
+            names["tiles"] = _tiles_name(kernel.tiles)
         fields = ", ".join(text.format(**names) for text in kernel.fields)
         parts.append(f"static const {kernel.struct} {prefix}_table = {{{fields}}};")
     return "\n".join(parts) + "\n"
@@ -182,7 +202,8 @@ def _array(name: str, values: Array) -> str:
     if values.ndim == 2:
         pairs = _wrapped(f"{{{', '.join(map(_literal, pair))}}}" for pair in values.tolist())
         return f"static const eit_affine {name}[{len(values)}] = {{\n{pairs}\n}};"
-    numbers = _wrapped(_literal(v) for v in values.tolist()) if values.size else "    0,"
+    suffix = "u" if values.dtype == np.uint32 else ""
+    numbers = _wrapped(_literal(v) + suffix for v in values.tolist()) if values.size else "    0,"
     return f"static const {C_TYPES[values.dtype.name]} {name}[{max(values.size, 1)}] = {{\n{numbers}\n}};"
 
 
@@ -215,9 +236,10 @@ def _stage(unit: Unit, stage: Stage, scratch: int) -> str:
     inputs += ["{0, -1, 1, 1, 0, 1}"] * (2 - len(inputs))
     params = f"{_prefix(stage.layer)}_table"
     params = params if kernel.struct is None else f"&{params}"
+    cut = kernel.cut or unit.program.planes[layer.output].channels
     return (
         f"    {{{kernel.function}, {params}, &tensors[{layer.output}],\n"
-        f"     {{{', '.join(inputs)}}}, {scratch}u, {int(stage.complete)}}},"
+        f"     {{{', '.join(inputs)}}}, {scratch}u, {whole_words(kernel.scratch)}u, {cut}, {int(stage.complete)}}},"
     )
 
 

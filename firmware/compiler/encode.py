@@ -11,7 +11,8 @@ from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Bytes, Conv, DepthwiseConv, Pointwise
 
 MAX_STEP = 15
-MAX_RUN = 255
+MAX_RUN = 254  # weights before another count
+CHANNEL_WORK = 4  # what a channel costs besides its weights, in weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,52 +38,61 @@ class Encoded:
     weights: int
 
 
-def dense_code(weights: Int8, shifts: Bytes) -> Bytes:
-    """Per output channel its shift and its int8 weights."""
-    return np.concatenate([shifts[:, None], weights.view(np.uint8)], axis=1).reshape(-1)
+def dense_code(weights: Int8) -> Bytes:
+    """Per output channel its int8 weights."""
+    return np.ascontiguousarray(weights).view(np.uint8).reshape(-1)
 
 
-def sparse_code(weights: Int8, shifts: Bytes) -> Bytes:
+def sparse_code(weights: Int8) -> Bytes:
     """The code of `firmware/engine/eit_pointwise_sparse.c` for int8 weights [output channel, tap]."""
-    code = bytearray()
-    for row, shift in zip(weights, shifts.tolist(), strict=True):
-        code.append(shift)
-        steps: list[int] = []
-        values: list[int] = []
-        at = 0
-        for tap in np.flatnonzero(row).tolist():
-            while tap - at > MAX_STEP:
-                steps.append(MAX_STEP)
-                values.append(0)
-                at += MAX_STEP
-            steps.append(tap - at)
-            values.append(int(row[tap]) & 255)
-            at = tap
-        if len(steps) % 2:
-            steps.append(0)
-            values.append(0)
-        pairs = len(steps) // 2
-        first = 0
-        while True:
-            run = min(pairs - first, MAX_RUN)
-            code.append(run)
-            for i in range(2 * first, 2 * (first + run), 2):
-                code += bytes((steps[i] | steps[i + 1] << 4, values[i], values[i + 1]))
-            first += run
-            if run < MAX_RUN:
-                break
-    return np.frombuffer(bytes(code), np.uint8)
+    return np.frombuffer(b"".join(map(channel_code, weights)), np.uint8)
 
 
-def sparse_pairs(weights: Int8) -> int:
-    """How many pairs the code of such weights has, all channels together."""
-    pairs = 0
+def channel_code(row: Int8) -> bytes:
+    """The code of one output channel's weights [tap]."""
+    entries: list[tuple[int, int]] = []  # steps and weight
+    at = 0
+    for tap in np.flatnonzero(row).tolist():
+        while tap - at > MAX_STEP:
+            entries.append((MAX_STEP, 0))
+            at += MAX_STEP
+        entries.append((tap - at, int(row[tap]) & 255))
+        at = tap
+    alone = len(entries) % 2 == 1 and len(entries) < MAX_RUN
+    if len(entries) % 2 and not alone:
+        entries.append((0, 0))
+    left = len(entries)
+    code = bytearray((min(left, MAX_RUN),))
+    if alone:
+        code += bytes(entries[0])
+    for number in range(int(alone), left, 2):
+        if number and number % MAX_RUN == 0:
+            code.append(min(left - number, MAX_RUN))
+        (step, value), (second, other) = entries[number : number + 2]
+        code += bytes((step | second << 4, value, other))
+    if left and left % MAX_RUN == 0:
+        code.append(0)
+    return bytes(code)
+
+
+def sparse_pairs(weights: Int8) -> float:
+    """How many pairs the code of such weights has, all channels together; a weight alone is half a pair."""
+    pairs = 0.0
     for row in weights:
-        taps = np.flatnonzero(row)
-        gaps = np.diff(taps, prepend=0)
-        entries = len(taps) + int(np.maximum(gaps - 1, 0).astype(np.int64).__floordiv__(MAX_STEP).sum())
-        pairs += -(-entries // 2)
+        gaps = np.diff(np.flatnonzero(row), prepend=0)
+        entries = len(gaps) + int((np.maximum(gaps - 1, 0) // MAX_STEP).sum())
+        pairs += entries / 2 if entries < MAX_RUN else -(-entries // 2)
     return pairs
+
+
+def cut_of(weights: Int8, encoding: str) -> tuple[int, int]:
+    """Where two workers share a layer: the second one's first channel, and the bytes of weights before it."""
+    channels, taps = weights.shape
+    work = np.count_nonzero(weights, axis=1) if encoding == "sparse" else np.full(channels, taps)
+    done = np.cumsum(work + CHANNEL_WORK)
+    cut = int(np.argmin(abs(2 * done - done[-1]))) + 1
+    code = sparse_code(weights[:cut]) if encoding == "sparse" else dense_code(weights[:cut])
+    return cut, code.size
 
 
 def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int, width: int) -> Encoded:
@@ -96,14 +106,13 @@ def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int,
     """
     nonzero, total = int(np.count_nonzero(weights)), weights.size
     channels, taps = weights.shape
-    shifts = params.out.shift
-    dense_bytes = dense_code(weights, shifts)
+    dense_bytes = dense_code(weights)
     if isinstance(params, DepthwiseConv):
         instructions = cost.depthwise(channels, taps, height, width)
         return Encoded("dense", dense_bytes, instructions, instructions, dense_bytes.size, nonzero, total)
     dense = cost.dense(channels, taps, height, width)
     sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
-    code = sparse_code(weights, shifts) if sparse < dense else None
+    code = sparse_code(weights) if sparse < dense else None
     if code is not None and cost.prefers_sparse(dense, dense_bytes.size, sparse, code.size):
         return Encoded("sparse", code, sparse, dense, dense_bytes.size, nonzero, total)
     return Encoded("dense", dense_bytes, dense, dense, dense_bytes.size, nonzero, total)

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from firmware.compiler import cost
 from firmware.compiler import layers as ly
-from firmware.compiler.encode import Encoded, encode
+from firmware.compiler.affine import affine
+from firmware.compiler.encode import Encoded, cut_of, encode
+from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
-from firmware.compiler.requantize import Requantization
+from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
 
-Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32]
+Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,9 @@ class Kernel:
         fields: initialisers of the parameters, in order; `{name}` stands for the array of that name.
         arrays: constant arrays by name.
         instructions: the estimate for one inference on RV32IMC.
-        scratch: bytes of scratch.
+        scratch: bytes of scratch of a worker.
+        cut: the channel from which on the second of two workers computes; all channels where only one can.
+        tiles: the family of tile functions and the row's width, where there are tiles; `{tiles}` stands for their list.
         encoded: the weights, where there are any.
     """
 
@@ -40,12 +44,18 @@ class Kernel:
     arrays: dict[str, Array] = field(default_factory=dict)
     instructions: int = 0
     scratch: int = 0
+    cut: int = 0
+    tiles: tuple[str, int] | None = None
     encoded: Encoded | None = None
 
     @property
     def bytes(self) -> int:
         """Bytes of its constant arrays."""
         return sum(a.nbytes for a in self.arrays.values())
+
+
+FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED"}
+CONV_STEPS = (1, 2, 3, 6)  # distances of pixels for which there are tiles of every width
 
 
 def kernel(program: Program, layer: Layer) -> Kernel:
@@ -63,9 +73,17 @@ def kernel(program: Program, layer: Layer) -> Kernel:
             return _bytewise(program, layer)
 
 
-def _requant(out: Requantization) -> tuple[str, dict[str, Array]]:
-    text = "{{{channels}, " + f"{out.zero}, {out.low}, {out.high}, {out.rounding}" + "}}"
-    return text, {"channels": np.stack([out.bias, out.multiplier], axis=1)}
+def _requant(out: Requantization, weights: Int8) -> tuple[str, dict[str, Array]]:
+    """The initialiser of an `eit_requant` and its arrays, for weights [output channel, tap]."""
+    made = affine(out, weights)
+    arrays: dict[str, Array] = {"channels": made.channels}
+    if made.shifts is not None:
+        arrays["shifts"] = made.shifts
+    shifts = "0" if made.shifts is None else "{shifts}"
+    twice, tie = int(out.rounding != ROUND_ONCE), int(out.rounding == ROUND_TWICE)
+    form = FORMS[made.form]
+    numbers = f"{made.factor}u, {2 * out.zero + 1}, {form}, {made.down}, {twice}, {tie}, {out.low}, {out.high}"
+    return "{{{channels}, " + f"{shifts}, {numbers}" + "}}", arrays
 
 
 def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
@@ -73,19 +91,20 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     weights = p.weights
     size = 0
     if p.flat:  # the file's order is [row][column][channel], the planes' [row][channel][column] with padding
-        size = source.height * source.row_bytes
-        order = np.arange(size).reshape(source.height, source.channels, source.stride)
-        inside = order[:, :, source.pad_left : source.pad_left + source.width].transpose(0, 2, 1).reshape(-1)
+        order = np.arange(source.height * source.row_bytes).reshape(source.height, source.channels, source.stride)
+        inside = order[:, :, : source.width].transpose(0, 2, 1).reshape(-1)  # from the first pixel on
+        size = order.size - source.pad_left
         stored = np.zeros((len(weights), size), np.int8)
         stored[:, inside] = weights
         weights = stored
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out)
-    function = f"eit_pointwise_{encoded.encoding}"
+    requant, arrays = _requant(p.out, weights)
+    cut, offset = cut_of(weights, encoded.encoding)
+    family = f"eit_pointwise_{encoded.encoding}"
     return Kernel(
-        function, "eit_pointwise.h", (f"{function}.c", "eit_pointwise_row.h", "eit_tiles.h"), "eit_pointwise",
-        (requant, "{weights}", "1" if p.flat else "0", str(size)), {**arrays, "weights": encoded.data},
-        encoded.instructions, 0, encoded,
+        "eit_pointwise_row", "eit_pointwise.h", ("eit_pointwise_row.c", f"{family}.c", "eit_tiles.h"), "eit_pointwise",
+        (requant, "{weights}", str(offset), "{tiles}", str(size)), {**arrays, "weights": encoded.data},
+        encoded.instructions, 0, cut, (family, target.width), encoded,
     )  # fmt: skip
 
 
@@ -93,21 +112,28 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out)
-    c = p.columns
-    family = f"eit_conv_{encoded.encoding}"
-    function = f"{family}_{c.stride if c.stride <= 2 else 'any'}"
-    fields = (requant, "{weights}", str(c.kernel), str(c.stride), str(c.before), str(c.dilation))
+    requant, arrays = _requant(p.out, weights)
+    cut, offset = cut_of(weights, encoded.encoding)
+    c, pixel = p.columns, 1
+    step = c.stride * pixel
+    kind = f"eit_conv_{encoded.encoding}"
+    family = f"{kind}_{step if step in CONV_STEPS else 'any'}"
+    fields = (
+        requant, "{weights}", str(offset), "{tiles}", str(p.weights.shape[3]), str(pixel), str(c.kernel),
+        str(c.stride), str(c.before), str(c.dilation),
+    )  # fmt: skip
     return Kernel(
-        function, "eit_conv.h", (f"{family}.c", "eit_conv_taps.c", "eit_conv_row.h", "eit_tiles.h"), "eit_conv", fields,
-        {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, encoded,
+        "eit_conv_row", "eit_conv.h", ("eit_conv_row.c", f"{family}.c", f"{kind}.h", "eit_tiles.h"), "eit_conv", fields,
+        {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, cut,
+        (family, target.width), encoded,
     )  # fmt: skip
 
 
 def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
-    encoded = encode(p, p.weights.reshape(len(p.weights), -1), target.height, target.width)
-    requant, arrays = _requant(p.out)
+    weights = p.weights.reshape(len(p.weights), -1)
+    encoded = encode(p, weights, target.height, target.width)
+    requant, arrays = _requant(p.out, weights)
     rows, columns = layer.inputs[0].rows, p.columns
     nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
     special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
@@ -118,7 +144,8 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     )  # fmt: skip
     return Kernel(
         function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c", "eit_depthwise_3x3.h"), "eit_depthwise",
-        fields, {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, encoded,
+        fields, {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, cut_of(weights, "dense")[0],
+        None, encoded,
     )  # fmt: skip
 
 

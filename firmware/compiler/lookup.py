@@ -1,7 +1,7 @@
 """Functions of one int8 value as tables of 256 int8 results, and softmax's table of exponentials.
 
-The fixed-point functions (exp, logistic, tanh) are those of gemmlowp, which the reference kernels use; they run here
-once, at compile time, in exact integer arithmetic.
+Softmax's fixed-point exp is that of gemmlowp, which the reference kernels use; it runs here once, at compile time, in
+exact integer arithmetic.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from firmware.compiler.quantize import (
     high_multiply,
     multiply,
     quantize_multiplier,
+    round_half_away,
     rounding_shift,
 )
 
@@ -46,15 +47,6 @@ def exp_of_negative(value: int, integer_bits: int) -> int:
         if integer_bits > exponent and remainder >> (fraction_bits + exponent) & 1:
             result = high_multiply(result, factor)
     return result
-
-
-def one_over_one_plus(value: int) -> int:
-    """1 / (1 + value) in Q0.31 for value in 0..1, by Newton's method."""
-    half = (value + ONE + 1) >> 1
-    x = 1515870810 + high_multiply(half, -1010580540)
-    for _ in range(3):
-        x += _saturated_left(high_multiply(x, (1 << 29) - high_multiply(half, x)), 2)
-    return _saturated_left(x, 1)
 
 
 def _input_radius(integer_bits: int, left_shift: int) -> int:
@@ -93,11 +85,12 @@ def _relu(activation: Activation) -> Callable[[Quantization, Quantization, float
 
 
 def leaky_relu(source: Quantization, target: Quantization, alpha: float) -> Int8:
-    """LEAKY_RELU."""
+    """LEAKY_RELU; the reference divides the scales as float32."""
     if alpha < 0:
         raise ValueError(f"a negative slope ({alpha:g})")
-    identity = quantize_multiplier(source.scale / target.scale)
-    slope = quantize_multiplier(source.scale * float32(alpha) / target.scale)
+    scale, out = np.float32(source.scale), np.float32(target.scale)
+    identity = quantize_multiplier(float(scale / out))
+    slope = quantize_multiplier(float(scale * np.float32(alpha) / out))
     values = []
     for q in range(-128, 128):
         x = q - source.zero_point
@@ -105,56 +98,38 @@ def leaky_relu(source: Quantization, target: Quantization, alpha: float) -> Int8
     return _clamped(values)
 
 
-def _sigmoid_value(raw: int) -> int:
-    if raw == 0:
-        return 1 << 30
-    positive = one_over_one_plus(exp_of_negative(-abs(raw), 4))
-    return positive if raw > 0 else ONE - positive
-
-
-def _tanh_value(raw: int) -> int:
-    if raw == 0:
-        return 0
-    # tanh(a) = (1 - e) / (1 + e) with e = exp(-2 a); -2a in one integer bit more is the same raw number
-    e = exp_of_negative(-abs(raw), 5)
-    half = (e + ONE + 1) >> 1
-    x = 1515870810 + high_multiply(half, -1010580540)
-    for _ in range(3):
-        x += _saturated_left(high_multiply(x, (1 << 29) - high_multiply(half, x)), 2)
-    positive = _saturated_left(x - (1 << 29), 2)
-    return positive if raw > 0 else -positive
-
-
-def _saturating(
-    value: Callable[[int], int], bits: int, offset: int
+def _rounded(
+    function: Callable[[float], float], wanted: Quantization
 ) -> Callable[[Quantization, Quantization, float], Int8]:
-    """A function with inputs in Q4.27 and `bits` result bits."""
+    """A real function, rounded to the one output quantisation that converters write.
+
+    LiteRT's kernels compute it in float32. TensorFlow Lite Micro's work in integers and differ from these by one where
+    the real value lies close to the middle between two steps, as at input scales that are powers of two.
+    """
 
     def table(source: Quantization, target: Quantization, _alpha: float) -> Int8:
-        if target != Quantization(2.0**-bits, offset):
-            raise ValueError(f"an output scale other than 1/{1 << bits} from {offset}")
-        multiplier, shift = quantize_multiplier(source.scale * (1 << 27))
-        if shift < 0:
-            raise ValueError(f"input scale {source.scale:g} is too small")
-        radius = _input_radius(4, shift)
+        if target != wanted:
+            raise ValueError(f"an output scale other than 1/{1 / wanted.scale:g} from {wanted.zero_point}")
         values = []
         for q in range(-128, 128):
-            x = q - source.zero_point
-            if abs(x) >= radius:
-                values.append(127 if x > 0 else -128)
-            else:
-                values.append(rounding_shift(value(multiply(x, multiplier, shift)), 31 - bits) + offset)
+            x = np.float32(source.scale) * np.float32(q - source.zero_point)
+            steps = np.float32(function(float(x))) * np.float32(1 / wanted.scale)
+            values.append(round_half_away(float(steps)) + wanted.zero_point)
         return _clamped(values)
 
     return table
 
 
+def _logistic(x: float) -> float:
+    return 1.0 / float(np.float32(1.0) + np.float32(math.exp(min(-x, 80.0))))
+
+
 FUNCTIONS: dict[str, Callable[[Quantization, Quantization, float], Int8]] = {
     "LEAKY_RELU": leaky_relu,
-    "LOGISTIC": _saturating(_sigmoid_value, 8, -128),
+    "LOGISTIC": _rounded(_logistic, Quantization(1 / 256, -128)),
     "QUANTIZE": requantize,
     "RELU": _relu("relu"),
     "RELU6": _relu("relu6"),
     "RELU_N1_TO_1": _relu("relu_n1_to_1"),
-    "TANH": _saturating(_tanh_value, 7, 0),
+    "TANH": _rounded(math.tanh, Quantization(1 / 128, 0)),
 }

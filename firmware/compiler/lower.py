@@ -202,16 +202,20 @@ class _Lowering(Values):
         if b.data is not None:
             constant = (b.data.astype(np.int16) + 128).astype(np.uint8).reshape(operands[1]).transpose(0, 2, 1)
             params = replace(params, constant=np.ascontiguousarray(constant))
-            inputs: tuple[Input, ...] = (Input(self.planes(a.index, operands[0])),)
+            inputs: tuple[Input, ...] = (self._operand(a.index, operands[0], shape),)
         elif a.shape == b.shape:
             first = self.planes(a.index)
             shape = self.shape(first)
             inputs = Input(first), Input(self.planes(b.index, shape))
         else:
-            inputs = tuple(Input(self.planes(t.index, s)) for t, s in zip((a, b), operands, strict=True))
+            inputs = tuple(self._operand(t.index, s, shape) for t, s in zip((a, b), operands, strict=True))
         made = self.plane(target, shape)
         self.add(self._label(op), params, inputs, made)
         self.planar[op.output] = made
+
+    def _operand(self, index: int, own: Shape3, shape: Shape3) -> Input:
+        """An operand of its own geometry for a result of `shape`: one row serves all rows where it is broadcast."""
+        return Input(self.planes(index, own), ly.ROW if own[0] == shape[0] else Window(1, 0))
 
     def _pool(self, op: Pool) -> None:
         target = self.graph.tensors[op.output]
@@ -318,7 +322,11 @@ def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -
     zeros = tuple(t.quantization.zero_point + 128 for t in (a, b, target))
     scale_a, scale_b, scale_out = (t.quantization.scale for t in (a, b, target))
     if op.kind == "MUL":
-        pairs = [(0, 0), (0, 0), quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b)) / scale_out)]
+        pairs = [
+            (0, 0),
+            (0, 0),
+            quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b) / np.float32(scale_out))),
+        ]
         if pairs[2][1] > MAX_PRODUCT_SHIFT:
             raise ExportError(
                 "operands and result have scales too far apart", where=where, fix="convert the model again"

@@ -74,7 +74,7 @@ def plan(program: Program, scratch: Sequence[int]) -> Plan:
 
     Args:
         program: layers and planes, padding settled.
-        scratch: bytes of scratch per layer.
+        scratch: bytes of scratch per layer and worker; there may be two workers.
 
     Raises:
         LimitError: there are too many rows.
@@ -88,7 +88,7 @@ def plan(program: Program, scratch: Sequence[int]) -> Plan:
     blocks = {p: _block(program, p, lives[p], rings[p]) for p in lives}
     scratches: list[int] = []
     for (start, end), stages in zip(spans, grouped, strict=True):
-        size = max(scratch[s.layer] for s in stages)
+        size = 2 * max(whole_words(scratch[s.layer]) for s in stages)
         blocks[-1 - len(scratches)] = Block(size, np.array([start]), np.array([end]))
         scratches.append(size)
     aligned = {-1 - i for i in range(len(scratches))}
@@ -98,6 +98,11 @@ def plan(program: Program, scratch: Sequence[int]) -> Plan:
     offsets = tuple(places.get(p, 0) for p in range(len(program.planes)))
     arena += -arena % ALIGN
     return Plan(groups, tuple(rings), offsets, arena, _bound(blocks.values(), spans[-1][1] + 1))
+
+
+def whole_words(size: int) -> int:
+    """The size up to the next multiple of ALIGN."""
+    return size + -size % ALIGN
 
 
 def _cuts(program: Program, scratch: Sequence[int], last: Sequence[int]) -> list[int]:
@@ -129,7 +134,7 @@ def _peak(
     planes = program.planes
     stages = stages_of(program, first, end, last)
     events, lives = replay(program, stages, 0)
-    steady = max(scratch[first:end])
+    steady = 2 * max(map(whole_words, scratch[first:end]))
     change = np.zeros(len(events) + 2, np.int64)
     for number, plane in enumerate(planes):
         if number not in lives:

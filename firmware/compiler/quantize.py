@@ -73,7 +73,13 @@ def multiply(value: Any, multiplier: int, shift: int) -> Any:
 
 
 def multiply_once(value: Any, multiplier: int, shift: int) -> Any:
-    """The same with one rounding, half up, as the reference's fully connected kernels do."""
+    """The same with one rounding, halves away from zero, as LiteRT's reference fully connected kernels do."""
+    product = value * multiplier
+    return (product + (1 << (30 - shift)) - (product < 0)) >> (31 - shift)
+
+
+def multiply_half_up(value: Any, multiplier: int, shift: int) -> Any:
+    """The same with one rounding, halves up, as the engine does."""
     return (value * multiplier + (1 << (30 - shift))) >> (31 - shift)
 
 

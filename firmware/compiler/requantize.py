@@ -5,14 +5,22 @@ The engine's formula and why it equals the reference's two roundings: `firmware/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ei_compat.errors import ExportError
 from firmware.compiler.graph import Activation, Int8, Int32, Quantization
-from firmware.compiler.quantize import activation_range, multiply, multiply_once, quantize_multiplier
+from firmware.compiler.quantize import (
+    activation_range,
+    multiply,
+    multiply_half_up,
+    multiply_once,
+    quantize_multiplier,
+)
 
 MAX_LEFT_SHIFT = 7
 LIMIT = 1 << 31
@@ -88,8 +96,10 @@ def requantization(
         )
         if first == last:
             weights[channel] = 0
-            packed = 2 * (first - zero), 1 << 30, 0
+            packed = 4 * (first - zero) - 1, 1 << 30, 1
         elif _fits(least, most, multiplier, shift, zero):
+            if once:
+                multiplier = _half_up(multiplier, shift, least, most, f"{where}: output channel {channel}")
             packed = base, multiplier, -shift if shift <= 0 else shift << 5
         else:
             packed = _one_step(base, least, most, multiplier, shift, out, first)
@@ -112,6 +122,44 @@ def _fits(least: int, most: int, multiplier: int, shift: int, zero: int) -> bool
     rounding = (zero << (right + 1)) + (1 << right) + 1
     top = ((most << (2 + left)) * multiplier >> 32) + rounding
     return rounding < LIMIT and top < LIMIT
+
+
+def _half_up(multiplier: int, shift: int, least: int, most: int, where: str) -> int:
+    """A multiplier with which rounding halves up gives what rounding them away from zero does.
+
+    A little more moves what lay in the middle off it, away from zero; it is taken only if it moves nothing else.
+    """
+    if not (least < 0 and _has_halves(multiplier, shift, least)):
+        return multiplier
+    low, high = (int(multiply_once(x, multiplier, shift)) for x in (least, most))
+    results = np.arange(max(low, -256), min(high, 256), dtype=np.int64)
+    first = _last_of(multiply_once, multiplier, shift, least, most, results)
+    if (first != _last_of(multiply_half_up, multiplier + 1, shift, least, most, results)).any():
+        raise ExportError(f"the multiplier {multiplier} cannot be rounded as the reference does", where=where)
+    return multiplier + 1
+
+
+def _has_halves(multiplier: int, shift: int, least: int) -> bool:
+    """Whether the product of a whole number down to `least` can lie in the middle between two results."""
+    zeros = (multiplier & -multiplier).bit_length() - 1
+    return 30 - shift - zeros < abs(least).bit_length()
+
+
+def _last_of(
+    rounding: Callable[[Any, int, int], Any],
+    multiplier: int,
+    shift: int,
+    least: int,
+    most: int,
+    results: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """For each result the greatest number in least..most that does not give more, by bisection."""
+    low, high = np.full(len(results), least), np.full(len(results), most + 1)
+    while (high - low > 1).any():
+        middle = (low + high) >> 1
+        below = rounding(middle, multiplier, shift) <= results
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return low
 
 
 def _one_step(

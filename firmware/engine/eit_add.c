@@ -13,7 +13,8 @@ EIT_INLINE int32_t operand(int32_t value, int32_t multiplier, uint32_t right, in
     return half != 0 ? (y + half + (y >> 31)) >> right : y;
 }
 
-EIT_INLINE void sum(const eit_stage *stage, uint8_t *arena, uint32_t y, const int32_t sign_a, const int32_t sign_b)
+EIT_INLINE void sum(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end,
+                    const int32_t sign_a, const int32_t sign_b)
 {
     const eit_elementwise *p = stage->params;
     const eit_tensor *output = stage->output;
@@ -25,10 +26,10 @@ EIT_INLINE void sum(const eit_stage *stage, uint8_t *arena, uint32_t y, const in
     const int32_t half = (int32_t)((1u << right) + 1u);
     const int32_t low = p->low;
     const int32_t high = p->high;
-    eit_operand a = eit_operand_at(stage, p, 0, arena, y);
-    eit_operand b = eit_operand_at(stage, p, 1, arena, y);
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    for (uint32_t c = 0; c < output->channels; c++) {
+    eit_operand a = eit_operand_at(stage, p, 0, arena, y, first);
+    eit_operand b = eit_operand_at(stage, p, 1, arena, y, first);
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
+    for (uint32_t c = first; c < end; c++) {
         const uint8_t *from_a = a.row;
         const uint8_t *from_b = b.row;
         for (uint32_t x = 0; x < output->width; x++) {
@@ -47,17 +48,17 @@ EIT_INLINE void sum(const eit_stage *stage, uint8_t *arena, uint32_t y, const in
     }
 }
 
-void eit_add(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_add(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
-    sum(stage, arena, y, 1, 1);
+    sum(stage, arena, y, first, end, 1, 1);
 }
 
-void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
-    sum(stage, arena, y, 1, -1);
+    sum(stage, arena, y, first, end, 1, -1);
 }
 
-void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
-    sum(stage, arena, y, -1, 1);
+    sum(stage, arena, y, first, end, -1, 1);
 }

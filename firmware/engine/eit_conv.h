@@ -2,24 +2,31 @@
 #ifndef EIT_CONV_H
 #define EIT_CONV_H
 
-#include "eit_engine.h"
+#include "eit_tiles.h"
 
 typedef struct {
     eit_requant out;
     const uint8_t *weights; /* as eit_pointwise_dense.c and eit_pointwise_sparse.c have them, taps for input channels */
+    uint32_t cut_weights;   /* bytes of weights before the stage's cut */
+    const eit_tiles *tiles;
+    uint16_t channels;                            /* of the input */
+    uint8_t pixel;                                /* bytes from a column to the next: 1, or `channels` in rows of pixels */
     uint8_t kernel_width, stride, pad, dilation; /* columns; the rows' are in the stage's input */
 } eit_conv;
 
-/* One for each stride of the columns; `any` takes one pixel at a time. */
-void eit_conv_dense_1(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_conv_dense_2(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_conv_dense_any(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_conv_sparse_1(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_conv_sparse_2(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_conv_sparse_any(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_conv_row(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
-/* For every tap of output row y, the offset in the arena of the byte that pixel 0 multiplies: the scratch's first
- * kernel * kernel_width * channels words. Rows beyond the edge are a plane of zero points behind them. */
-const uint32_t *eit_conv_taps(const eit_stage *stage, const eit_conv *p, uint8_t *arena, uint32_t y);
+/* Tiles whose pixels are 1, 2, 3 or 6 bytes apart, a stride of 1 or 2 over planes or over pixels of three channels; `any`
+ * takes one pixel. */
+EIT_TILES_DECLARED(eit_conv_dense_1)
+EIT_TILES_DECLARED(eit_conv_dense_2)
+EIT_TILES_DECLARED(eit_conv_dense_3)
+EIT_TILES_DECLARED(eit_conv_dense_6)
+void eit_conv_dense_any(const eit_row_job *job, uint32_t x);
+EIT_TILES_DECLARED(eit_conv_sparse_1)
+EIT_TILES_DECLARED(eit_conv_sparse_2)
+EIT_TILES_DECLARED(eit_conv_sparse_3)
+EIT_TILES_DECLARED(eit_conv_sparse_6)
+void eit_conv_sparse_any(const eit_row_job *job, uint32_t x);
 
 #endif

@@ -1,11 +1,13 @@
 #include "eit_copy.h"
 
-void eit_copy(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_copy(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
     const eit_copy_params *p = stage->params;
     const uint8_t *in = arena + stage->input[0].tensor->offset + p->start_in;
     uint8_t *out = arena + stage->output->offset + p->start_out;
-    (void)y; /* the output is one row */
+    (void)y; /* the output is one row, made by one worker */
+    (void)first;
+    (void)end;
     for (uint32_t i = 0; i < p->size[0]; i++) {
         for (uint32_t j = 0; j < p->size[1]; j++) {
             for (uint32_t k = 0; k < p->size[2]; k++) {

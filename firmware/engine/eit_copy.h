@@ -17,7 +17,7 @@ typedef struct {
     uint16_t top, left, front;
 } eit_pad_params;
 
-void eit_copy(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_pad(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_copy(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_pad(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 #endif

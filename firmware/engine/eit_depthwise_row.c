@@ -1,7 +1,7 @@
 #include "eit_depthwise.h"
 
-const uint8_t *eit_depthwise_row(const eit_stage *stage, const eit_depthwise *p, uint8_t *arena, uint32_t row,
-                                 uint32_t *plane)
+const uint8_t *eit_depthwise_row(const eit_stage *stage, const eit_depthwise *p, uint8_t *arena, uint8_t *blank,
+                                 uint32_t row, uint32_t *plane)
 {
     const eit_tensor *tensor = stage->input[0].tensor;
     const uint32_t column = (uint32_t)tensor->pad_left - p->pad;
@@ -9,7 +9,6 @@ const uint8_t *eit_depthwise_row(const eit_stage *stage, const eit_depthwise *p,
         *plane = tensor->plane;
         return eit_row(tensor, arena, row) + column;
     }
-    uint8_t *blank = arena + stage->scratch;
     for (uint32_t i = 0; i < tensor->plane; i++) {
         blank[i] = tensor->zero;
     }

@@ -15,17 +15,18 @@ typedef struct {
     uint8_t constant_step;                /* and from a column to the next: 1 or 0 */
 } eit_elementwise;
 
-void eit_add(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y);         /* a - b */
-void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y); /* b - a */
-void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_add(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);         /* a - b */
+void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* b - a */
+void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
-/* An operand's row: where it starts and the steps to its next channel and column, 0 where it is broadcast. */
+/* An operand's row from a channel on: where it starts and the steps to its next channel and column, 0 where it is broadcast. */
 typedef struct {
     const uint8_t *row;
     uint32_t plane, step;
 } eit_operand;
 
-eit_operand eit_operand_at(const eit_stage *stage, const eit_elementwise *p, uint32_t which, uint8_t *arena, uint32_t y);
+eit_operand eit_operand_at(const eit_stage *stage, const eit_elementwise *p, uint32_t which, uint8_t *arena, uint32_t y,
+                           uint32_t channel);
 
 #endif

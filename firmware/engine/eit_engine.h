@@ -40,8 +40,8 @@ typedef struct {
 
 typedef struct eit_stage eit_stage;
 
-/* Computes row y of the stage's output. */
-typedef void (*eit_row_kernel)(const eit_stage *stage, uint8_t *arena, uint32_t y);
+/* Computes channels first..end-1 of row y of the stage's output: all of them, or one worker's share. */
+typedef void (*eit_row_kernel)(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 /* One layer: a kernel, its parameters, and where its rows come from and go to. */
 struct eit_stage {
@@ -49,8 +49,10 @@ struct eit_stage {
     const void *params;
     const eit_tensor *output;
     eit_input input[2]; /* the second one's tensor may be null */
-    uint32_t scratch;   /* offset in the arena of bytes that only matter during one call, a multiple of 4 */
-    uint16_t complete;  /* 1: all rows are wanted, not only those that the group's last stage asks for */
+    uint32_t scratch;        /* offset in the arena of bytes that only matter during one call, a multiple of 4 */
+    uint32_t second_scratch; /* from there to the second worker's, a multiple of 4 */
+    uint16_t cut;            /* the output channel from which on the second of two workers computes */
+    uint16_t complete;       /* 1: all rows are wanted, not only those that the group's last stage asks for */
 };
 
 /* One output channel's constants: the bias, with the input's zero point folded in, and a multiplier 2^30 .. 2^31 - 1. */
@@ -59,27 +61,37 @@ typedef struct {
     int32_t multiplier;
 } eit_affine;
 
-/* How accumulators become output bytes (see eit_requant.h). A channel's shift is the first byte of its weights: right
- * shift e in bits 0..4, left shift in bits 5..7, one of them 0. */
-typedef struct {
-    const eit_affine *channels;
-    uint8_t zero;      /* the output's zero point, stored form */
-    uint8_t low, high; /* activation range, stored form; low <= zero */
-    uint8_t rounding;  /* EIT_ROUND_... */
-} eit_requant;
+/* How a layer's constants are stored. */
+#define EIT_MERGED 0u  /* eit_affine, a multiplier's low five bits being also what its channel's results are shifted down by */
+#define EIT_EXACT 1u   /* eit_affine, and in `shifts` a right shift e in bits 0..4 and a left shift in bits 5..7 */
+#define EIT_SNAPPED 2u /* a word, bias << 11 | mantissa << 4 | shift, for the multiplier factor * (128 + mantissa) / 256 */
 
-/* How the reference rounds a layer's results. */
-#define EIT_ROUND_TWICE_POSITIVE 0u /* in two steps, and results below the zero point are cut off anyway */
-#define EIT_ROUND_TWICE 1u          /* in two steps, the second half away from zero */
-#define EIT_ROUND_ONCE 2u           /* half up, as its fully connected layers do */
+/* How accumulators become output bytes (see eit_requant.h). */
+typedef struct {
+    const void *channels;
+    const uint8_t *shifts; /* of EIT_EXACT */
+    uint32_t factor;       /* of EIT_SNAPPED */
+    uint16_t half;         /* 2 * zero + 1, the output's zero point in stored form: it and a half, in halves */
+    uint8_t form;          /* EIT_MERGED, EIT_EXACT, EIT_SNAPPED */
+    uint8_t down;          /* of EIT_SNAPPED: what is added to a channel's shift */
+    uint8_t first_half;    /* 1: the reference rounds twice, a half more each time */
+    uint8_t tie;           /* 1: results below the zero point matter, and their ties round down */
+    uint8_t low, high;     /* activation range, stored form; low <= zero */
+} eit_requant;
 
 static inline uint8_t *eit_row(const eit_tensor *tensor, uint8_t *arena, uint32_t y)
 {
     return arena + tensor->offset + (y % tensor->ring) * tensor->row_bytes;
 }
 
-/* Raises every value of a row to at least `low`, for activations that end above the smallest byte. */
-void eit_raise(const eit_tensor *tensor, uint8_t *row, uint8_t low);
+/* The scratch of the worker that computes from channel `first` on. */
+static inline uint8_t *eit_scratch(const eit_stage *stage, uint8_t *arena, uint32_t first)
+{
+    return arena + stage->scratch + (first != 0u ? stage->second_scratch : 0u);
+}
+
+/* Brings channels first..end-1 of a finished row into an activation's range, where that is not all of 0..255. */
+void eit_limit(const eit_requant *q, const eit_tensor *tensor, uint8_t *row, uint32_t first, uint32_t end);
 
 /* Runs a group of stages, each row as soon as the rows it needs are there and no sooner than it is asked for. */
 void eit_run(const eit_stage *stages, uint32_t count, uint8_t *arena);

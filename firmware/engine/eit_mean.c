@@ -1,15 +1,15 @@
 #include "eit_mean.h"
 #include "eit_requant.h"
 
-void eit_mean(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_mean(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
     const eit_mean_params *p = stage->params;
     const eit_input *input = &stage->input[0];
     const eit_tensor *tensor = input->tensor;
     const eit_tensor *output = stage->output;
     const uint32_t columns = p->all_columns ? tensor->width : 1u;
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    for (uint32_t c = 0; c < output->channels; c++) {
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
+    for (uint32_t c = first; c < end; c++) {
         for (uint32_t x = 0; x < output->width; x++) {
             int32_t sum = -p->offset;
             int32_t v;

@@ -12,6 +12,6 @@ typedef struct {
     uint8_t all_columns; /* 1: one mean per channel; 0: one per column */
 } eit_mean_params;
 
-void eit_mean(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_mean(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 #endif

@@ -1,14 +1,14 @@
 #include "eit_elementwise.h"
 #include "eit_requant.h"
 
-void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
     const eit_elementwise *p = stage->params;
     const eit_tensor *output = stage->output;
-    eit_operand a = eit_operand_at(stage, p, 0, arena, y);
-    eit_operand b = eit_operand_at(stage, p, 1, arena, y);
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    for (uint32_t c = 0; c < output->channels; c++) {
+    eit_operand a = eit_operand_at(stage, p, 0, arena, y, first);
+    eit_operand b = eit_operand_at(stage, p, 1, arena, y, first);
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
+    for (uint32_t c = first; c < end; c++) {
         const uint8_t *from_a = a.row;
         const uint8_t *from_b = b.row;
         for (uint32_t x = 0; x < output->width; x++) {

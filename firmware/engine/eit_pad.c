@@ -7,14 +7,14 @@ static void fill(uint8_t *out, uint32_t count, uint8_t value)
     }
 }
 
-void eit_pad(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_pad(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
     const eit_pad_params *p = stage->params;
     const eit_tensor *input = stage->input[0].tensor;
     const eit_tensor *output = stage->output;
     const uint32_t row = y - p->top; /* wraps above the first row */
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    for (uint32_t c = 0; c < output->channels; c++) {
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
+    for (uint32_t c = first; c < end; c++) {
         const uint32_t channel = c - p->front;
         fill(out, output->width, output->zero);
         if (row < input->height && channel < input->channels) {

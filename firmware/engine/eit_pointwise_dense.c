@@ -1,22 +1,21 @@
-/* 1x1 convolution with every weight stored: per output channel its shift (see eit_requant) and int8 [input channel]. */
-#include "eit_pointwise_row.h"
+/* 1x1 convolution with every weight stored: per output channel int8 [input channel]. */
+#include "eit_pointwise.h"
 
-EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, const uint8_t *in, uint32_t in_plane,
-                     uint32_t in_channels, uint8_t *out, uint32_t out_plane, uint32_t channels)
+EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, const uint32_t step)
 {
-    const int8_t *w = (const int8_t *)p->weights;
-    in += x0;
-    out += x0;
-    for (const eit_affine *affine = p->out.channels, *last = affine + channels; affine != last; affine++) {
-        int32_t acc[EIT_TILE];
+    const int8_t *w = (const int8_t *)job->weights;
+    const uint8_t *in = job->in + x0 * step;
+    const uint32_t in_plane = job->in_plane;
+    uint8_t *out = job->row + x0;
+    for (uint32_t channel = job->first; channel < job->end; channel++) {
+        const eit_channel k = eit_channel_of(job->out, channel);
         const uint8_t *x = in;
-        const int32_t bias = affine->bias;
-        const uint32_t shift = (uint8_t)*w++;
+        int32_t acc[EIT_TILE];
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
-            acc[i] = bias;
+            acc[i] = k.bias;
         }
-        for (const int8_t *end = w + (in_channels & ~1u); w != end; w += 2) {
+        for (const int8_t *end = w + (job->count & ~1u); w != end; w += 2) {
             const int32_t first = w[0];
             const int32_t second = w[1];
             EIT_UNROLL
@@ -30,19 +29,16 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_pointwise *p, cons
             }
             x += in_plane;
         }
-        if ((in_channels & 1u) != 0u) {
+        if ((job->count & 1u) != 0u) {
             const int32_t first = *w++;
             EIT_UNROLL
             for (uint32_t i = 0; i < n; i++) {
                 acc[i] += first * x[i];
             }
         }
-        eit_finish(&p->out, affine->multiplier, shift, acc, n, out);
-        out += out_plane;
+        eit_finish(&k, acc, n, out);
+        out += job->out_plane;
     }
 }
 
-void eit_pointwise_dense(const eit_stage *stage, uint8_t *arena, uint32_t y)
-{
-    EIT_POINTWISE_ROW(tile, stage, arena, y)
-}
+EIT_TILES_OF(eit_pointwise_dense, tile, 1u)

@@ -26,14 +26,15 @@ static uint8_t rounded_average(uint32_t sum, int32_t count, uint8_t low, uint8_t
     return (uint8_t)(v > high ? high : v);
 }
 
-EIT_INLINE void pool(const eit_stage *stage, uint8_t *arena, uint32_t y, const uint32_t average)
+EIT_INLINE void pool(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end,
+                     const uint32_t average)
 {
     const eit_pool *p = stage->params;
     const eit_tensor *input = stage->input[0].tensor;
     const eit_tensor *output = stage->output;
     const span rows = inside(y, stage->input[0].stride, stage->input[0].pad, stage->input[0].kernel, input->height);
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left;
-    for (uint32_t c = 0; c < output->channels; c++) {
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
+    for (uint32_t c = first; c < end; c++) {
         for (uint32_t x = 0; x < output->width; x++) {
             const span columns = inside(x, p->stride, p->pad, p->kernel_width, input->width);
             uint32_t result = 0;
@@ -55,12 +56,12 @@ EIT_INLINE void pool(const eit_stage *stage, uint8_t *arena, uint32_t y, const u
     }
 }
 
-void eit_average_pool(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_average_pool(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
-    pool(stage, arena, y, 1u);
+    pool(stage, arena, y, first, end, 1u);
 }
 
-void eit_max_pool(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_max_pool(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
-    pool(stage, arena, y, 0u);
+    pool(stage, arena, y, first, end, 0u);
 }

@@ -9,7 +9,7 @@ typedef struct {
     uint8_t low, high;                  /* activation range, stored form */
 } eit_pool;
 
-void eit_average_pool(const eit_stage *stage, uint8_t *arena, uint32_t y);
-void eit_max_pool(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_average_pool(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_max_pool(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 #endif

@@ -4,7 +4,10 @@
  * The reference computes y = floor((x * m + 2^30) / 2^31) and then y / 2^e rounded half away from zero. With
  * h = floor(4 * x * m / 2^32), which is one multiply-high, and 4 * 2^30 a multiple of 2^32, both roundings become one
  * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. Where the
- * reference rounds once, it is (h + 2^e) >> (e + 1). The zero point is added before the shift. The compiler proves |4 * x * 2^left| < 2^31 and e <= 20 for every channel.
+ * reference rounds once, it is (h + 2^e) >> (e + 1), and multipliers with which a negative result could lie in the
+ * middle are a step larger. The zero point is added before the shift. The compiler proves for every channel that no step
+ * leaves 32 bits, and where it stores the multiplier less exactly, that each of the at most 255 accumulators at which the
+ * result changes is the reference's: both are steps that only rise.
  */
 #ifndef EIT_REQUANT_H
 #define EIT_REQUANT_H
@@ -12,8 +15,8 @@
 #include "eit_engine.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-/* Loading operands early only pushes accumulators out of the registers. */
-#pragma GCC optimize("no-schedule-insns")
+/* Loading operands early only pushes accumulators out of the registers; so does storing results only where two branches meet. */
+#pragma GCC optimize("no-schedule-insns", "no-tree-sink")
 #define EIT_UNROLL _Pragma("GCC unroll 12")
 #define EIT_INLINE static inline __attribute__((always_inline))
 #elif defined(__clang__)
@@ -29,58 +32,78 @@ typedef char eit_right_shift_keeps_the_sign[(-1 >> 1) == -1 ? 1 : -1];
 
 /* One channel's constants, ready for use. */
 typedef struct {
+    int32_t bias;
     int32_t multiplier;
     int32_t round;
     uint32_t up, down;
     uint32_t tie; /* 1: ties below the zero point round down */
 } eit_channel;
 
-EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, int32_t multiplier, uint32_t shift)
-{
-    const uint32_t right = shift & 31u;
-    eit_channel k;
-    k.multiplier = multiplier;
-    k.down = right + 1u;
-    k.up = 2u + (shift >> 5);
-    k.round = (int32_t)(((2u * q->zero + 1u) << right) + (right != 0u && q->rounding != EIT_ROUND_ONCE ? 1u : 0u));
-    k.tie = q->rounding == EIT_ROUND_TWICE && right != 0u;
-    return k;
-}
-
 EIT_INLINE int32_t eit_multiply_high(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b) >> 32);
 }
 
-/* One accumulator to a stored value 0..high. */
-EIT_INLINE int32_t eit_narrow(int32_t accumulator, const eit_channel *k, const uint32_t tie, int32_t high)
+EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
+{
+    return (uint32_t)(((uint64_t)a * b) >> 32);
+}
+
+EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
+{
+    eit_channel k;
+    k.up = 2u;
+    k.tie = q->tie;
+    if (q->form == EIT_SNAPPED) {
+        const uint32_t word = ((const uint32_t *)q->channels)[channel];
+        k.bias = (int32_t)word >> 11;
+        k.multiplier = (int32_t)eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+        k.down = q->down + (word & 15u);
+    } else {
+        const eit_affine *affine = (const eit_affine *)q->channels + channel;
+        k.bias = affine->bias;
+        k.multiplier = affine->multiplier;
+        k.down = (uint32_t)affine->multiplier & 31u;
+        if (q->form == EIT_EXACT) {
+            k.down = (q->shifts[channel] & 31u) + 1u;
+            k.up = 2u + (q->shifts[channel] >> 5);
+            if (k.down == 1u) {
+                k.tie = 0u;
+                k.round = q->half;
+                return k;
+            }
+        }
+    }
+    k.round = (int32_t)((uint32_t)q->half << (k.down - 1u)) + q->first_half;
+    return k;
+}
+
+/* One accumulator to a byte, in the low 8 bits. */
+EIT_INLINE int32_t eit_narrow(int32_t accumulator, const eit_channel *k, const uint32_t tie)
 {
     int32_t h = eit_multiply_high((int32_t)((uint32_t)accumulator << k->up), k->multiplier);
     if (tie != 0u) {
         h -= (int32_t)(((uint32_t)h >> 31) << 1);
     }
     h = (h + k->round) >> k->down;
-    if ((uint32_t)h > (uint32_t)high) {
-        h = h < 0 ? 0 : high;
+    if ((uint32_t)h > 255u) {
+        h = ~(h >> 31); /* 0 below, -1 above: its low byte is 255 */
     }
     return h;
 }
 
 /* A tile of one channel's accumulators to its output bytes. */
-EIT_INLINE void eit_finish(const eit_requant *q, int32_t multiplier, uint32_t shift, const int32_t *accumulators,
-                           const uint32_t n, uint8_t *out)
+EIT_INLINE void eit_finish(const eit_channel *k, const int32_t *accumulators, const uint32_t n, uint8_t *out)
 {
-    const eit_channel k = eit_channel_of(q, multiplier, shift);
-    const int32_t high = q->high;
-    if (k.tie != 0u) {
+    if (k->tie != 0u) {
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
-            out[i] = (uint8_t)eit_narrow(accumulators[i], &k, 1u, high);
+            out[i] = (uint8_t)eit_narrow(accumulators[i], k, 1u);
         }
     } else {
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
-            out[i] = (uint8_t)eit_narrow(accumulators[i], &k, 0u, high);
+            out[i] = (uint8_t)eit_narrow(accumulators[i], k, 0u);
         }
     }
 }

@@ -32,12 +32,13 @@ static uint32_t next_stage(const eit_stage *stages, const uint16_t *done, uint32
     }
 }
 
-/* Writes the zero point into the padding of a finished row. */
-static void fill_padding(const eit_tensor *tensor, uint8_t *row)
+/* Writes the zero point into the padding of channels first..end-1 of a finished row. */
+static void fill_padding(const eit_tensor *tensor, uint8_t *row, uint32_t first, uint32_t end)
 {
     const uint32_t left = tensor->pad_left;
     const uint32_t right = (uint32_t)tensor->plane - tensor->width - left;
-    for (uint32_t c = 0; c < tensor->channels; c++) {
+    row += first * tensor->plane;
+    for (uint32_t c = first; c < end; c++) {
         for (uint32_t i = 0; i < left; i++) {
             row[i] = tensor->zero;
         }
@@ -48,10 +49,15 @@ static void fill_padding(const eit_tensor *tensor, uint8_t *row)
     }
 }
 
-void eit_raise(const eit_tensor *tensor, uint8_t *row, uint8_t low)
+void eit_limit(const eit_requant *q, const eit_tensor *tensor, uint8_t *row, uint32_t first, uint32_t end)
 {
-    for (uint8_t *const end = row + tensor->row_bytes; row != end; row++) {
-        *row = *row < low ? low : *row;
+    const uint8_t low = q->low;
+    const uint8_t high = q->high;
+    if (low != 0u || high != 255u) {
+        uint8_t *const last = row + end * tensor->plane;
+        for (row += first * tensor->plane; row != last; row++) {
+            *row = *row < low ? low : *row > high ? high : *row;
+        }
     }
 }
 
@@ -65,9 +71,9 @@ void eit_run(const eit_stage *stages, uint32_t count, uint8_t *arena)
         while (done[target] < stages[target].output->height) {
             const uint32_t s = next_stage(stages, done, target);
             const eit_tensor *output = stages[s].output;
-            stages[s].kernel(&stages[s], arena, done[s]);
+            stages[s].kernel(&stages[s], arena, done[s], 0, output->channels);
             if (output->plane != output->width) {
-                fill_padding(output, eit_row(output, arena, done[s]));
+                fill_padding(output, eit_row(output, arena, done[s]), 0, output->channels);
             }
 #ifdef EIT_TRACE
             EIT_TRACE(&stages[s], arena, done[s]);

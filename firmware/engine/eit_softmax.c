@@ -59,10 +59,12 @@ static void pixel(const int32_t *exponentials, const uint8_t *in, uint32_t in_pl
     }
 }
 
-void eit_softmax(const eit_stage *stage, uint8_t *arena, uint32_t y)
+void eit_softmax(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)
 {
     const eit_tensor *input = stage->input[0].tensor;
     const eit_tensor *output = stage->output;
+    (void)first; /* all channels at once, by one worker */
+    (void)end;
     const uint8_t *in = eit_row(input, arena, y) + input->pad_left;
     uint8_t *out = eit_row(output, arena, y) + output->pad_left;
     for (uint32_t x = 0; x < output->width; x++) {

@@ -4,6 +4,6 @@
 
 #include "eit_engine.h"
 
-void eit_softmax(const eit_stage *stage, uint8_t *arena, uint32_t y);
+void eit_softmax(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 #endif

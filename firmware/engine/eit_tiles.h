@@ -1,34 +1,85 @@
-/* Rows in tiles of a few pixels, each with its width as a constant, so that its accumulators live in registers. */
+/*
+ * Rows in tiles of a few pixels. A tile's width is a constant, so that its accumulators live in registers; each width is
+ * a function of its own, so that a model is linked with those it names only.
+ */
 #ifndef EIT_TILES_H
 #define EIT_TILES_H
 
 #include "eit_requant.h"
 
-/* The widest tile: as many accumulators as registers allow. */
-#if defined(__XTENSA__)
-#define EIT_TILE 8u
-#define EIT_WIDE_TILES(tile, x0, ...)                                                                                  \
-    default: tile(8u, x0, __VA_ARGS__); x0 += 8u; break;
-#else
-#define EIT_TILE 12u
-#define EIT_WIDE_TILES(tile, x0, ...)                                                                                  \
-    default: tile(12u, x0, __VA_ARGS__); x0 += 12u; break;                                                             \
-    case 11: case 10: tile(10u, x0, __VA_ARGS__); x0 += 10u; break;                                                    \
-    case 9: case 8: tile(8u, x0, __VA_ARGS__); x0 += 8u; break;
-#endif
+#define EIT_TILE 12u /* the widest */
 
-/* Calls tile(n, x0, ...) for each tile of a row: n pixels from pixel x0, 1 <= n <= EIT_TILE. */
-#define EIT_FOR_TILES(tile, width, ...)                                                                                \
-    for (uint32_t x0 = 0; x0 < (width);) {                                                                             \
-        switch ((width) - x0) {                                                                                        \
-            EIT_WIDE_TILES(tile, x0, __VA_ARGS__)                                                                      \
-            case 7: case 6: tile(6u, x0, __VA_ARGS__); x0 += 6u; break;                                                \
-            case 5: tile(5u, x0, __VA_ARGS__); x0 += 5u; break;                                                        \
-            case 4: tile(4u, x0, __VA_ARGS__); x0 += 4u; break;                                                        \
-            case 3: tile(3u, x0, __VA_ARGS__); x0 += 3u; break;                                                        \
-            case 2: tile(2u, x0, __VA_ARGS__); x0 += 2u; break;                                                        \
-            case 1: tile(1u, x0, __VA_ARGS__); x0 += 1u; break;                                                        \
-        }                                                                                                              \
+/* What all tiles of a row have in common. */
+typedef struct {
+    const eit_requant *out;
+    const uint8_t *weights;    /* of channel `first` */
+    const uint8_t *in;         /* pixel 0; of a convolution the arena */
+    const uint32_t *taps;      /* of a convolution, see eit_conv_taps */
+    uint32_t in_plane;         /* of a 1x1 convolution, from an input channel to the next */
+    uint32_t step;             /* of a convolution, bytes from a pixel's input to the next one's */
+    uint32_t count;            /* weights of a channel */
+    uint8_t *row;              /* channel `first`, pixel 0 */
+    uint32_t out_plane;
+    uint32_t first, end;       /* output channels */
+} eit_row_job;
+
+/* Pixels x..x+width-1 of a row. */
+typedef void (*eit_tile_function)(const eit_row_job *job, uint32_t x);
+
+/* `count` tiles side by side. A row's list ends with a null function. */
+typedef struct {
+    eit_tile_function function;
+    uint16_t width, count;
+} eit_tiles;
+
+EIT_INLINE void eit_run_tiles(const eit_tiles *tiles, const eit_row_job *job)
+{
+    uint32_t x = 0;
+    for (; tiles->function != 0; tiles++) {
+        for (uint32_t i = 0; i < tiles->count; i++) {
+            tiles->function(job, x);
+            x += tiles->width;
+        }
     }
+}
+
+/* Defines the functions name_1 .. name_12 from `tile(n, job, x, step)`; where registers are few the wide ones are two. */
+#define EIT_TILE_OF(n, name, tile, step)                                                                               \
+    void name##_##n(const eit_row_job *job, uint32_t x)                                                                \
+    {                                                                                                                  \
+        tile(n##u, job, x, step);                                                                                      \
+    }
+#if defined(__XTENSA__)
+#define EIT_WIDE_TILE_OF(n, half, name, tile, step)                                                                         \
+    void name##_##n(const eit_row_job *job, uint32_t x)                                                                \
+    {                                                                                                                  \
+        name##_##half(job, x);                                                                                         \
+        name##_##half(job, x + half##u);                                                                               \
+    }
+#else
+#define EIT_WIDE_TILE_OF(n, half, name, tile, step) EIT_TILE_OF(n, name, tile, step)
+#endif
+#define EIT_TILES_OF(name, tile, step)                                                                                  \
+    EIT_TILE_OF(1, name, tile, step)                                                                            \
+    EIT_TILE_OF(2, name, tile, step)                                                                            \
+    EIT_TILE_OF(3, name, tile, step)                                                                            \
+    EIT_TILE_OF(4, name, tile, step)                                                                            \
+    EIT_TILE_OF(5, name, tile, step)                                                                            \
+    EIT_TILE_OF(6, name, tile, step)                                                                            \
+    EIT_TILE_OF(8, name, tile, step)                                                                            \
+    EIT_WIDE_TILE_OF(10, 5, name, tile, step)                                                                   \
+    EIT_WIDE_TILE_OF(12, 6, name, tile, step)
+
+/* Declares them. */
+#define EIT_TILES_DECLARED(name)                                                                                       \
+    void name##_1(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_2(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_3(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_4(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_5(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_6(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_8(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_10(const eit_row_job *job, uint32_t x);                                                                \
+    void name##_12(const eit_row_job *job, uint32_t x);
 
 #endif

@@ -1,4 +1,4 @@
-"""`python -m double PORT [FAULT_RATE] [SEED]`: a double in a process of its own, for benchmarks and for trying things.
+"""`python -m double PORT [FAULT_RATE] [SEED] [INGESTION_PORT]`: a double in a process of its own, to try things.
 
 Prints one JSON line when it is ready, and answers each line on its standard input with one about its state.
 """
@@ -13,8 +13,9 @@ from double import Double, Faults
 
 
 def main() -> None:
-    arguments = [*sys.argv[1:], "0", "0", "0"]
-    with Double(int(arguments[0]), keep_content=False) as double:
+    arguments = [*sys.argv[1:], *["0", "0", "0", ""][len(sys.argv) - 1 :]]
+    ingestion_port = int(arguments[3]) if arguments[3] else None
+    with Double(int(arguments[0]), ingestion_port=ingestion_port, keep_content=False) as double:
         double.faults = Faults(float(arguments[1]), int(arguments[2]), only="/api/")
         sys.stdout.write(json.dumps(double.env) + "\n")
         sys.stdout.flush()

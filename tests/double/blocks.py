@@ -8,27 +8,12 @@ import io
 import tarfile
 from typing import Any
 
+from double.accounts import ORGANIZATION
 from double.calls import Call, File, NoAnswerError
 from double.checks import ViolationError, parse_json
 from double.shapes import ADD_BLOCK, FINALIZE, UPDATE_BLOCK, UPLOAD_LINK
-from double.state import Block, State
+from double.state import CREATED, Block, State
 from double.studio import Answer, Handler, job_log, job_status, started
-
-
-def organizations(state: State, call: Call) -> Answer:
-    organization = {
-        "id": state.organization_id,
-        "name": "Double",
-        "showHeaderImgMask": False,
-        "users": [],
-        "isDeveloperProfile": False,
-        "whitelabelId": None,
-        "trialId": None,
-        "trialExpiredDate": None,
-        "trialUpgradedDate": None,
-        "created": "2026-01-01T00:00:00.000Z",
-    }
-    return {"success": True, "organizations": [organization]}
 
 
 def add_block(state: State, call: Call, organization: str) -> Answer:
@@ -43,6 +28,22 @@ def update_block(state: State, call: Call, organization: str, block: str) -> Ans
     return {"success": True}
 
 
+def list_blocks(state: State, call: Call, organization: str) -> Answer:
+    return {"success": True, "transferLearningBlocks": [_shown(block) for block in state.blocks.values()]}
+
+
+def get_block(state: State, call: Call, organization: str, block: str) -> Answer:
+    return {"success": True, "transferLearningBlock": _shown(_block(state, int(block)))}
+
+
+def _shown(block: Block) -> dict[str, Any]:
+    """A block with Studio's defaults for what nobody has set."""
+    flags = ["isPublic", "isPublicEnterpriseOnly", "indRequiresGpu", "sourceCodeAvailable"]
+    flags += ["sourceCodeDownloadStaffOnly", "indBlockNoLongerAvailable", "dockerContainerManagedByEdgeImpulse"]
+    defaults = {"implementationVersion": 2, "isPublicForDevices": [], "parameters": [], "created": CREATED}
+    return dict.fromkeys(flags, False) | defaults | block.fields | {"id": block.id}
+
+
 def _block(state: State, number: int) -> Block:
     if number not in state.blocks:
         raise NoAnswerError(404, f"No block with ID {number}")
@@ -53,7 +54,9 @@ def upload_link(state: State, call: Call, organization: str) -> Answer:
     request = parse_json(call.content_type, call.body, UPLOAD_LINK)
     _block(state, request["blockId"])
     key = f"upload-{state.new_id()}"
-    state.uploads[key] = request | {"content": None}
+    state.uploads[key] = request | {"content": b"" if state.knows_archives else None}
+    if state.knows_archives:
+        return {"success": True, "uploadKey": key}
     return {"success": True, "url": f"{call.origin}/signed/{key}?X-Amz-Signature=c0ffee", "uploadKey": key}
 
 
@@ -83,18 +86,21 @@ def finalize(state: State, call: Call, organization: str) -> Answer:
         raise ViolationError("finalize does not match its upload link")
     if link["content"] is None:
         raise NoAnswerError(400, "Nothing was uploaded")
-    with tarfile.open(fileobj=io.BytesIO(link["content"]), mode="r:gz") as archive:
-        names = [member.name.removeprefix("./") for member in archive.getmembers()]
-    if "Dockerfile" not in names:
+    if link["content"] and "Dockerfile" not in _names(link["content"]):
         raise NoAnswerError(400, "The block has no Dockerfile")
     block = _block(state, request["blockId"])
     log = ["Step 1/3 : FROM base\n", "Successfully built\n"]
     return started(state, "custom-block", "Building block", lambda: block.uploads.append(link["content"]), log)
 
 
-ORGANIZATION = r"/v1/api/organizations/(?P<organization>\d+)"
+def _names(content: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        return [member.name.removeprefix("./") for member in archive.getmembers()]
+
+
 ROUTES: list[tuple[str, str, Handler]] = [
-    ("GET", "/v1/api/organizations", organizations),
+    ("GET", ORGANIZATION + "/transfer-learning", list_blocks),
+    ("GET", ORGANIZATION + r"/transfer-learning/(?P<block>\d+)", get_block),
     ("POST", ORGANIZATION + "/transfer-learning", add_block),
     ("POST", ORGANIZATION + r"/transfer-learning/(?P<block>\d+)", update_block),
     ("POST", ORGANIZATION + "/custom-block/upload-link", upload_link),

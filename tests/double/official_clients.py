@@ -19,7 +19,15 @@ from edgeimpulse import data, model
 from edgeimpulse.data import Sample
 
 ANSWERS = [  # of (method, path): the types that the packages have for request and answer
+    ("GET", "user", None, "GetUserResponse"),
     ("GET", "projects", None, "ListProjectsResponse"),
+    ("GET", r"\d+", None, "ProjectInfoResponse"),
+    ("GET", r"(organizations/)?\d+/socket-token", None, "SocketTokenResponse"),
+    ("GET", r"\d+/impulses", None, "GetAllImpulsesResponse"),
+    ("GET", r"\d+/training/keras/\d+", None, "KerasResponse"),
+    ("GET", r"organizations/\d+", None, "OrganizationInfoResponse"),
+    ("GET", r"organizations/\d+/transfer-learning", None, "ListOrganizationTransferLearningBlocksResponse"),
+    ("GET", r"organizations/\d+/transfer-learning/\d+", None, "GetOrganizationTransferLearningBlockResponse"),
     ("GET", r"\d+/devkeys/hmac", None, "GetHmacDevkeyResponse"),
     ("GET", r"\d+/impulse", None, "GetImpulseResponse"),
     ("GET", r"(organizations/)?\d+/jobs/\d+/status", None, "GetJobResponse"),

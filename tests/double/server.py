@@ -13,14 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from double import blocks, studio
+from double import accounts, blocks, socket_io, studio
 from double.calls import Call, File, NoAnswerError
 from double.checks import ViolationError
 from double.faults import Fault, Faults
 from double.ingestion import store_files
-from double.state import ORGANIZATION_KEY, PROJECT_KEY, State
+from double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY, State
 
-ROUTES = [(method, re.compile(path), handler) for method, path, handler in [*studio.ROUTES, *blocks.ROUTES]]
+ROUTES = [
+    (method, re.compile(path), handler) for method, path, handler in [*studio.ROUTES, *accounts.ROUTES, *blocks.ROUTES]
+]
 FILES = re.compile(r"/api/(?P<category>[a-z-]+)/files")
 
 
@@ -28,7 +30,8 @@ class Double:
     """A running double; a context manager.
 
     Args:
-        port: of the API and the ingestion service; any free one when 0.
+        port: of the API, and of the ingestion service where that has none of its own; any free one when 0.
+        ingestion_port: 4810, with 4800 for the API, is where `EI_HOST=127.0.0.1` leads the official client.
         keep_content: keep the files' bytes, not only their hashes.
 
     Attributes:
@@ -38,7 +41,7 @@ class Double:
         exchanges: the last requests and answers of the API, as (method, path, query, request, answer).
     """
 
-    def __init__(self, port: int = 0, *, keep_content: bool = True) -> None:
+    def __init__(self, port: int = 0, *, ingestion_port: int | None = None, keep_content: bool = True) -> None:
         self.state = State(keep_content=keep_content)
         self.faults = Faults()
         self.slow = 0.0
@@ -47,11 +50,16 @@ class Double:
         self.requests = 0
         self._storage = _Server(("127.0.0.1", 0), self)  # signed addresses are at another origin, as in real life
         self._server = _Server(("127.0.0.1", port), self)
+        self._ingestion = None if ingestion_port is None else _Server(("127.0.0.1", ingestion_port), self)
 
     @property
     def origin(self) -> str:
-        """The address of the ingestion service."""
+        """The address of the API, and of the ingestion service as a rule."""
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def _servers(self) -> list[_Server]:
+        return [self._server, self._storage, *([self._ingestion] if self._ingestion else [])]
 
     @property
     def storage(self) -> str:
@@ -63,19 +71,19 @@ class Double:
         """What leads the official clients, and ours, here."""
         return {
             "EI_API_ENDPOINT": f"{self.origin}/v1",
-            "EI_INGESTION_ENDPOINT": self.origin,
+            "EI_INGESTION_ENDPOINT": f"http://127.0.0.1:{(self._ingestion or self._server).server_port}",
             "EI_API_KEY": PROJECT_KEY,
         }
 
     def __enter__(self) -> Self:
-        for server in (self._server, self._storage):
+        for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for server in (self._server, self._storage):
+        for server in self._servers:
             server.shutdown()
             server.close_connections()
             server.server_close()
@@ -102,7 +110,7 @@ class Double:
             found = path.fullmatch(call.path)
             if method == call.method and found is not None:
                 if not call.path.startswith("/signed/"):
-                    self._check_key(call, ORGANIZATION_KEY if "/organizations" in call.path else PROJECT_KEY)
+                    self._check_user(call)
                 if found.groupdict().get("project", str(self.state.project.id)) != str(self.state.project.id):
                     raise NoAnswerError(403, "No access to this project")
                 organization = str(self.state.organization_id)
@@ -111,6 +119,14 @@ class Double:
                 with self.state.lock:
                     return handler(self.state, call, **found.groupdict())
         raise ViolationError("no such path")
+
+    def _check_user(self, call: Call) -> None:
+        """A user's token opens all that is the user's, a key one project or organization."""
+        token = call.headers.get("x-jwt-token")
+        if token is None:
+            self._check_key(call, ORGANIZATION_KEY if "/organizations" in call.path else PROJECT_KEY)
+        elif token != JWT:
+            raise NoAnswerError(401, "Invalid x-jwt-token header")
 
     def _check_key(self, call: Call, key: str) -> None:
         given = call.headers.get("x-api-key")
@@ -162,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Reads a request, carries it out, answers it, or fails to."""
         double = self.server.double
         double.requests += 1
+        if self.path.startswith("/socket.io/"):
+            return socket_io.serve(double.state, self.path, self.headers, self.rfile, self.connection)
         fault = double.faults.next(self.path)
         if fault is Fault.DROP_EARLY:
             self.rfile.read(min(100, int(self.headers.get("content-length", 0))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 PROJECT_KEY = "ei_0123456789abcdef0123456789abcdef0123456789abcdef"
 ORGANIZATION_KEY = "ei_fedcba9876543210fedcba9876543210fedcba9876543210"
+JWT = "eyJ.double.jwt"
 HMAC_KEY = "5eed5eed5eed5eed5eed5eed5eed5eed"
 CREATED = "2026-01-01T00:00:00.000Z"
 
@@ -30,6 +32,22 @@ class Sample:
     structured: list[dict[str, Any]] | None = None
     label_map: dict[str, str] | None = None
     content: bytes | None = None
+    attachments: list[Attachment] = field(default_factory=list)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Free text by key."""
+        found: dict[str, str] = json.loads(self.headers.get("x-metadata", "{}"))
+        return found
+
+
+@dataclass
+class Attachment:
+    """A file that goes with a sample."""
+
+    name: str
+    type: str
+    content: bytes
 
 
 @dataclass
@@ -64,6 +82,7 @@ class Project:
     samples: dict[int, Sample] = field(default_factory=dict)
     hashes: dict[str, int] = field(default_factory=dict)
     learn_blocks: list[dict[str, Any]] = field(default_factory=list)
+    keeps_validation_set: bool | None = None  # None: the answer does not say
     files: dict[str, bytes] = field(default_factory=dict)  # export, data, block, build: what downloads give
     ready: set[str] = field(default_factory=set)  # which of them a finished job has made
     inputs: list[list[int]] = field(default_factory=lambda: [[1, 96, 96, 3]])
@@ -83,9 +102,11 @@ class State:
         self.organization_id = 99
         self.blocks: dict[int, Block] = {}
         self.uploads: dict[str, dict[str, Any]] = {}  # custom-block upload links by their key
+        self.socket_tokens: set[str] = set()
         self.jobs: dict[int, Job] = {}
         self.job_polls = 1
         self.fail_next_job: str | None = None
+        self.knows_archives = False  # upload links come without an address then
         self.keep_content = keep_content
         self._ids = itertools.count(1000)
 

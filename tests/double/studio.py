@@ -21,53 +21,41 @@ def started(state: State, key: str, category: str, finish: Callable[[], None], l
     return {"success": True, "id": job.id}
 
 
-def list_projects(state: State, call: Call) -> Answer:
+def project_of(state: State) -> dict[str, Any]:
+    """The project as every answer shows it."""
     project = state.project
+    flags = ["ownerIsDeveloperProfile", "isEnterpriseProject", "hasPublicVersion", "isPublic", "publicProjectListed"]
     return {
-        "success": True,
-        "projects": [
-            {
-                "id": project.id,
-                "name": project.name,
-                "description": "",
-                "created": CREATED,
-                "owner": "double",
-                "ownerIsDeveloperProfile": False,
-                "collaborators": [],
-                "labelingMethod": "single_label",
-                "metadata": {},
-                "isEnterpriseProject": False,
-                "whitelabelId": None,
-                "tier": "free",
-                "hasPublicVersion": False,
-                "isPublic": False,
-                "allowsLivePublicAccess": False,
-                "indPauseProcessingSamples": False,
-                "publicProjectListed": False,
-            }
-        ],
+        "id": project.id,
+        "name": project.name,
+        "description": "",
+        "created": CREATED,
+        "owner": "double",
+        "collaborators": [],
+        "labelingMethod": "single_label",
+        "metadata": {},
+        "whitelabelId": None,
+        "tier": "free",
+        **dict.fromkeys([*flags, "allowsLivePublicAccess", "indPauseProcessingSamples"], False),
     }
+
+
+def list_projects(state: State, call: Call) -> Answer:
+    return {"success": True, "projects": [project_of(state)]}
 
 
 def hmac_key(state: State, call: Call, project: str) -> Answer:
     return {"success": True, "hmacKey": HMAC_KEY}
 
 
+def impulse_of(state: State) -> dict[str, Any]:
+    """The project's impulse."""
+    blocks = {name: [] for name in ("inputBlocks", "dspBlocks", "postProcessingBlocks")}
+    return {"id": 1, "name": "Impulse #1", "type": "default", "learnBlocks": state.project.learn_blocks, **blocks}
+
+
 def impulse(state: State, call: Call, project: str) -> Answer:
-    if not state.project.learn_blocks:
-        return {"success": True}
-    return {
-        "success": True,
-        "impulse": {
-            "id": 1,
-            "name": "Impulse #1",
-            "inputBlocks": [],
-            "dspBlocks": [],
-            "learnBlocks": state.project.learn_blocks,
-            "postProcessingBlocks": [],
-            "type": "default",
-        },
-    }
+    return {"success": True, "impulse": impulse_of(state)} if state.project.learn_blocks else {"success": True}
 
 
 def _job(state: State, number: str) -> Job:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from double import Double
-from double.state import ORGANIZATION_KEY, PROJECT_KEY
+import requests
+from double import Block, Double
+from double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
 
 from ei_compat.credentials import Key
 from ei_compat.jobs import Patience
@@ -98,6 +99,7 @@ def test_what_our_client_says_and_hears_is_of_the_official_types(clients_python:
     project.learn_blocks = [{"id": 5, "type": "keras-transfer-image", "name": "T", "dsp": [3], "title": "T"}]
     studio = Studio.of_key(Remote(f"{double.origin}/v1", Key(PROJECT_KEY, source="test")), patience=SOON)
     studio.hmac_key()
+    assert not studio.keeps_validation_set()
     learn = studio.only_learn_block().id
     studio.download_data(folder / "1")
     studio.download_block_data(learn, folder / "2")
@@ -113,4 +115,17 @@ def test_what_our_client_says_and_hears_is_of_the_official_types(clients_python:
         shutil.copy(ROOT / name, block)
     organization = Remote(f"{double.origin}/v1", Key(ORGANIZATION_KEY, source="test"))
     push_block(organization, block, host="edgeimpulse.com", patience=SOON)
-    assert len(check_types(clients_python, double, folder)) == 21
+    assert len(check_types(clients_python, double, folder)) == 22
+
+
+def test_what_the_command_line_client_asks_first_is_of_the_official_types(clients_python: Path, double: Double, folder):
+    double.state.project.learn_blocks = [
+        {"id": 7, "type": "keras-transfer-image", "name": "T", "dsp": [3], "title": "T"}
+    ]
+    double.state.blocks[3] = Block(3, {"name": "n", "dockerContainer": "", "description": "d", "operatesOn": "image"})
+    paths = ["user", "4711", "4711/socket-token", "4711/impulses", "4711/training/keras/7", "organizations/99"]
+    paths += [f"organizations/99/{path}" for path in ("socket-token", "transfer-learning", "transfer-learning/3")]
+    for path in paths:
+        answer = requests.get(f"{double.origin}/v1/api/{path}", headers={"x-jwt-token": JWT}, timeout=9)
+        assert answer.json()["success"]
+    assert len(check_types(clients_python, double, folder)) == 8

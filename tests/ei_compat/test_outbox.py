@@ -62,6 +62,9 @@ def test_names(tmp_path, name, sent):
 def test_the_category_of_samples_without_one(tmp_path):
     samples = [sample(FilePayload(str(tmp_path), "z.png"), "a"), sample(SIGNAL, "b", category=Category.VALIDATION)]
     assert [each.category for each in uploads_of(dataset(*samples))] == ["split", "training"]
+    assert [each.category for each in uploads_of(dataset(*samples), category="validation")] == ["training"] * 2
+    own = uploads_of(dataset(*samples), category="validation", validation=True)
+    assert [each.category for each in own] == ["validation"] * 2
 
 
 def test_no_boxes_and_nothing_said_of_boxes_are_two_things(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from double.state import ORGANIZATION_KEY
 
 from ei_compat import push as pushing
 from ei_compat.credentials import Key
-from ei_compat.errors import DataError, FormatError, LimitError, RemoteError, UsageError
+from ei_compat.errors import DataError, FormatError, RemoteError, UsageError
 from ei_compat.jobs import Patience
+from ei_compat.progress import Silent
 from ei_compat.push import push_block
 from ei_compat.remote import Remote
 
@@ -125,9 +127,8 @@ def test_a_build_that_fails_can_be_pushed_again(go, double, folder):
             FormatError,
             "not 1 or 2",
         ),
-        (lambda folder: (folder / "link").symlink_to("/etc/passwd"), DataError, "leads outside the block"),
     ],
-    ids=["no Dockerfile", "no parameters", "broken", "old array", "no description", "newer", "link"],
+    ids=["no Dockerfile", "no parameters", "broken", "old array", "no description", "newer"],
 )
 def test_what_is_no_block(go, double, folder, change, error, match):
     change(folder)
@@ -136,11 +137,121 @@ def test_what_is_no_block(go, double, folder, change, error, match):
     assert double.state.blocks == {}
 
 
-def test_a_block_that_is_too_large(go, double, folder, monkeypatch):
-    monkeypatch.setattr(pushing, "SIZE_LIMIT", 100)
-    with pytest.raises(LimitError, match=r"leave data and outputs out with .dockerignore"):
+def pushed(double) -> dict[str, bytes | None]:
+    """What the last archive holds: content by name, None for folders."""
+    block = list(double.state.blocks.values())[-1]
+    with tarfile.open(fileobj=io.BytesIO(block.uploads[-1])) as archive:
+        members = archive.getmembers()
+        assert {member.type for member in members} <= {tarfile.REGTYPE, tarfile.DIRTYPE}
+        return {m.name: archive.extractfile(m).read() if m.isfile() else None for m in members}  # type: ignore[union-attr]
+
+
+def test_links_are_packed_as_what_they_point_to(go, double, folder):
+    (folder / "common/deep").mkdir(parents=True)
+    (folder / "common/util.py").write_text("shared")
+    (folder / "common/deep/drop.log").write_text("ignored there too")
+    (folder / "common/deep/more.py").write_text("more")
+    (folder / "app").mkdir()
+    (folder / "app/util.py").symlink_to("../common/util.py")
+    (folder / "app/all").symlink_to("../common")
+    (folder / "twin.py").hardlink_to(folder / "common/util.py")
+    (folder / ".dockerignore").write_text("**/*.log\n")
+    go()
+    content = pushed(double)
+    for name in ("common/util.py", "app/util.py", "app/all/util.py", "twin.py"):
+        assert content[f"./{name}"] == b"shared"
+    assert content["./app/all/deep/more.py"] == b"more"
+    assert not any(name.endswith(".log") for name in content)
+
+
+@pytest.mark.parametrize(
+    ("target", "match"),
+    [
+        ("/etc/passwd", "leads outside the block"),
+        ("../../secret", "leads outside the block"),
+        ("gone", "leads nowhere"),
+        ("..", "leads in a circle"),
+        ("there", "leads in a circle"),
+    ],
+)
+def test_links_that_cannot_be_packed(go, double, folder, target, match):
+    (folder.parent / "secret").write_text("secret")
+    (folder / "here/there").mkdir(parents=True)
+    (folder / "here/there/back").symlink_to("..")
+    (folder / "here/link").symlink_to(target)
+    with pytest.raises(DataError, match=match):
         go()
     assert double.state.blocks == {}
+
+
+def test_a_pipe_is_no_part_of_a_block(go, folder):
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        go()
+
+
+class Heard(Silent):
+    """Keeps notes."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+
+VISIBILITY = {"isPublic": True, "publicProjectTierAvailability": "enterprise-only", "sourceCodeDownloadStaffOnly": True}
+
+
+def test_every_member_that_studio_keeps_is_sent(go, double, folder):
+    choice = {"label": "A", "value": "a", "priority": 1, "romEstimate": 1000, "needsOps": ["x"], "needsFeatures": []}
+    condition = {"parameter": "epochs", "operator": "eq", "value": "1", "later": True}
+    size = {
+        "name": "Size",
+        "param": "size",
+        "type": "select",
+        "value": "a",
+        "valid": [choice, "b"],
+        "showIf": condition,
+    }
+    info = (
+        PARAMETERS["info"] | VISIBILITY | {"indRequiresGpu": False, "customModelVariants": [{"key": "k"}], "mood": "x"}
+    )
+    document = PARAMETERS | {"info": info, "parameters": [size | {"new": 1}]}
+    (folder / "parameters.json").write_text(json.dumps(document))
+    notes = []
+    go(progress=Heard(notes))
+    (block,) = double.state.blocks.values()
+    del info["mood"]
+    assert {name: block.fields[name] for name in info} == info
+    assert block.fields["parameters"] == document["parameters"]
+    assert any("Studio keeps no mood of a block" in note for note in notes)
+
+
+def test_who_sees_a_block_is_changed_in_studio_once_it_is_made(go, double, folder):
+    (folder / "parameters.json").write_text(json.dumps(PARAMETERS | {"info": PARAMETERS["info"] | VISIBILITY}))
+    first = go()
+    double.state.blocks[first.block].fields["isPublic"] = False
+    go()
+    assert double.state.blocks[first.block].fields["isPublic"] is False
+
+
+def test_what_the_official_client_has_a_default_for_may_be_left_out(go, double, folder):
+    info = {"name": "n", "description": ""}
+    empty = {"name": "Limit", "param": "limit", "value": "", "optional": True}
+    items = [empty | {"param": kind, "type": kind} for kind in ("int", "float", "bucket", "dataset", "string")]
+    items.append(empty | {"param": "select", "type": "select", "valid": ["a"]})
+    (folder / "parameters.json").write_text(json.dumps(PARAMETERS | {"info": info, "parameters": items}))
+    go()
+    (block,) = double.state.blocks.values()
+    assert (block.fields["operatesOn"], block.fields["parameters"]) == ("image", items)
+
+
+def test_without_an_address_nothing_is_put(go, double, folder):
+    double.state.knows_archives = True
+    go()
+    (block,) = double.state.blocks.values()
+    assert (len(block.uploads), double.violations) == (1, [])
 
 
 def test_an_organization_that_the_key_does_not_open(go):

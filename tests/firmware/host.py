@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +52,28 @@ def write(model: CompiledModel, folder: Path) -> list[str]:
     return [str(folder / f"{model.name}.c"), *(str(ENGINE / s) for s in model.engine_sources)]
 
 
+@functools.cache
+def _engine(flags: tuple[str, ...]) -> str:
+    """The whole engine as a library, built once for each set of flags."""
+    folder = Path(tempfile.mkdtemp(prefix="ei-train-engine-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    sources = [str(path) for path in sorted(ENGINE.glob("*.c"))]
+    subprocess.run(["gcc", *WARNINGS, *flags, f"-I{ENGINE}", "-c", *sources], cwd=folder, check=True)
+    objects = [str(path) for path in sorted(folder.glob("*.o"))]
+    subprocess.run(["ar", "rc", str(folder / "engine.a"), *objects], check=True)
+    return str(folder / "engine.a")
+
+
 class Host:
     """A compiled model as a program of this machine."""
 
     def __init__(self, data: bytes, folder: Path, flags: tuple[str, ...] = PLAIN) -> None:
         self.model = compile_model(data, name="model")
-        sources = write(self.model, folder)
+        generated = write(self.model, folder)[0]
         main, self.program = folder / "main.c", folder / "model"
         main.write_text(MAIN.replace("@", self.model.name).replace("#_", f"{self.model.name.upper()}_"))
-        command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", *sources, str(main), "-o", str(self.program)]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", generated, str(main), _engine(flags)]
+        subprocess.run([*command, "-o", str(self.program)], check=True, capture_output=True, text=True)
 
     def __call__(self, values: Bytes) -> Bytes:
         """Outputs, one row per row of inputs."""

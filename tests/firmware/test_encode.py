@@ -5,39 +5,54 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from firmware.compiler.affine import affine
 from firmware.compiler.encode import sparse_code, sparse_pairs
 from firmware.compiler.graph import Activation, Quantization
 from firmware.compiler.quantize import multiply, multiply_once, quantize_multiplier
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization, requantization
 
 
-def _decoded(code: bytes, channels: int, taps: int) -> tuple[np.ndarray, int]:
+def _decoded(code: bytes, channels: int, taps: int) -> tuple[np.ndarray, float]:
     """What the engine's kernels read."""
     weights = np.zeros((channels, taps), np.int64)
-    at = pairs = 0
+    at = 0
+    pairs = 0.0
+
+    def signed(byte: int) -> int:
+        return byte - 256 if byte > 127 else byte
+
     for channel in range(channels):
-        at += 1  # shift
-        tap, run = 0, 255
-        while run == 255:
-            run = code[at]
-            at += 1
-            pairs += run
-            for _ in range(run):
+        run = code[at]
+        at += 1
+        tap = 0
+        if run % 2:
+            tap = code[at]
+            weights[channel, tap] = signed(code[at + 1])
+            at += 2
+            pairs += 0.5
+        while True:
+            for _ in range(run // 2):
                 for step, value in ((code[at] & 15, code[at + 1]), (code[at] >> 4, code[at + 2])):
                     tap += step
                     assert tap < taps
-                    weights[channel, tap] += value - 256 if value > 127 else value
+                    weights[channel, tap] += signed(value)
                 at += 3
+            pairs += run // 2
+            if run != 254:
+                break
+            run = code[at]
+            at += 1
+            assert run % 2 == 0
     assert at == len(code)
     return weights, pairs
 
 
 @pytest.mark.parametrize("density", [0.0, 0.01, 0.2, 1.0])
-@pytest.mark.parametrize("taps", [1, 16, 17, 600, 2000])
+@pytest.mark.parametrize("taps", [1, 16, 17, 253, 254, 255, 508, 600, 2000])
 def test_sparse_code_round_trip(density: float, taps: int) -> None:
     rng = np.random.default_rng(taps)
     weights = np.where(rng.random((5, taps)) < density, rng.integers(-127, 128, (5, taps)), 0).astype(np.int8)
-    decoded, pairs = _decoded(bytes(sparse_code(weights, np.zeros(5, np.uint8))), 5, taps)
+    decoded, pairs = _decoded(bytes(sparse_code(weights)), 5, taps)
     assert np.array_equal(decoded, weights)
     assert pairs == sparse_pairs(weights)
 
@@ -75,3 +90,41 @@ def test_narrowing_is_the_references(activation: Activation, once: bool) -> None
             expected = max(out.low, min(out.high, int(scaled(x, m, s)) + out.zero))
             accumulator = x - int(bias[0]) + int(out.bias[0]) if kept.any() else int(out.bias[0])
             assert _narrow(accumulator, out) == expected, (x, real, target)
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("activation", ["none", "relu"])
+@pytest.mark.parametrize("snapped", [False, True])
+def test_every_form_of_the_constants_is_the_reference(activation: Activation, once: bool, snapped: bool) -> None:
+    rng = np.random.default_rng(11)
+    scaled = multiply_once if once else multiply
+    forms = set()
+    for _ in range(12):
+        channels, base = 6, 2.0 ** rng.uniform(-12, -7)
+        parts = rng.integers(128, 256, channels) / 256 if snapped else rng.uniform(0.5, 1, channels)
+        reals = tuple(float(base * p * 2.0 ** -rng.integers(0, 4)) for p in parts)
+        weights = rng.integers(-127, 128, (channels, 9)).astype(np.int8)
+        bias = rng.integers(-3000, 3000, channels).astype(np.int32)
+        target = Quantization(1.0, -128 if activation == "relu" else int(rng.integers(-128, 128)))
+        out, kept = requantization(weights, bias, reals, Quantization(1.0, -128), target, activation, "here", once=once)
+        made = affine(out, kept)
+        forms.add(made.form)
+        for channel in range(channels):
+            words = made.channels[channel]
+            if made.form == "snapped":
+                word = int(words)
+                start = (word >> 11) - (1 << 21 if word >> 31 else 0)
+                m, down = made.factor * ((word >> 4 & 127) | 128) >> 8, made.down + (word & 15)
+            else:
+                start, m = int(words[0]), int(words[1])
+                down = m & 31 if made.form == "merged" else (int(out.shift[channel]) & 31) + 1
+            row = kept[channel].astype(int)
+            least, most = 255 * row[row < 0].sum(), 255 * row[row > 0].sum()
+            for x in np.unique(rng.integers(least, most + 1, 400)).tolist():
+                h = (4 * (start + x) * m) >> 32
+                h = (h - 2 if h < 0 and out.rounding == ROUND_TWICE else h) + ((2 * out.zero + 1) << (down - 1))
+                mine = max(out.low, min(out.high, (h + (not once)) >> down))
+                shift = -(int(out.shift[channel]) & 31)
+                theirs = int(scaled(int(out.bias[channel]) + x, int(out.multiplier[channel]), shift)) + out.zero
+                assert mine == max(out.low, min(out.high, theirs)), (made.form, channel, x)
+    assert ("snapped" in forms) == snapped

@@ -1,0 +1,143 @@
+"""`split` and `convert --to` each format on 20,000 small pictures, against a plain loop over the same files.
+
+    python bench/bench_formats.py [PICTURES] [FORMAT ...]
+
+The loop is what a person writes who knows the set: it reads every source file, takes a picture's size from its header
+where the target holds sizes, links the picture, and writes the label files that our run wrote. Both are whole processes
+that take turns in one run; CPU seconds are compared, since other work on the machine does not count there, and wall
+seconds are shown. The bars are twice the loop and 100 MB.
+"""
+
+# The plain loop is to be as fast as it can be.
+# ruff: noqa: PTH103, PTH116, PTH118, PTH123
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BAR, MOST_MEMORY = 2.0, 100
+CLASSES, BOXES = "classes", "boxes"
+SOURCE = {
+    "split": CLASSES,
+    "ei": CLASSES,
+    "folders": CLASSES,
+    "file-names": CLASSES,
+    "openmv": CLASSES,
+    "csv": CLASSES,
+    "remo": CLASSES,
+    "arrays": CLASSES,
+    "ei-labels": BOXES,
+    "open-images": BOXES,
+    "csv-boxes": BOXES,
+    "remo-boxes": BOXES,
+    "coco": BOXES,
+    "yolo": BOXES,
+    "voc": BOXES,
+}
+SIZED = {"open-images", "remo", "remo-boxes", "coco", "yolo", "voc"}  # targets that hold the pictures' sizes
+SIDE = 16  # pixels
+
+
+def make(root: Path, count: int) -> None:
+    """The same pictures as class folders and as a YOLO set."""
+    from PIL import Image
+
+    noise = random.Random(1)
+    boxes, classes = root / BOXES, [root / CLASSES / f"class {number}" for number in range(10)]
+    for folder in (boxes / "images", boxes / "labels", *classes):
+        folder.mkdir(parents=True)
+    (boxes / "classes.txt").write_text("a\nb\n")
+    for number in range(count):
+        picture = classes[number % 10] / f"{number:06d}.jpg"
+        Image.frombytes("RGB", (SIDE, SIDE), noise.randbytes(3 * SIDE * SIDE)).save(picture)
+        os.link(picture, boxes / "images" / picture.name)
+        (boxes / "labels" / f"{number:06d}.txt").write_text(f"{number % 2} 0.5 0.5 0.25 0.25\n")
+
+
+def plain(source: Path, done: Path, target: Path, kind: str) -> None:
+    """Reads the source and writes what our run wrote into `done`, with nothing else done."""
+    from PIL import Image
+
+    content, pictures = {}, {}
+    for folder, _, names in os.walk(source):
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as stream:
+                content[path] = len(stream.read())
+            if name.endswith(".jpg"):
+                pictures[os.stat(path).st_ino] = path
+    if kind == "arrays":
+        import numpy as np
+
+        target.mkdir(parents=True)
+        rows = np.lib.format.open_memmap(target / "x.npy", "w+", "float32", (len(pictures), SIDE, SIDE, 3))
+        for at, path in enumerate(pictures.values()):
+            rows[at] = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
+        return
+    for folder, _, names in os.walk(done):
+        to = os.path.join(target, os.path.relpath(folder, done))
+        os.makedirs(to)
+        for name in names:
+            written = os.path.join(folder, name)
+            path = pictures.get(os.stat(written).st_ino)
+            if path is None:
+                with open(written, "rb") as old, open(os.path.join(to, name), "wb") as new:
+                    new.write(old.read())
+            else:
+                if kind in SIZED:
+                    with Image.open(path) as picture:
+                        assert picture.size == (SIDE, SIDE)
+                os.link(path, os.path.join(to, name))
+
+
+def timed(command: list[str]) -> tuple[float, float, int]:
+    """Wall seconds, CPU seconds and peak megabytes of a process."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+
+
+def main() -> None:
+    """Prints the table; exit status 1 where a bar is not met."""
+    arguments = sys.argv[1:]
+    count = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 20_000
+    missed = []
+    print(f"{'':12} {'ours':>14} {'plain loop':>14} {'ratio':>6} {'memory':>8}")
+    print(f"{'':12} {'CPU s  (wall)':>14} {'CPU s  (wall)':>14}")
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        subprocess.run([sys.executable, __file__, "make", str(root), str(count)], check=True)
+        for kind in arguments or SOURCE:
+            source, ours, theirs = root / SOURCE[kind], root / f"{kind} ours", root / f"{kind} plain"
+            command = ["split", str(source), str(ours)]
+            if kind != "split":
+                command = ["convert", str(source), str(ours), "--to", kind]
+                command += ["--image-size", str(SIDE)] if kind == "arrays" else []
+            wall, cpu, memory = timed([sys.executable, "-m", "train", *command])
+            loop_wall, loop, _ = timed([sys.executable, __file__, "plain", *map(str, (source, ours, theirs)), kind])
+            ratio = cpu / loop
+            times = f"{cpu:6.2f} ({wall:5.1f}) {loop:6.2f} ({loop_wall:5.1f})"
+            print(f"{kind:12} {times} {ratio:6.2f} {memory:5} MB", flush=True)
+            missed += [kind] if ratio > BAR or memory > MOST_MEMORY else []
+    if missed:
+        sys.exit(f"not within {BAR:g} times the loop and {MOST_MEMORY} MB: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["make", root, count]:
+            make(Path(root), int(count))
+        case ["plain", source, done, target, kind]:
+            plain(Path(source), Path(done), Path(target), kind)
+        case _:
+            main()

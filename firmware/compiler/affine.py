@@ -1,0 +1,150 @@
+"""How a layer's biases and multipliers are stored: as small as they are proved to be exact.
+
+`Requantization` holds what the reference computes with. A result only rises with its accumulator, so a smaller form is
+the same function if and only if each of its at most 255 steps lies at the same accumulator; that is checked here for
+every channel, over all accumulators that the weights allow. A layer where it fails keeps its exact constants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware.compiler.graph import Int8
+from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
+
+Ints = npt.NDArray[np.int64]
+Constants = npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
+
+STEPS = np.arange(1, 256)[None, :]
+MAX_EXPONENT = 22  # of a right shift, so that steps fit 64 bits
+NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)  # multipliers tried, in order
+MANTISSA_BITS = 8
+CLOSE = 2.0**-21  # how close to a snapped multiplier a multiplier must be to be tried
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """A layer's constants as the engine reads them, see `eit_requant` in `firmware/engine/eit_engine.h`.
+
+    Args:
+        form: "merged", "exact" or "snapped".
+        channels: int32 [channel, 2], or uint32 [channel] in snapped form.
+        shifts: uint8 [channel] where the multipliers are exact, else None.
+        factor: of snapped multipliers, else 0.
+        down: the least shift of snapped channels.
+    """
+
+    form: str
+    channels: Constants
+    shifts: npt.NDArray[np.uint8] | None = None
+    factor: int = 0
+    down: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """What they take."""
+        return self.channels.nbytes + (0 if self.shifts is None else self.shifts.nbytes)
+
+
+def affine(out: Requantization, weights: Int8) -> Affine:
+    """The smallest exact form.
+
+    Args:
+        out: the layer's constants.
+        weights: int8 [output channel, tap], which bound the accumulators.
+    """
+    bias, multiplier = out.bias.astype(np.int64), out.multiplier.astype(np.int64)
+    exponent, left = out.shift.astype(np.int64) & 31, out.shift.astype(np.int64) >> 5
+    exact = Affine("exact", np.stack([out.bias, out.multiplier], axis=1), out.shift)
+    if left.any() or exponent.min() < 1 or exponent.max() > MAX_EXPONENT:
+        return exact
+    proof = _Proof(out, weights, exponent)
+    return _snapped(proof, bias, multiplier, exponent) or _merged(proof, bias, multiplier, exponent) or exact
+
+
+class _Proof:
+    """The accumulators at which a layer's results change, and whether other constants change there too."""
+
+    def __init__(self, out: Requantization, weights: Int8, exponent: Ints) -> None:
+        wide = weights.astype(np.int64)
+        bias, multiplier = out.bias.astype(np.int64), out.multiplier.astype(np.int64)[:, None]
+        self.out = out
+        self.least = (bias + 255 * np.minimum(wide, 0).sum(axis=1))[:, None]
+        self.most = (bias + 255 * np.maximum(wide, 0).sum(axis=1))[:, None]
+        e = exponent[:, None]
+        level = STEPS - out.zero
+        if out.rounding == ROUND_ONCE:  # (x * m + 2^(30 + e)) >> (31 + e) >= level
+            product = (level << (31 + e)) - (1 << (30 + e))
+        else:  # y = (x * m + 2^30) >> 31, then y / 2^e rounded half away from zero
+            product = (((level << e) - (1 << (e - 1)) + (level <= 0)) << 31) - (1 << 30)
+        steps = -(-product // multiplier)  # the least accumulator that reaches the level
+        self.never = steps > self.most
+        self.always = steps <= self.least
+        self.steps = np.clip(steps, self.least, self.most)
+
+    def holds(self, multiplier: Ints, down: Ints) -> npt.NDArray[np.bool_]:
+        """Per channel whether `eit_narrow` with these constants is the reference."""
+        m, s = multiplier[:, None], down[:, None]
+        at, before, least, most = (
+            self._narrow(x, m, s) >> s for x in (self.steps, self.steps - 1, self.least, self.most)
+        )
+        same = np.where(
+            self.always, least >= STEPS, np.where(self.never, most < STEPS, (at >= STEPS) & (before < STEPS))
+        )
+        ends = np.maximum(abs(self._narrow(self.least, m, s)), abs(self._narrow(self.most, m, s)))[:, 0]
+        shifted = np.maximum(abs(self.least), abs(self.most))[:, 0] << 2
+        inside = (multiplier > 0) & (np.maximum(np.maximum(ends, shifted), multiplier) < 1 << 31)
+        result: npt.NDArray[np.bool_] = same.all(axis=1) & inside
+        return result
+
+    def _narrow(self, x: Ints, m: Ints, s: Ints) -> Ints:
+        """`eit_narrow` before its last shift."""
+        h = ((x << 2) * m) >> 32
+        if self.out.rounding == ROUND_TWICE:
+            h = h - 2 * (h < 0)
+        return h + ((2 * self.out.zero + 1) << (s - 1)) + (self.out.rounding != ROUND_ONCE)
+
+
+def _merged(proof: _Proof, bias: Ints, multiplier: Ints, exponent: Ints) -> Affine | None:
+    """The shift in the multiplier's low five bits; None where some channel finds no such multiplier."""
+    down = exponent + 1
+    found = np.zeros_like(multiplier)
+    for near in NEIGHBOURS:
+        tried = ((multiplier - down + 16) // 32 + near) * 32 + down
+        found = np.where((found == 0) & proof.holds(tried, down), tried, found)
+        if found.all():
+            return Affine("merged", np.stack([bias, found], axis=1).astype(np.int32))
+    return None
+
+
+def _snapped(proof: _Proof, bias: Ints, multiplier: Ints, exponent: Ints) -> Affine | None:
+    """Multipliers of eight bits with a common factor, as scales that were snapped give, or a single scale."""
+    top = 1 << MANTISSA_BITS
+    for mantissa in range(top // 2, top):
+        factor = multiplier[0] * top / mantissa
+        ratio = multiplier * top / factor
+        doubled = np.where(np.rint(ratio) < top // 2, 2, 1)
+        mantissas = np.rint(ratio * doubled)
+        if np.abs(ratio * doubled / mantissas - 1).max() > CLOSE or mantissas.max() >= top:
+            continue
+        wanted = multiplier * doubled
+        down = exponent + 1 + (doubled - 1)
+        middle = int(np.rint(np.median(wanted * top / mantissas)))
+        for near in range(-8, 9):
+            made = _snapped_with(proof, bias, mantissas.astype(np.int64), down, middle + near)
+            if made is not None:
+                return made
+        return None
+    return None
+
+
+def _snapped_with(proof: _Proof, bias: Ints, mantissas: Ints, down: Ints, factor: int) -> Affine | None:
+    least = int(down.min())
+    fits = 0 < factor < 1 << 32 and int(down.max()) - least <= 15 and bool((abs(bias) < 1 << 20).all())
+    if not fits or not proof.holds((factor * mantissas) >> MANTISSA_BITS, down).all():
+        return None
+    words = (bias << 11) | ((mantissas & 127) << 4) | (down - least)
+    return Affine("snapped", (words & 0xFFFFFFFF).astype(np.uint32), None, factor, least)

@@ -1,0 +1,3 @@
+#include "eit_conv_dense.h"
+
+EIT_TILES_OF(eit_conv_dense_2, tile, 2u)
