@@ -32,7 +32,9 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # writing does not say where
         beside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)

@@ -36,7 +36,10 @@ def train(
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
     ),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in --out-directory."),
+    resume: bool = typer.Option(
+        False, "--resume", help="Go on from the checkpoint in --out-directory; a finished run is not repeated."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in --out-directory."),
     enforce_time_limit: bool = typer.Option(
         False, "--enforce-time-limit", help="Let maxTrainingTimeSeconds of train_input.json stop the training."
     ),
@@ -54,6 +57,8 @@ def train(
     progress = make_progress(log_format)
     if context.args:
         progress.warn(f"ignored, not an option of train: {' '.join(context.args)}")
+    if resume and overwrite:
+        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
     parameters = find_parameters(data_directory, info_file)
     overridden = {name: value for name, value in knobs.items() if value is not None}
     given = ({} if parameters is None else parameters.values) | overridden
@@ -69,6 +74,7 @@ def train(
         classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
         deterministic=ensure_determinism,
         resume=resume,
+        overwrite=overwrite,
         enforce_time_limit=enforce_time_limit,
     )
     from train import pipeline  # after the options are known to be good: it takes a moment

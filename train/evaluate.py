@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import repeat
@@ -60,6 +60,11 @@ class Scores:
     def as_json(self) -> dict[str, Any]:
         """The scores as JSON values."""
         return asdict(self)
+
+
+def read_scores(document: Mapping[str, Any]) -> Scores:
+    """The scores that `as_json` gave."""
+    return Scores(**document | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
 
 
 def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Scores:

@@ -33,6 +33,7 @@ class Job:
         classes: their names, where the user said so.
         deterministic: same bytes from the same machine and versions, at some cost in speed.
         resume: go on from a checkpoint in `out`.
+        overwrite: replace what an earlier run left in `out`.
         enforce_time_limit: whether `maxTrainingTimeSeconds` stops the training.
     """
 
@@ -47,6 +48,7 @@ class Job:
     classes: tuple[str, ...] | None = None
     deterministic: bool = False
     resume: bool = False
+    overwrite: bool = False
     enforce_time_limit: bool = False
 
 

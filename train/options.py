@@ -17,8 +17,8 @@ ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 class BlockCommand(TyperCommand):
     """A command without positional arguments, whose switches take `1`, `true`, `yes`, `on` and their opposites.
 
-    Edge Impulse passes a block's parameters of type `boolean` as `--param 1` and `--param 0`. Unknown options keep their
-    words, for the command to name.
+    Edge Impulse passes a block's parameters of type `boolean` as `--param 1` and `--param 0`. Unknown options keep
+    their words, for the command to name.
     """
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:

@@ -186,8 +186,9 @@ def load_weights(backbone: keras.Model, file: WeightsFile, zero: np.ndarray | fl
 def _fold_rescale(backbone: keras.Model, kernel: np.ndarray, zero: np.ndarray | float) -> None:
     """Makes a first convolution for [-1, 1] take x = pixel / 255 - z.
 
-    conv(2(x + z) - 1, k) = conv(x, 2k) - sum((1 - 2z)k). The constant moves into the batch normalisation's moving mean. Only the padded border differs, which now means black
-    instead of mid-grey. With a single channel the three colours see the same value, so their kernels add up.
+    conv(2(x + z) - 1, k) = conv(x, 2k) - sum((1 - 2z)k). The constant moves into the batch
+    normalisation's moving mean. Only the padded border differs, which now means the value 0 of x instead of mid-grey.
+    With a single channel the three colours see the same value, so their kernels add up.
     """
     convolution, normalisation = backbone.get_layer("Conv1"), backbone.get_layer("bn_Conv1")
     total = ((1 - 2 * np.asarray(zero, np.float32)).reshape(-1, 1) * kernel).sum(axis=(0, 1, 2))
