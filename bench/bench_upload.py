@@ -98,6 +98,24 @@ def killed(service: Service, folder: Path, journal: Path, whole: float, options:
     return ours(service, folder, journal, options)
 
 
+def poisoned(service: Service, files: list[Path], folder: Path) -> None:
+    """One file that the service fails on, among all of them: what it costs, beside the same upload without it."""
+    victim = files[len(files) // 2]
+    content = victim.read_bytes()
+    for how in ("poison says so", "poison drops"):
+        service.ask("clear")
+        whole = ours(service, files[0].parent, folder / f"{how} before.journal", {})
+        service.ask(how)
+        service.ask("clear")
+        victim.write_bytes(b"POISON" + content)
+        figures = ours(service, files[0].parent, folder / f"{how}.journal", {})
+        victim.write_bytes(content)
+        lost = [failure["key"] for failure in figures["failures"]]  # type: ignore[attr-defined]
+        ratio, right = whole["seconds"] / figures["seconds"], lost == [victim.name]
+        print(f"one file of {len(files)} that the service fails on ({how}): it alone is named: {right}; ", end="")
+        print(f"{figures['arrived']:.0f} arrived at {ratio:.2f} times the rate without it")
+
+
 def make_files(folder: Path, count: int, size: int) -> list[Path]:
     """Files of random content in six classes."""
     source = random.Random(1)
@@ -128,6 +146,7 @@ def main() -> None:
         service.ask("clear")
         small = ours(service, fewer, Path(name, "fewer.journal"), {})
         print(f"a tenth of the files: peak {small['peak_mb']:.0f} MB")
+        poisoned(service, files, Path(name))
         service.stop()
         for rate in (0.0, 0.05):
             service = Service(rate)

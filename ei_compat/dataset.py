@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+# Every extension that Pillow itself decodes; not those of other programs' (.eps, .wmf) or of data (.fits, .h5, .grib).
+PICTURE_SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
+        *(".ico", ".cur", ".icns", ".tga", ".icb", ".vda", ".vst", ".pcx", ".dcx", ".sgi", ".rgb", ".rgba", ".bw"),
+        *(".qoi", ".dds", ".psd", ".ras", ".xbm", ".xpm", ".im", ".msp", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
+        *(".gbr", ".pcd", ".pxr"),
+    }
+)
 SIGNAL_SUFFIXES = frozenset({".json", ".cbor", ".csv", ".wav"})
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 

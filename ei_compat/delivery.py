@@ -27,8 +27,9 @@ from ei_compat.upload_report import FileFailure
 
 FATAL = {401, 403, 404}  # no other file will fare better
 DUPLICATE = "hash already exists"  # in the words of the ingestion service
-ALONE, ALONE_SAID = 5, 3  # failures of a file alone, while others get through, that name it; where the service says so
-SOON = 1.0  # seconds, the longest pause while others get through
+ALONE = 5  # failures of a file alone that name it, while others get through or where the service says that it failed
+ALONE_SAID = 3  # the same where both is so
+SOON = 0.5  # seconds, the longest pause while others get through
 IN_A_ROW = 20  # times that files are left behind with nothing getting through between them
 UNANSWERED = 4  # requests in a row that no answer comes to in time, with nothing getting through
 TWICE = 2  # sends of a batch before it is cut, while nothing gets through
@@ -145,12 +146,13 @@ class Delivery:
         Raises:
             RemoteError: the service is away.
         """
-        through = error.said or self._answered > each.since
+        through = self._answered > each.since
         if error.acted and self._options.allow_duplicates:
             return self._leave(each, error, outcome, "may be stored all the same: look before you send it again")
         if each.single and error.late:
             return self._leave(each, error, outcome, "may yet be stored: run again later")
-        if each.single and through and each.failures >= (ALONE_SAID if error.said else ALONE):
+        enough = ALONE_SAID if error.said and through else ALONE
+        if each.single and each.failures >= enough and (error.said or through):
             return self._leave(each, error, outcome)
         patience = UNANSWERED if error.late else self._remote.attempts(error)
         if not through and each.lost >= patience and (not each.single or each.failures >= ALONE_SAID):
@@ -180,10 +182,11 @@ def _judge_all(batch: Batch, answer: Mapping[str, Any], outcome: Outcome, remote
     listed = answer.get("files")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     by_name = {str(entry.get("fileName")): entry for entry in entries}
+    names = {item.upload.name for item in batch.items}
     for index, item in enumerate(batch.items):
         entry = by_name.get(item.upload.name)
-        if entry is None and not by_name.keys() & {each.upload.name for each in batch.items}:
-            entry = entries[index] if len(entries) == len(batch.items) else None
+        if entry is None and len(entries) == len(batch.items) and str(entries[index].get("fileName")) not in names:
+            entry = entries[index]
         if entry is None:
             entry = {"success": False, "error": "the service did not say what became of it"}
         _judge(item, entry, outcome, remote)

@@ -38,6 +38,8 @@ def open_npy(path: Path) -> NDArray[Any]:
     """
     import numpy as np
 
+    from ei_compat.mapped import Mapped
+
     if not path.is_file():
         raise DataError("no such file", where=path)
     if not is_npy(path):
@@ -55,7 +57,7 @@ def open_npy(path: Path) -> NDArray[Any]:
         raise FormatError(f"is cut short, {missing:,} bytes are missing", where=path)
     if size == 0:  # nothing to map
         return np.empty(layout.shape, layout.dtype)
-    return np.memmap(path, layout.dtype, "r", layout.offset, layout.shape, layout.order)
+    return Mapped(path, layout.dtype, "r", layout.offset, layout.shape, layout.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,12 @@ def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """A new array; a large one is backed by a temporary file that is already unlinked."""
     import numpy as np
 
+    from ei_compat.mapped import Mapped
+
     stored = np.dtype(dtype)
     size = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
     if size <= IN_MEMORY_BYTES:
         return np.empty(shape, stored)
     with tempfile.TemporaryFile() as stream:
         reserve(stream.fileno(), size)
-        return np.memmap(stream, stored, "w+", shape=shape)
+        return Mapped(stream, stored, "w+", shape=shape)

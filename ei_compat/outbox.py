@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ei_compat.limits import DEFAULT_LIMITS
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_UNSENDABLE = re.compile(r"[/\x00-\x1f\x7f]")  # which a form has no name for
 Signer = Callable[[], Key | None]
 
 
@@ -103,7 +105,7 @@ def _made(sample: Sample, key: Signer) -> _Made:
 
 
 def _named(sample: Sample, suffix: str) -> str:
-    name = sample.name.replace("/", "_")
+    name = _UNSENDABLE.sub("_", sample.name.replace('"', "'"))
     return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
 

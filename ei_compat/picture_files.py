@@ -21,8 +21,19 @@ if TYPE_CHECKING:
 
 PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
 
-# Decoders that are tried. Pillow has more, some of which start other programs.
-CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+# Decoders that are tried whatever the extension says; what they read begins with a mark of its own.
+CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "DIB", "AVIF", "JPEG2000", "QOI")
+# Decoders of rarer files, tried for their extensions only. Pillow has more, some of which start other programs.
+CODEC_OF = {
+    **dict.fromkeys((".tga", ".icb", ".vda", ".vst"), "TGA"),
+    **dict.fromkeys((".sgi", ".rgb", ".rgba", ".bw"), "SGI"),
+    **dict.fromkeys((".fli", ".flc"), "FLI"),
+    **dict.fromkeys((".ftc", ".ftu"), "FTEX"),
+    **{f".{name.lower()}": name for name in ("ICO", "CUR", "ICNS", "PCX", "DCX", "DDS", "PSD", "XBM", "XPM", "IM")},
+    **{f".{name.lower()}": name for name in ("MSP", "BLP", "GBR", "PCD")},
+    ".ras": "SUN",
+    ".pxr": "PIXAR",
+}
 ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF tag, and its values for pictures on their side
 
 
@@ -96,7 +107,7 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
     if limits.picture_pixels > (Image.MAX_IMAGE_PIXELS or limits.picture_pixels):
         Image.MAX_IMAGE_PIXELS = limits.picture_pixels  # Pillow has a limit of its own, which the caller means to lift
     try:
-        with Image.open(stream, formats=CODECS) as picture:
+        with Image.open(stream, formats=_codecs(name)) as picture:
             width, height = picture.size
             if width * height > limits.picture_pixels:
                 raise _too_large(f"{width}x{height} is", name, limits)
@@ -110,6 +121,15 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
     except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
         reason = "not a picture of a known kind" if isinstance(error, UnidentifiedImageError) else str(error)
         raise PictureError(f"cannot be decoded: {reason or type(error).__name__}", where=name) from None
+
+
+def _codecs(name: str) -> tuple[str, ...]:
+    """The decoders for a file of this name that this Pillow has."""
+    from PIL import Image
+
+    Image.init()
+    wanted = (*CODECS, CODEC_OF.get(os.path.splitext(name)[1].lower(), ""))  # noqa: PTH122 - called for every picture
+    return tuple(codec for codec in wanted if codec in Image.OPEN)
 
 
 def _too_large(what: str, name: str, limits: Limits) -> LimitError:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
+from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal, Unlabelled
 from ei_compat.errors import DataError, UsageError
 from ei_compat.files import file_digest
 from ei_compat.progress import SILENT, Progress
 from ei_compat.stratify import Part, assign
 
+ONE_CLASS = "give every sample one class, nothing else is supported yet"
 Copies: TypeAlias = tuple[tuple[str, ...], ...]  # ids of samples that have one content
 SETS = (Category.TRAINING, Category.VALIDATION, Category.TESTING)
 
@@ -78,6 +79,27 @@ class SplitCounts:
         """Samples per set."""
         train, validation, test = (sum(counts[i] for counts in self.classes.values()) for i in range(3))
         return train, validation, test
+
+
+def labelled(dataset: Dataset) -> tuple[Dataset, str | None]:
+    """The samples that carry one class each, and what to say of those that carry no label and are left out.
+
+    Raises:
+        DataError: when a sample has boxes or several labels.
+    """
+    kept = []
+    for sample in dataset.samples:
+        if sample.boxes or not isinstance(sample.label, ClassLabel | Unlabelled):
+            source = ", ".join([dataset.format, *dataset.reading.label_files[:1]])
+            raise DataError(f"has boxes or several labels (read as {source})", where=sample.id, fix=ONE_CLASS)
+        if isinstance(sample.label, ClassLabel):
+            kept.append(sample)
+    if len(kept) == len(dataset):
+        return dataset, None
+    left = f"{len(dataset) - len(kept)} of {len(dataset)} samples have no label and are left out"
+    if not kept:
+        raise DataError(left, where=dataset.root, fix="label them first")
+    return replace(dataset, samples=tuple(kept)), left
 
 
 def split_dataset(

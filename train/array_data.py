@@ -45,9 +45,8 @@ def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress
         "testing": (arrays.x_testing, arrays.y_testing),
     }
     check_scaling(arrays, scaling.name, job.data, progress)
-    convert = scaling.for_training(pixels=False)
     return {
-        name: Samples(x, y.argmax(axis=1).astype(np.int32), convert)
+        name: Samples(scaling.for_training(x), y.argmax(axis=1).astype(np.int32))
         for name, (x, y) in pairs.items()
         if x is not None and y is not None
     }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
 TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
+FORM = typer.Option(None, "--from", help="The format of SOURCE, where it is not to be found out; see `formats`.")
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
 
@@ -83,18 +84,21 @@ def split(
         None,
         help="Regular expression searched in each path; equal first groups (or matches) stay together.",
     ),
+    form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
 ) -> None:
     """Split a dataset into training, validation and testing, per class, as an Edge Impulse export."""
     from ei_compat.datasets import WriteOptions, write_dataset
     from ei_compat.files import refuse_occupied
-    from ei_compat.split import Shares, count_split, find_copies, split_dataset
+    from ei_compat.split import Shares, count_split, find_copies, labelled, split_dataset
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
     progress = _progress()
-    dataset = _opened(source)
+    dataset, bare = labelled(open_source(source, form))
+    if bare is not None:
+        console.warn(bare)
     copies = find_copies(dataset.samples, progress)
     parted = split_dataset(dataset, shares, seed=seed, group_by=pattern, copies=copies)
     write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
@@ -106,11 +110,11 @@ def split(
     console.show(SplitView(counts, target, parted.reading), as_json=as_json)
 
 
-def _opened(source: Path) -> Dataset:
+def open_source(source: Path, form: str | None) -> Dataset:
     """The dataset; what was decided or left out while it was read is warned of at once."""
     from ei_compat.datasets import open_dataset
 
-    dataset = open_dataset(source)
+    dataset = open_dataset(source, format=ALIASES.get(form, form) if form else None)
     for line in dataset.reading.lines():
         console.warn(line)
     return dataset
@@ -143,6 +147,7 @@ def convert(
     resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
     max_broken: float = typer.Option(0.01, help="Share of pictures that arrays may leave out as broken."),
     signal_format: str | None = typer.Option(None, help="Store every signal as json, cbor, csv or wav."),
+    form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
 ) -> None:
@@ -158,7 +163,7 @@ def convert(
     spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
     refuse_occupied(target)
     options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
-    dataset = _opened(source)
+    dataset = open_source(source, form)
     done = conversion.convert(dataset, target, chosen.name, options=options, progress=_progress())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")

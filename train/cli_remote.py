@@ -13,6 +13,7 @@ import typer
 from ei_compat.errors import DataError, Interrupted, UsageError
 from ei_compat.progress import SILENT, Progress
 from train import console
+from train.cli_data import FORM, open_source
 
 if TYPE_CHECKING:
     from ei_compat.remote import Remote
@@ -58,6 +59,7 @@ def _project(key_file: Path | None, project: int | None, progress: Progress) -> 
 def upload_data(
     source: Path = typer.Argument(help="The dataset: a folder or a label file.", show_default=False),
     category: str = typer.Option("split", help="For samples whose format does not say: training, testing, split, …"),
+    form: str | None = FORM,
     project: int | None = PROJECT,
     api_key_file: Path | None = KEY_FILE,
     hmac_key_file: Path | None = typer.Option(
@@ -78,7 +80,6 @@ def upload_data(
     from ei_compat.batches import CATEGORIES
     from ei_compat.credentials import Endpoints, api_key, optional_key
     from ei_compat.dataset import Category
-    from ei_compat.datasets import open_dataset
     from ei_compat.journal import Journal
     from ei_compat.outbox import journal_path, uploads_of
     from ei_compat.remote import Remote
@@ -89,9 +90,7 @@ def upload_data(
     options = ingestion.UploadOptions(
         parallel=parallel, batch_files=batch_files, allow_duplicates=allow_duplicates, add_date_id=add_date_id
     )
-    dataset = open_dataset(source)
-    for line in dataset.reading.lines():
-        console.warn(line)
+    dataset = open_source(source, form)
     if dry_run:
         planned = ingestion.plan(uploads_of(dataset, category=category, validation=True), options)
         console.show(PlanView(source, dataset.format, planned), as_json=as_json)
@@ -130,7 +129,9 @@ def upload_model(
     last_layer: str | None = typer.Option(None, help="What a detector's output means: fomo, yolov5, …"),
     minimum_confidence: float = typer.Option(0.5, help="Below it a detector's finding is left out, 0 to 1."),
     input_type: str = typer.Option("image", help="image, audio, time-series or other."),
-    input_scaling: str = typer.Option("0..1", help="Range of the pixels: 0..1, -1..1, -128..127, 0..255, torch, …"),
+    input_scaling: str | None = typer.Option(
+        None, help="Of the pixels: 0..1, -1..1, -128..127, 0..255, torch, … [default: that of the run, else 0..1]"
+    ),
     input_shape: str | None = typer.Option(None, help="Such as 1,96,96,3: fixes the open dimensions of an ONNX model."),
     resize_mode: str = typer.Option("fit-short", help="fit-short, fit-long, squash or crop."),
     frequency_hz: float | None = typer.Option(None, help="Of audio and time series."),
@@ -156,10 +157,11 @@ def upload_model(
     from train.remote_views import BuiltView, ModelView
 
     if model.is_dir():
+        input_scaling = input_scaling or _scaling_of_run(model)
         model, beside = _of_run(model)
         labels_file = labels_file or (beside if labels is None else None)
     info = ModelInfo(
-        input_of(input_type, input_scaling, resize_mode, frequency_hz, window_ms),
+        input_of(input_type, input_scaling or "0..1", resize_mode, frequency_hz, window_ms),
         output_of(output_type, _labels(labels, labels_file), last_layer, minimum_confidence),
     )
     shape = _shape(input_shape)
@@ -193,6 +195,16 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if not re.fullmatch(r"[1-9]\d{0,6}(,[1-9]\d{0,6})*", text):
         raise UsageError("must be whole numbers with commas between", where=f"--input-shape {text}")
     return tuple(map(int, text.split(",")))
+
+
+def _scaling_of_run(folder: Path) -> str | None:
+    """What the run's model is given for pixels, where its config.json says so."""
+    from ei_compat.parsing import read_json
+
+    path = folder / "config.json"
+    document = read_json(path) if path.is_file() else {}
+    recipe = document.get("recipe") if isinstance(document, dict) else None
+    return recipe.get("input_scaling") if isinstance(recipe, dict) else None
 
 
 def _of_run(folder: Path) -> tuple[Path, Path]:

@@ -33,6 +33,9 @@ def train(
         None, help='Of a picture, such as "(96, 96, 3)", for flat arrays without a train_input.json.'
     ),
     classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
+    data_format: str | None = typer.Option(
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see `formats`."
+    ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
     ),
@@ -72,6 +75,7 @@ def train(
         info_file=info_file,
         input_shape=input_shape,
         classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
+        data_format=data_format,
         deterministic=ensure_determinism,
         resume=resume,
         overwrite=overwrite,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ei_compat.reading import Reading
     from train.job import Job
     from train.recipe import Recipe
-    from train.scaling import Convert, Scaling
+    from train.scaling import Scaling
 
 IN_MEMORY = 2 << 30  # bytes of decoded pictures; more are kept in a file beside the results
 DIGEST_ROWS = 256
@@ -34,29 +34,30 @@ class Samples:
     """Pictures, or features of them, and their classes.
 
     Attributes:
-        x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or arrays' `Rows`.
+        x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or look like an array
+            (`ei_compat.rows.Rows`, `train.scaling.Inputs`).
         y: int32 class indices [N].
-        convert: what makes rows of x the network's inputs; None where they are: float32, or uint8 for [0, 1].
     """
 
     x: np.ndarray
     y: np.ndarray
-    convert: Convert | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs and classes of these rows, in that order."""
-        x = self.x[rows]
-        return x if self.convert is None else self.convert(x), self.y[rows]
+        """The rows in that order."""
+        return self.x[rows], self.y[rows]
+
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Every row once, in random order."""
+        return random.permutation(len(self))
 
     def signature(self) -> list[tf.TensorSpec]:
         """What a batch looks like to TensorFlow."""
         import tensorflow as tf
 
-        dtype = self.x.dtype if self.convert is None else tf.float32
-        return [tf.TensorSpec([None, *self.x.shape[1:]], dtype), tf.TensorSpec([None], tf.int32)]
+        return [tf.TensorSpec([None, *self.x.shape[1:]], self.x.dtype), tf.TensorSpec([None], tf.int32)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
     for option, value in (("--input-shape", job.input_shape), ("--classes", job.classes)):
         if value is not None:
             progress.warn(f"{option} describes arrays; {job.data} holds pictures, so it is not used")
-    return _from_pictures(open_dataset(job.data), job.recipe, job.out, progress)
+    return _from_pictures(open_dataset(job.data, format=job.data_format), job.recipe, job.out, progress)
 
 
 def _from_arrays(job: Job, progress: Progress) -> TrainingData:
@@ -156,11 +157,15 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
 
 def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
     from ei_compat.dataset import Category
+    from ei_compat.split import labelled
     from train.scaling import Scaling
 
     for line in dataset.reading.lines():
         progress.warn(line)
-    dataset = _with_validation(_labelled(dataset, progress), recipe, progress)
+    dataset, bare = labelled(dataset)
+    if bare is not None:
+        progress.warn(bare)
+    dataset = _with_validation(dataset, recipe, progress)
     check_classes(dataset.labels)
     scaling = Scaling.of(recipe.input_scaling, recipe.channels)
     sets: dict[str, Samples] = {}
@@ -169,7 +174,7 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
         chosen = dataset.only(category).samples
         if chosen:
             samples, skipped = _decode(chosen, dataset.labels, recipe, scratch, progress)
-            sets[category.value] = replace(samples, convert=scaling.for_training(pixels=True))
+            sets[category.value] = replace(samples, x=scaling.for_training(samples.x))
             broken.extend(skipped)
     for name, reason in broken[:MOST_WARNINGS]:
         progress.warn(f"{name}: skipped, {reason}")
@@ -181,25 +186,6 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
         )
     found = _Found(dataset.format, tuple(broken), dataset.reading, scaling)
     return _checked(dataset.labels, sets, found, progress)
-
-
-def _labelled(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that carry one class each; those without a label are left out with a warning."""
-    from ei_compat.dataset import ClassLabel, Dataset, Unlabelled
-
-    kept = []
-    for sample in dataset.samples:
-        if sample.boxes or not isinstance(sample.label, ClassLabel | Unlabelled):
-            raise DataError(
-                "has boxes or several labels; only classification is supported yet",
-                where=sample.id,
-                fix="give every picture one class",
-            )
-        if isinstance(sample.label, ClassLabel):
-            kept.append(sample)
-    if len(kept) < len(dataset):
-        progress.warn(f"{len(dataset) - len(kept)} of {len(dataset)} samples have no label and are left out")
-    return Dataset.of(kept, format=dataset.format, root=dataset.root, reading=dataset.reading)
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
@@ -237,9 +223,11 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An array in a file that has no name any more, so that nothing is left whatever ends the run."""
     import tempfile
 
+    from ei_compat.mapped import Mapped
+
     with tempfile.TemporaryFile(dir=scratch) as file:
         reserve(file.fileno(), int(np.prod(shape)))
-        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+        return Mapped(file, np.uint8, mode="w+", shape=shape)
 
 
 class _Found(NamedTuple):

@@ -1,45 +1,110 @@
 """Phase two: the end of the backbone learns again, while its kernels are pruned.
 
 A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
-features that it gave before it was pruned (Romero et al. 2015, FitNets, https://arxiv.org/abs/1412.6550).
+answers and the features that the network gave before (`soft.py`), and from the final masks on an average of its weights
+counts (`average.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from train import allocate
+from train.average import Average
+from train.data import Samples
+from train.features import Features, extract
 from train.loop import Plan, State, fit
 from train.model import learning_layers, prunable_kernels
 from train.prune import make_pruner
+from train.soft import learning_from, soften
 from train.training import Training, learning_rates
+from train.views import Views
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import tensorflow as tf
 
 PHASE = "finetune"
-SMALLEST_POWER = 1e-6  # keeps the relative distance finite where a teacher gives no feature at all
+ANSWERS_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The network before fine-tuning.
+
+    Attributes:
+        features: of its backbone.
+        answers: its probabilities [N or 2N, classes] for the rows of the features of training.
+        held_out: for validation and testing whether it is right, and whether the linear probe is, [N] each.
+    """
+
+    features: Features
+    answers: np.ndarray
+    held_out: Mapping[str, Mapping[str, np.ndarray]]
 
 
 def begin(training: Training, done: State) -> State:
     """The state in which the phase begins, after the one that is done."""
-    teacher = [variable.numpy() for variable in training.network.backbone.variables]
+    teacher = [variable.numpy() for variable in training.network.variables]
     return State(PHASE, teacher=teacher, history=done.history, best_epochs=done.best_epochs)
 
 
-def fine_tune(training: Training, state: State) -> State:
+def look_before(training: Training, state: State, features: Features | None) -> Before:
+    """Puts the network before fine-tuning in place and asks it everything that fine-tuning needs to know.
+
+    Args:
+        training: the network.
+        state: whose `teacher` is the network before fine-tuning.
+        features: of its backbone where they are known, which is where it never learned.
+    """
+    network, data = training.network, training.data
+    for variable, value in zip(network.variables, state.teacher, strict=True):
+        variable.assign(value)
+    features = features or extract(training, mirror=training.recipe.mirror)
+
+    def answers(x: np.ndarray) -> np.ndarray:
+        parts = [x[first : first + ANSWERS_BATCH] for first in range(0, len(x), ANSWERS_BATCH)]
+        return np.concatenate([network.head(part, training=False).numpy() for part in parts])
+
+    truths = {name: samples.y for name, samples in data.sets().items() if name != "training"}
+    right = {
+        "linear probe": {name: features.probe.predict(features.held_out[name]) == y for name, y in truths.items()},
+        "head": {name: answers(features.held_out[name]).argmax(axis=1) == y for name, y in truths.items()},
+    }
+    return Before(features, answers(features.training), right)
+
+
+def fine_tune(training: Training, state: State, before: Before) -> State:
     """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
 
     When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
-    frozen one could not make up for the weights it lost), and all statistics follow.
+    frozen one could not make up for the weights it lost), and all statistics follow. Without pruning the network before
+    fine-tuning stays, with a word, where no epoch is better on validation.
 
     Args:
-        training: the network as phase one left it.
-        state: a new one, or a checkpoint's; its `teacher` holds the backbone as phase one left it.
+        training: the network before fine-tuning.
+        state: a new one, or a checkpoint's.
+        before: what the network before fine-tuning says.
     """
-    recipe, network = training.recipe, training.network
+    recipe, network, data = training.recipe, training.network, training.data
+    frozen = not network.backbone.trainable
     learning = _unfreeze(training)
-    steps = training.steps(recipe.fine_tune_epochs)
+    passes = training.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    steps = recipe.fine_tune_epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
+    if passes > 1:
+        few = recipe.fine_tune_epochs * math.ceil(len(data.training) / recipe.batch_size)
+        training.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
+    finals = zeros(training)
+    pruner = make_pruner(recipe, prunable_kernels(network), steps, finals) if recipe.prune else None
+    average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
+    views = Views(data.training.x, data.training.y, before.features.mirrored)
+    if recipe.soft_answers or recipe.distill:
+        views = Views(views.x, views.y, views.mirrored, (soften(before.answers), before.features.training))
     plan = Plan(
         phase=PHASE,
         epochs=recipe.fine_tune_epochs,
@@ -48,15 +113,45 @@ def fine_tune(training: Training, state: State) -> State:
         beta_2=recipe.beta_2,
         rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
-        learn=_distilling(training, state) if recipe.prune and recipe.distill else None,
+        passes=passes,
+        learn=learning_from(network, recipe.soft_answers, recipe.distill) if views.constants else None,
+        hard=1 - recipe.soft_answers,
         learning=learning,
         everything=network.variables,
         clock=training.clock,
         prepare=training.augmentation(),
         class_weights=training.class_weights(),
-        pruner=make_pruner(recipe, prunable_kernels(network), steps) if recipe.prune else None,
+        pruner=pruner,
+        average=average or None,
     )
-    return fit(plan, training.data.training, training.data.validation, state, training.keeper, training.progress)
+    state = fit(plan, views, Samples(data.validation.x, data.validation.y), state, training.keeper, training.progress)
+    if not recipe.prune:
+        _keep_the_better(training, state, before, frozen)
+    return state
+
+
+def zeros(training: Training) -> list[float]:
+    """The share of zeros that each prunable kernel is to have."""
+    recipe, kernels = training.recipe, prunable_kernels(training.network)
+    if recipe.sparsity_allocation == "uniform":
+        return allocate.uniform(kernels, recipe.final_sparsity)
+    return allocate.balanced(training.network, kernels, recipe.final_sparsity)
+
+
+def _keep_the_better(training: Training, state: State, before: Before, frozen: bool) -> None:
+    """Puts the network before fine-tuning back where validation says that it was better."""
+    was = float(before.held_out["head"]["validation"].mean())
+    lines = [line for line in state.history if line.phase == PHASE]
+    now = next(line.val_accuracy for line in lines if line.epoch == state.best_epochs[PHASE])
+    if was <= now:
+        return
+    training.progress.note(
+        f"The network before fine-tuning is kept: its validation accuracy is {was:.3f}, after fine-tuning {now:.3f}"
+    )
+    state.best_epochs[PHASE] = 0
+    for variable, value in zip(training.network.variables, state.teacher, strict=True):
+        variable.assign(value)
+    training.network.backbone.trainable = not frozen
 
 
 def _unfreeze(training: Training) -> list[tf.Variable]:
@@ -70,25 +165,9 @@ def _unfreeze(training: Training) -> list[tf.Variable]:
     if recipe.prune:
         variables |= {id(kernel) for kernel in prunable_kernels(network)}
     for layer in network.backbone.layers:
-        statistics = recipe.prune and isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = layer in learning or statistics or any(id(v) in variables for v in layer.variables)
+        normalises = isinstance(layer, keras.layers.BatchNormalization)
+        if recipe.prune and normalises:
+            variables |= {id(v) for v in layer.trainable_variables}
+        layer.trainable = layer in learning or any(id(v) in variables for v in layer.variables)
     chosen = [v for v in network.backbone.trainable_variables if id(v) in variables]
     return chosen + network.head.trainable_variables
-
-
-def _distilling(training: Training, state: State) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    """A training pass that adds to the loss how far the features are from the teacher's, relative to their size."""
-    import tensorflow as tf
-    import tf_keras as keras
-
-    network, weight = training.network, training.recipe.distill
-    teacher = keras.models.clone_model(network.backbone)
-    for variable, value in zip(teacher.variables, state.teacher, strict=True):
-        variable.assign(value)
-
-    def learn(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        features, wanted = network.backbone(x, training=True), teacher(x, training=False)
-        distance = tf.reduce_mean(tf.square(features - wanted)) / (tf.reduce_mean(tf.square(wanted)) + SMALLEST_POWER)
-        return network.head(features, training=True), weight * distance
-
-    return learn

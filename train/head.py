@@ -1,51 +1,61 @@
 """Phase one: a fresh head learns on the backbone's features, which stay as they are.
 
-Frozen features of a picture never change, so they are computed once and not once an epoch. Augmented pictures are
-different every epoch, and features of very many pictures do not fit in memory; both take the long way.
+Frozen features of a picture never change, so they are computed once, for the picture and its mirror image, and an epoch
+on them costs next to nothing: each goes through the set several times, and there are enough steps however small it is.
+On 1,618 pictures that took the head from 0.747 to the linear probe's 0.79.
 
 Without ImageNet weights there is nothing worth freezing: then the whole network learns.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-import numpy as np
-
+from train.data import Samples
+from train.features import Features
 from train.loop import Plan, State, fit
-from train.training import Training, features_of, learning_rates
+from train.training import Training, learning_rates
+from train.views import Views
 
 PHASE = "head"
-LARGEST_FEATURES = 2 << 30  # bytes kept in memory
+PASSES = 6  # through cached features, an epoch
+STEPS = 500  # on cached features, at least
 
 
-def train_head(training: Training, state: State) -> State:
-    """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network."""
+def train_head(training: Training, state: State, features: Features | None) -> State:
+    """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
+
+    Args:
+        training: the network with its fresh head.
+        state: a new one, or a checkpoint's.
+        features: of the frozen backbone; None where the whole network learns.
+    """
     recipe, network, data = training.recipe, training.network, training.data
-    frozen = training.pretrained
-    network.backbone.trainable = not frozen
+    network.backbone.trainable = features is None
+    passes = 1 if features is None else training.passes(recipe.epochs, STEPS, PASSES)
+    steps = recipe.epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
     plan = Plan(
         phase=PHASE,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         beta_2=recipe.beta_2,
-        rates=learning_rates(recipe.learning_rate, training.steps(recipe.epochs), 0.0 if frozen else 1.0),
+        rates=learning_rates(recipe.learning_rate, steps, 1.0),
         forward=network,
         learning=network.head.trainable_variables + network.backbone.trainable_variables,
         everything=network.variables,
         clock=training.clock,
-        prepare=training.augmentation(),
+        passes=passes,
+        prepare=training.augmentation() if features is None else None,
         class_weights=training.class_weights(),
     )
-    if frozen and not recipe.augment and _feature_bytes(training) <= LARGEST_FEATURES:
-        plan = replace(plan, forward=network.head)
-        learned, held = features_of(training, data.training), features_of(training, data.validation)
-    else:
-        learned, held = data.training, data.validation
-    return fit(plan, learned, held, state, training.keeper, training.progress)
-
-
-def _feature_bytes(training: Training) -> int:
-    pictures = len(training.data.training) + len(training.data.validation)
-    return pictures * int(np.prod(training.network.backbone.output_shape[1:])) * 4
+    if features is None:
+        return fit(plan, data.training, data.validation, state, training.keeper, training.progress)
+    if passes > 1 and recipe.epochs:
+        training.progress.note(
+            f"The features are known: training {steps} steps of the head in {recipe.epochs} epochs of {passes} passes"
+        )
+    known = Views(features.training, data.training.y, features.mirrored)
+    held = Samples(features.held_out["validation"], data.validation.y)
+    return fit(replace(plan, forward=network.head), known, held, state, training.keeper, training.progress)

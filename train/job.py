@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 # What changes without ImageNet weights. Five epochs of a head on random features and ten of recovery from pruning would
 # leave a network that knows nothing, and only varied pictures keep so free a network from learning the set by heart.
-FROM_SCRATCH = {"epochs": 40, "fine_tune_epochs": 30, "fine_tune_share": 1.0, "augment": True}
+FROM_SCRATCH: dict[str, object] = {
+    "epochs": 40,
+    "fine_tune_epochs": 30,
+    "fine_tune_share": 1.0,
+    "augment": True,
+    "min_steps": 0,
+}
+# What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
+# from what the network knew before.
+FEW_PICTURES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
+EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Job:
         info_file: a `train_input.json`, or None to look for one.
         input_shape: of the pictures, as text such as `(96, 96, 3)`, where the user said so.
         classes: their names, where the user said so.
+        data_format: the name of the data's format, or None to find it out.
         deterministic: same bytes from the same machine and versions, at some cost in speed.
         resume: go on from a checkpoint in `out`.
         overwrite: replace what an earlier run left in `out`.
@@ -46,17 +57,34 @@ class Job:
     info_file: Path | None = None
     input_shape: str | None = None
     classes: tuple[str, ...] | None = None
+    data_format: str | None = None
     deterministic: bool = False
     resume: bool = False
     overwrite: bool = False
     enforce_time_limit: bool = False
 
 
-def adapted(job: Job, shape: tuple[int, int, int], scaling: Scaling, pretrained: bool) -> Recipe:
-    """The recipe as it is trained: the data's own shape and scaling, and enough epochs where nothing is pretrained."""
+def adapted(job: Job, shape: tuple[int, int, int], scaling: Scaling, pretrained: bool, pictures: int) -> Recipe:
+    """The recipe as it is trained.
+
+    Args:
+        job: the recipe as it was asked for; what the user set stays.
+        shape: of the data's pictures.
+        scaling: of what the deployed model is given.
+        pretrained: whether there are ImageNet weights; more epochs where not.
+        pictures: to train on.
+    """
     changes: dict[str, object] = {"channels": shape[2], "input_scaling": scaling.name}
     if shape[0] == shape[1]:
         changes["image_size"] = shape[0]
     if not pretrained:
         changes |= {name: value for name, value in FROM_SCRATCH.items() if name not in job.given}
-    return job.recipe.model_copy(update=changes)
+    effort = EFFORT[job.recipe.effort]
+    for name in ("fine_tune_epochs", "min_steps"):
+        if name not in job.given:
+            changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
+    recipe = job.recipe.model_copy(update=changes)
+    if recipe.fine_tune_epochs * pictures < recipe.min_steps * recipe.batch_size:
+        few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given}
+        recipe = recipe.model_copy(update=few)
+    return recipe

@@ -10,19 +10,23 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ei_compat.errors import TrainingError
+from train.adam import Adam
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.progress import Progress
+    from train.average import Average
     from train.data import Samples
     from train.prune import Pruner
+    from train.views import Views
 
 CHECKPOINT_SECONDS = 60.0  # a long epoch is saved this often on its way
 
@@ -36,14 +40,17 @@ class Plan:
         epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to class probabilities, as the network is measured.
-        learn: inputs to class probabilities and a scalar that joins the loss, as the network is trained; where None,
-            that is `forward` alone. Distillation enters here.
+        passes: how often an epoch goes through the training set.
+        learn: inputs and the constants of their rows to class probabilities and a scalar that joins the loss, as the
+            network is trained; where None, that is `forward` alone. Distillation enters here.
+        hard: factor of the cross-entropy with the labels in the loss.
         learning: the variables that gradients change.
         everything: all variables that the phase may change, statistics included; what a checkpoint holds.
         clock: a variable that holds the number of the step; what is random in the graph is drawn from it.
         prepare: inputs as they come from the data to inputs of `forward`, training only (augmentation).
         class_weights: factor of each class in the loss, or None.
         pruner: holds the pruned weights at zero, or None.
+        average: of the weights, which is measured and kept in their place once there is one, or None.
     """
 
     phase: str
@@ -56,10 +63,13 @@ class Plan:
     learning: Sequence[tf.Variable]
     everything: Sequence[tf.Variable]
     clock: tf.Variable
-    learn: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | float]] | None = None
+    passes: int = 1
+    learn: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
+    hard: float = 1.0
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
     class_weights: np.ndarray | None = None
     pruner: Pruner | None = None
+    average: Average | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +102,10 @@ class State:
     weights: list[np.ndarray] = field(default_factory=list)
     optimizer: list[np.ndarray] = field(default_factory=list)
     masks: list[np.ndarray] = field(default_factory=list)
+    average: list[np.ndarray] = field(default_factory=list)
     best: list[np.ndarray] = field(default_factory=list)
-    teacher: list[np.ndarray] = field(default_factory=list)  # the backbone before it was pruned
-    best_loss: float = math.inf
+    teacher: list[np.ndarray] = field(default_factory=list)  # the network before fine-tuning
+    best_accuracy: float = 0.0  # of any epoch so far, on validation
     best_epochs: dict[str, int] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
 
@@ -121,8 +132,13 @@ class Keeper(Protocol):
         """Raises what says why, when training must stop."""
 
 
-def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper: Keeper, progress: Progress) -> State:
+def fit(
+    plan: Plan, training: Samples | Views, validation: Samples, state: State, keeper: Keeper, progress: Progress
+) -> State:
     """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
+
+    The best is the last whose validation accuracy is within a standard error of the highest (Breiman et al. 1984): with
+    few pictures the highest is chance, and what has trained longest at a falling rate is the better guess.
 
     The state is saved before the first step. That one takes long, because TensorFlow prepares itself in it, and may be
     cut short by a signal; the others are finished first.
@@ -131,18 +147,18 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
     """
-    import tf_keras as keras
-
-    optimizer = keras.optimizers.Adam(beta_2=plan.beta_2, jit_compile=False)
-    optimizer.build(plan.learning)
+    optimizer = Adam(plan.learning, plan.beta_2)
     _restore(plan, optimizer, state)
-    train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, training)
-    per_epoch = math.ceil(len(training) / plan.batch_size)
+    train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, validation)
+    per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
 
     def end_epoch(started: float) -> None:
-        scores = evaluate(validation, keeper)
-        if scores is not None:  # else a signal came; who goes on from here evaluates first
-            _end_epoch(plan, state, len(training), scores, started)
+        with nullcontext() if plan.average is None else plan.average.in_place(state.step - 1):
+            scores = evaluate(validation, keeper)
+            if scores is not None:  # else a signal came; who goes on from here evaluates first
+                _keep_if_best(plan, state, scores[1], len(validation))
+        if scores is not None:
+            _end_epoch(plan, state, plan.passes * len(training), scores, started)
             _report(progress, plan, state.history[-1])
 
     _capture(plan, optimizer, state)
@@ -153,14 +169,15 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
         if _epochs_done(plan, state) < state.step // per_epoch:
             end_epoch(time.monotonic() - state.seconds)
         for epoch in range(state.step // per_epoch, plan.epochs):
-            order = np.random.default_rng([plan.seed, len(plan.phase), epoch]).permutation(len(training))
+            random = np.random.default_rng([plan.seed, len(plan.phase), epoch])
+            order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
             started = time.monotonic() - state.seconds
-            for x, y in batches(training, order, plan.batch_size, first=state.step % per_epoch):
+            for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch):
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
                 plan.clock.assign(state.step)
-                optimizer.learning_rate = plan.rates[state.step]
-                loss, hits = (float(value) for value in train_step(x, y))
+                optimizer.rate.assign(plan.rates[state.step])
+                loss, hits = (float(value) for value in train_step(*batch))
                 keeper.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
@@ -168,9 +185,11 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
                         where=plan.phase,
                         fix="use a lower learning rate",
                     )
+                if plan.average is not None:
+                    plan.average.after_step(state.step)
                 state.loss_sum, state.hits, state.step = state.loss_sum + loss, state.hits + int(hits), state.step + 1
                 state.seconds = time.monotonic() - started
-                task.advance(1, epoch=state.step / per_epoch, loss=loss / len(y))
+                task.advance(1, epoch=state.step / per_epoch, loss=loss / len(batch[1]))
                 if state.step % per_epoch == 0:
                     end_epoch(started)
                 elif not keeper.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
@@ -189,7 +208,7 @@ def fit(plan: Plan, training: Samples, validation: Samples, state: State, keeper
 
 
 def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, float], started: float) -> None:
-    """Writes the epoch's line, keeps its weights if they are the best so far, and clears the running sums."""
+    """Writes the epoch's line and clears the running sums."""
     pruner, step = plan.pruner, state.step - 1
     line = Epoch(
         phase=plan.phase,
@@ -203,11 +222,21 @@ def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, floa
         seconds=time.monotonic() - started,
     )
     state.history.append(line)
-    eligible = pruner is None or step >= pruner.first_final_step
-    if eligible and line.val_loss < state.best_loss:
-        state.best = [variable.numpy() for variable in plan.everything]
-        state.best_loss, state.best_epochs[plan.phase] = line.val_loss, line.epoch
     state.loss_sum, state.hits, state.seconds = 0.0, 0, 0.0
+
+
+def _keep_if_best(plan: Plan, state: State, accuracy: float, held: int) -> None:
+    """Keeps the weights where this accuracy on `held` pictures makes them the best so far."""
+    eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
+    if eligible and _is_best(accuracy, state, held):
+        state.best = [variable.numpy() for variable in plan.everything]
+        state.best_epochs[plan.phase] = 1 + _epochs_done(plan, state)
+
+
+def _is_best(accuracy: float, state: State, held: int) -> bool:
+    """Whether this accuracy on `held` pictures is within a standard error of the best so far; notes a new best."""
+    state.best_accuracy = best = max(state.best_accuracy, accuracy)
+    return accuracy >= best - math.sqrt(best * (1 - best) / held)
 
 
 def _epochs_done(plan: Plan, state: State) -> int:
@@ -221,48 +250,53 @@ def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
     progress.note(f"Epoch {line.epoch}/{plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
-def _capture(plan: Plan, optimizer: Any, state: State) -> None:
+def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies the variables into the state."""
     state.weights = [variable.numpy() for variable in plan.everything]
     state.optimizer = [variable.numpy() for variable in optimizer.variables]
     state.masks = [] if plan.pruner is None else [mask.numpy() for mask in plan.pruner.masks]
+    state.average = [] if plan.average is None else [value.numpy() for value in plan.average.values]
 
 
-def _restore(plan: Plan, optimizer: Any, state: State) -> None:
+def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies a saved state into the variables; nothing to do for a phase that starts."""
     if not state.weights:
         return
     masks = [] if plan.pruner is None else plan.pruner.masks
+    average = [] if plan.average is None else plan.average.values
     for variables, values in (
         (plan.everything, state.weights),
         (optimizer.variables, state.optimizer),
         (masks, state.masks),
+        (average, state.average),
     ):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
 
-def _make_train_step(plan: Plan, optimizer: Any, samples: Samples) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+def _make_train_step(
+    plan: Plan, optimizer: Adam, samples: Samples | Views
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Compiles one step: a batch in; its summed loss and its count of hits out."""
     import tensorflow as tf
     import tf_keras as keras
 
-    learn = plan.learn or (lambda x: (plan.forward(x, training=True), 0.0))
+    learn = plan.learn or (lambda x, *_: (plan.forward(x, training=True), 0.0))
     factors = None if plan.class_weights is None else tf.constant(plan.class_weights, tf.float32)
 
     @tf.function(autograph=False, input_signature=samples.signature())
-    def train_step(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def train_step(x: tf.Tensor, y: tf.Tensor, *constants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         x = as_input(x)
         if plan.prepare is not None:
             x = plan.prepare(x)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(plan.learning)
-            probabilities, penalty = learn(x)
+            probabilities, penalty = learn(x, *constants)
             losses = keras.losses.sparse_categorical_crossentropy(y, probabilities)
             if factors is not None:
                 losses *= tf.gather(factors, y)
-            loss = tf.reduce_mean(losses) + penalty
-        optimizer.apply_gradients(zip(tape.gradient(loss, plan.learning), plan.learning, strict=True))
+            loss = plan.hard * tf.reduce_mean(losses) + penalty
+        optimizer.apply(tape.gradient(loss, plan.learning))
         if plan.pruner is not None:
             plan.pruner.apply()
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
@@ -305,8 +339,8 @@ def as_input(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
 
 
-def batches(samples: Samples, order: np.ndarray, size: int, first: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches (x, y) in the given order, from batch number `first` on; the next one is read while this one is used."""
+def batches(samples: Samples | Views, order: np.ndarray, size: int, first: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
+    """Batches (x, y, ...) in the given order, from batch `first` on; the next one is read while this one is used."""
     chunks = [order[start : start + size] for start in range(first * size, len(order), size)]
     with ThreadPoolExecutor(1) as reader:
         ahead = [reader.submit(samples.take, chunk) for chunk in chunks[:2]]

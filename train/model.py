@@ -1,4 +1,8 @@
-"""The network: MobileNetV2 up to `out_relu`, and the head that Edge Impulse's template puts on it.
+"""The network: MobileNetV2 up to `out_relu`, the average over the picture, and the template's dense layers.
+
+Edge Impulse's template runs them on every cell of the 5x5 that MobileNetV2 leaves of 160x160, and flattens what comes
+out. Averaging first is what MobileNetV2 was trained with: with 20 to 50 training pictures a class it is worth 5 points,
+and it makes these layers 25 times cheaper, in training and on the chip.
 
 Pixels come in as [0, 1]. Keras' ImageNet weights expect [-1, 1]; `weights.py` folds that rescale into the first
 convolution and its batch normalisation, so that the model needs no operator for it.
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from train.recipe import Recipe
 
-FEATURES = 1280  # channels of `out_relu` for every alpha up to 1.0
+FEATURES = 1280  # channels of `out_relu`, for every alpha up to 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Network:
     """A classifier in two parts that are called one after the other.
 
     Attributes:
-        backbone: pixels [N, H, W, C] in [0, 1] to features [N, H/32, W/32, 1280].
+        backbone: pixels [N, H, W, C] in [0, 1] to features [N, 1280].
         head: features to class probabilities [N, classes].
     """
 
@@ -58,17 +62,19 @@ def build_network(
     keras.utils.set_random_seed(recipe.seed)
     layers = keras.layers
     backbone = keras.applications.MobileNetV2(
-        input_tensor=layers.Input(shape, name="x_input"), alpha=recipe.alpha, include_top=False, weights=None
+        input_tensor=layers.Input(shape, name="x_input"),
+        alpha=recipe.alpha,
+        include_top=False,
+        weights=None,
+        pooling="avg",
     )
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps
-    features = layers.Input(backbone.output_shape[1:], name="features")
-    x = layers.Reshape((-1, FEATURES), name="cells")(features)
+    x = features = layers.Input((FEATURES,), name="features")
     for index, (units, rate) in enumerate(zip(recipe.head_units, recipe.head_dropout, strict=True), start=1):
         x = layers.Dense(units, activation="relu", name=f"dense_{index}")(x)
         x = (dropout or layers.Dropout)(rate)(x)
-    x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(classes, activation="softmax", name="y_pred")(x)
     return Network(backbone, keras.Model(features, x, name="head"))
 

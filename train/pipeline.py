@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.errors import Interrupted
-from train import backend, finetune, head, outputs, quantize
+from train import backend, features, finetune, head, outputs, quantize
 from train.checkpoint import FILE_NAME as CHECKPOINT
 from train.checkpoint import HOW_TO_GO_ON, Checkpoints
+from train.compare import Drop, drop
 from train.data import TrainingData, load_data
 from train.evaluate import Scores, predict, prunable_weights, score
 from train.export import keras_zip, saved_model_zip
-from train.gates import Pair, int8_gates, joined, sparsity_gates, warnings_of
+from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
 from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
 from train.loop import State
@@ -63,7 +64,7 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
             folder.refuse_earlier()
         data = load_data(job, progress)
         weights = find_weights(job.recipe.weights, alpha=job.recipe.alpha, size=max(data.shape[:2]), progress=progress)
-        recipe = adapted(job, data.shape, data.scaling, pretrained=weights is not None)
+        recipe = adapted(job, data.shape, data.scaling, pretrained=weights is not None, pictures=len(data.training))
         config = outputs.config(job, recipe, data, weights)
         checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
@@ -84,13 +85,16 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
     progress.note("Training model...")
     progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
     progress.note(f"Using batch size: {recipe.batch_size}")
+    with watch("features"):
+        known = features.extract(training, mirror=recipe.mirror) if training.pretrained else None
     with watch("head"):
         if state is None or state.phase == head.PHASE:
-            state = head.train_head(training, state or State(head.PHASE))
+            state = head.train_head(training, state or State(head.PHASE), known)
             state = finetune.begin(training, state)
     with watch("finetune"):
+        before = finetune.look_before(training, state, known)
         if recipe.fine_tune_epochs:
-            state = finetune.fine_tune(training, state)
+            state = finetune.fine_tune(training, state, before)
     progress.note("Finished training")
     with watch("int8_ready"):
         training = deployed(training)
@@ -113,12 +117,14 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
             models[name] = export(training.network, recipe, len(data.classes))
             folder.write({name: models[name]})
     with watch("evaluate"):
-        predictions = {
-            kind: _predict(models[name], kind, data, progress)
+        answers = {
+            kind: _answers(models[name], kind, data, progress)
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
         }
+        metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
         zeros = _count_zeros(training.network, models[INT8_FILE])
-        gates = _gates(recipe, zeros, predictions, data)
+        lost = _lost(before, answers["float32"], data) if recipe.prune else None
+        gates = _gates(recipe, zeros, answers, lost, data)
         for line in warnings_of(gates):
             progress.warn(line)
 
@@ -127,7 +133,8 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
         samples={name: len(samples) for name, samples in data.sets().items()},
         broken=data.broken,
         reading=data.reading.as_json(),
-        metrics=_scores(predictions, data),
+        metrics=metrics,
+        unpruned={name: _shares(right) for name, right in before.held_out.items()},
         sparsity=zeros,
         gates=gates,
         seconds=watch.laps | {"total": watch.total},
@@ -164,20 +171,28 @@ def _start(
     return Training(recipe, network, clock, data, weights is not None, checkpoints, progress)
 
 
-def _predict(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
-    """Probabilities of one file on every held-out set."""
+def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
+    """What one file says of every held-out set: probabilities [N, classes]."""
     held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
     return {
         name: predict(tflite, samples, name=f"{kind} {name}", progress=progress) for name, samples in held_out.items()
     }
 
 
-def _scores(predictions: Mapping[str, Mapping[str, np.ndarray]], data: TrainingData) -> dict[str, dict[str, Scores]]:
-    """Scores of every file on every held-out set."""
-    return {
-        kind: {name: score(found, data.sets()[name].y, data.classes) for name, found in by_set.items()}
-        for kind, by_set in predictions.items()
-    }
+def _scores(answers: Mapping[str, np.ndarray], data: TrainingData) -> dict[str, Scores]:
+    """How good they are."""
+    return {name: score(said, data.sets()[name].y, data.classes) for name, said in answers.items()}
+
+
+def _lost(before: finetune.Before, answers: Mapping[str, np.ndarray], data: TrainingData) -> Drop:
+    """What pruning lost on all held-out pictures together, against the better of the unpruned networks."""
+    after = np.concatenate([said.argmax(axis=1) == data.sets()[name].y for name, said in answers.items()])
+    rivals = [np.concatenate([right[name] for name in answers]) for right in before.held_out.values()]
+    return drop(max(rivals, key=np.sum), after)
+
+
+def _shares(right: Mapping[str, np.ndarray]) -> dict[str, float]:
+    return {name: float(hits.mean()) for name, hits in right.items()}
 
 
 def _count_zeros(network: Network, int8_file: bytes) -> Sparsity:
@@ -194,15 +209,23 @@ def _count_zeros(network: Network, int8_file: bytes) -> Sparsity:
 def _gates(
     recipe: Recipe,
     zeros: Sparsity,
-    predictions: Mapping[str, Mapping[str, np.ndarray]],
+    answers: Mapping[str, Mapping[str, np.ndarray]],
+    lost: Drop | None,
     data: TrainingData,
 ) -> list[Gate]:
-    """Whether the model is as sparse, and INT8 as good on all held-out pictures, as was asked for."""
+    """Whether the model is as sparse, and as good after pruning and as INT8, as was asked for.
+
+    What is lost is taken over all held-out pictures together: on a small testing set a single picture is a percent.
+    """
     pairs = [
-        Pair(data.sets()[name].y, found.argmax(axis=1), predictions["int8"][name].argmax(axis=1))
-        for name, found in predictions["float32"].items()
+        Pair(data.sets()[name].y, said.argmax(axis=1), answers["int8"][name].argmax(axis=1))
+        for name, said in answers["float32"].items()
     ]
-    return int8_gates(recipe, joined(pairs), data.classes) + sparsity_gates(recipe, zeros)
+    return [
+        *int8_gates(recipe, joined(pairs), data.classes),
+        *pruning_gates(recipe, lost),
+        *sparsity_gates(recipe, zeros),
+    ]
 
 
 def _deadline(job: Job, data: TrainingData) -> float | None:

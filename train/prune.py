@@ -26,12 +26,14 @@ class Pruner:
     Attributes:
         kernels: the variables that are pruned.
         masks: for each kernel a variable of its shape, 1 where a weight lives and 0 where it is held at zero.
-        sparsities: for each step of the phase, the share of zeros that the schedule asks for.
+        finals: for each kernel the share of zeros at the end.
+        sparsities: for each step of the phase, the share of zeros that the schedule asks for over all kernels.
         every: steps between two updates of the masks.
     """
 
     kernels: Sequence[tf.Variable]
     masks: Sequence[tf.Variable]
+    finals: Sequence[float]
     sparsities: np.ndarray
     every: int
 
@@ -44,11 +46,18 @@ class Pruner:
         """Tightens the masks when this step (0-based) is due to; at the final sparsity they stay as they are."""
         last = self.first_final_step
         if step == last or (step < last and step % self.every == 0):
-            for kernel, mask in zip(self.kernels, self.masks, strict=True):
+            for kernel, mask, final in zip(self.kernels, self.masks, self.finals, strict=True):
                 value = kernel.numpy()
-                keep = largest(value, float(self.sparsities[step]))
+                keep = largest(value, self._share(step, final))
                 mask.assign(keep)
                 kernel.assign(value * keep)
+
+    def _share(self, step: int, final: float) -> float:
+        """Zeros of a kernel at this step: as far on the way to its own final share as the whole is to the whole's."""
+        first, last, now = float(self.sparsities[0]), float(self.sparsities[-1]), float(self.sparsities[step])
+        if step >= self.first_final_step:
+            return final
+        return min(first, final) + (final - min(first, final)) * (now - first) / (last - first)
 
     def apply(self) -> None:
         """Puts the masked weights back to zero; part of the training step's graph."""
@@ -56,8 +65,17 @@ class Pruner:
             kernel.assign(kernel * mask)
 
 
-def make_pruner(recipe: Recipe, kernels: Sequence[tf.Variable], steps: int) -> Pruner:
-    """A pruner that reaches the recipe's final sparsity after `prune_ramp` of `steps` (at least 1)."""
+def make_pruner(
+    recipe: Recipe, kernels: Sequence[tf.Variable], steps: int, finals: Sequence[float] | None = None
+) -> Pruner:
+    """A pruner that reaches the recipe's final sparsity after `prune_ramp` of `steps` (at least 1).
+
+    Args:
+        recipe: the schedule.
+        kernels: what is pruned.
+        steps: of the phase.
+        finals: the share of zeros of each kernel at the end; the recipe's final sparsity by default.
+    """
     import tensorflow as tf
     from tensorflow_model_optimization.sparsity.keras import PolynomialDecay
 
@@ -69,7 +87,8 @@ def make_pruner(recipe: Recipe, kernels: Sequence[tf.Variable], steps: int) -> P
     sparsities = np.minimum(sparsities, recipe.final_sparsity)  # float32 passes it by a hair
     sparsities = np.concatenate([sparsities, np.full(steps - len(sparsities), recipe.final_sparsity)])
     masks = [tf.Variable(tf.ones_like(kernel), trainable=False) for kernel in kernels]
-    return Pruner(kernels, masks, sparsities, recipe.prune_every)
+    finals = [recipe.final_sparsity] * len(kernels) if finals is None else finals
+    return Pruner(kernels, masks, finals, sparsities, recipe.prune_every)
 
 
 def largest(value: np.ndarray, sparsity: float) -> np.ndarray:

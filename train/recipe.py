@@ -32,6 +32,11 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    effort: Literal["quick", "default", "thorough"] = knob(
+        "default",
+        "fine-tuning as long as it says here (default), less than half of that (quick), or three times (thorough)",
+    )
+
     # The network.
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")
@@ -53,22 +58,37 @@ class Recipe(BaseModel):
         0.98, "of Adam; with 0.999 the steep first steps hold all later ones back in so short a training"
     )
 
+    mirror: bool = knob(True, "learn from mirror images too, unless they turn out to be something else")
+
     # Phase two: fine-tuning, with pruning on the way.
     fine_tune_epochs: Epochs = knob(10, "epochs of fine-tuning and pruning")
+    min_steps: int = knob(
+        400, "steps of fine-tuning at least; where its epochs have fewer, each goes through the set several times", ge=0
+    )
     fine_tune_learning_rate: Rate = knob(0.0005, "Adam's learning rate at the start of fine-tuning")
     fine_tune_decay: Share = knob(0.3, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
     fine_tune_share: Share = knob(0.7, "share of the backbone's layers that learn again, counted from its end")
     prune: bool = knob(True, "prune while fine-tuning")
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.5, "share of zeros when pruning starts")
     final_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
-        0.8, "share of zeros in every prunable kernel at its end"
+        0.8, "share of zeros in the prunable kernels at its end"
+    )
+    sparsity_allocation: Literal["balanced", "uniform"] = knob(
+        "balanced",
+        "that share in all kernels together, more where it costs least (balanced), or in every one (uniform)",
     )
     prune_ramp: Annotated[float, Field(gt=0.0, le=1.0)] = knob(
         0.3, "share of fine-tuning's steps until the final sparsity"
     )
     prune_every: int = knob(2, "steps between two looks at which weights are the smallest", ge=1)
+    soft_answers: Share = knob(
+        0.5, "share of the loss that is about the answers of the network before fine-tuning, not the labels"
+    )
     distill: Annotated[float, Field(ge=0.0, le=1000.0)] = knob(
-        10.0, "weight in the loss of staying near the unpruned backbone's features while pruning; 0 for none"
+        10.0, "weight in the loss of staying near that network's features; 0 for none"
+    )
+    average: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
+        0.98, "of the weights, from the last zeros on: what a step leaves of the average before it; 0 for none"
     )
     batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.9, "of the moving statistics while training")
 
@@ -83,6 +103,9 @@ class Recipe(BaseModel):
     # Conversion and its gate.
     calibration_samples: int = knob(
         200, "training pictures that calibrate INT8, spread evenly over the classes", ge=1, le=10_000
+    )
+    max_prune_drop: Share = knob(
+        0.02, "accuracy that pruning may be shown to cost against the best unpruned network before the run exits 5"
     )
     max_int8_drop: Share = knob(0.02, "accuracy that INT8 may lose against float before the run exits 5")
 

@@ -54,6 +54,8 @@ class Report:
         broken: pictures that were skipped: name and reason.
         reading: the account of the data's folder, with what was not read; see `ei_compat.reading.Reading.as_json`.
         metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
+        unpruned: accuracy on each set of the networks that training started from: a linear probe on the features before
+            fine-tuning, and the network's head on them.
         sparsity: see `Sparsity`.
         gates: see `Gate`.
         seconds: of each phase and in total; of this process alone where a run was resumed.
@@ -69,6 +71,7 @@ class Report:
     broken: Sequence[tuple[str, str]]
     reading: Mapping[str, Any]
     metrics: Mapping[str, Mapping[str, Scores]]
+    unpruned: Mapping[str, Mapping[str, float]]
     sparsity: Sparsity
     gates: Sequence[Gate]
     seconds: Mapping[str, float]
@@ -84,11 +87,14 @@ class Report:
         return asdict(self)
 
     def as_tables(self) -> Sequence[Columns]:
-        """Accuracy of both files on every set, and what they weigh."""
+        """Accuracy of both files on every set, and of the networks before them; what the files weigh."""
         names = {"float32": "model.tflite", "int8": "model_quantized_int8_io.tflite"}
         zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}
         sets = list(self.metrics["int8"])
         rows = [
+            [f"{name}, before fine-tuning", *(f"{share:.3f}" for share in by_set.values()), "0.00", ""]
+            for name, by_set in self.unpruned.items()
+        ] + [
             [
                 names[kind],
                 *(f"{scores.accuracy:.3f}" for scores in by_set.values()),
@@ -98,7 +104,7 @@ class Report:
             for kind, by_set in self.metrics.items()
         ]
         seconds = ", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items())
-        header = ["file", *(f"{name} accuracy" for name in sets), "zero weights", "size"]
+        header = ["network", *(f"{name} accuracy" for name in sets), "zero weights", "size"]
         return [Columns("Result", header, rows, seconds), self._per_class(sets[-1])]
 
     def _per_class(self, name: str) -> Columns:

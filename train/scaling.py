@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +20,34 @@ if TYPE_CHECKING:
     from train.data import TrainingData
     from train.training import Training
 
-Convert = Callable[[np.ndarray], np.ndarray]  # stored rows [N, H, W, C] to float32 inputs of the network
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """Looks like an array float32 [N, H, W, C]; rows are converted when they are asked for.
+
+    Attributes:
+        stored: what the data holds.
+        convert: rows of it to inputs of the network.
+    """
+
+    stored: Any
+    convert: Callable[[np.ndarray], np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As that of an array."""
+        return tuple(self.stored.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of what is given."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self.convert(self.stored[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +91,25 @@ class Scaling:
         """The pixel / 255 that is deployed as 0 [C], as red, green, blue."""
         return (-self.black / self.gain)[list(self.place)]
 
-    def for_training(self, *, pixels: bool) -> Convert | None:
-        """What makes stored rows the inputs of training; None where nothing has to be done.
+    def for_training(self, x: Any) -> Any:
+        """What training learns from.
 
         Args:
-            pixels: whether the rows are uint8 pixels, and not values in this scaling.
+            x: uint8 pixels [N, H, W, C], or rows of values in this scaling.
         """
         if self.plain:
-            return None
+            return x
         zero, gain, place = self.zero.astype(np.float32), self.gain.astype(np.float32), list(self.place)
-        if pixels:
-            return lambda x: x.astype(np.float32) / 255 - zero
-        return lambda x: (x / gain)[..., place]
+        if x.dtype == np.uint8:
+            return Inputs(x, lambda pixels: pixels.astype(np.float32) / 255 - zero)
+        return Inputs(x, lambda values: np.ascontiguousarray((values / gain)[..., place]))
 
-    def for_deployment(self, *, pixels: bool) -> Convert | None:
-        """What makes stored rows the inputs of the deployed model; arguments as above."""
-        return None if self.plain or not pixels else lambda x: scale_pixels(x, self.name)
+    def for_deployment(self, x: Any) -> Any:
+        """What the deployed model is given, of what `for_training` gave."""
+        stored = x.stored if isinstance(x, Inputs) else x
+        if self.plain or stored.dtype != np.uint8:
+            return stored
+        return Inputs(stored, lambda pixels: scale_pixels(pixels, self.name))
 
 
 def deployed(training: Training) -> Training:
@@ -99,8 +129,5 @@ def deployed(training: Training) -> Training:
 
 
 def _for_deployment(data: TrainingData) -> TrainingData:
-    sets = {
-        name: replace(samples, convert=data.scaling.for_deployment(pixels=samples.x.dtype == np.uint8))
-        for name, samples in data.sets().items()
-    }
+    sets = {name: replace(samples, x=data.scaling.for_deployment(samples.x)) for name, samples in data.sets().items()}
     return replace(data, **sets)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.progress import Progress
-    from train.data import Samples, TrainingData
+    from train.data import TrainingData
     from train.model import Network
     from train.recipe import Recipe
 
@@ -41,9 +41,10 @@ class Training:
     keeper: Keeper
     progress: Progress
 
-    def steps(self, epochs: int) -> int:
-        """Training steps in that many epochs."""
-        return epochs * math.ceil(len(self.data.training) / self.recipe.batch_size)
+    def passes(self, epochs: int, least_steps: int, least: int = 1) -> int:
+        """How often each of the epochs goes through the training set so that they have `least_steps` in all."""
+        pictures = max(1, epochs) * len(self.data.training)
+        return max(least, math.ceil(least_steps * self.recipe.batch_size / pictures))
 
     def class_weights(self) -> np.ndarray | None:
         """Factors [classes] that make every class count the same, or None where the recipe does not ask for them."""
@@ -91,24 +92,3 @@ def seeded_dropout(seed: int, clock: tf.Variable) -> Any:
             return tf.nn.experimental.stateless_dropout(inputs, self._rate, key)
 
     return SeededDropout
-
-
-def features_of(training: Training, samples: Samples) -> Samples:
-    """The frozen backbone's features [N, h, w, 1280] of every picture, in their order."""
-    import tensorflow as tf
-
-    from train.data import Samples
-    from train.loop import as_input, batches
-
-    backbone = training.network.backbone
-    extract = tf.function(
-        lambda x: backbone(as_input(x), training=False), autograph=False, input_signature=samples.signature()[:1]
-    )
-    features = np.empty((len(samples), *backbone.output_shape[1:]), np.float32)
-    with training.progress.task("features", len(samples), "picture") as task:
-        done = 0
-        for x, _ in batches(samples, np.arange(len(samples)), 64):
-            features[done : done + len(x)] = extract(x).numpy()
-            done += len(x)
-            task.advance(len(x))
-    return Samples(features, samples.y)

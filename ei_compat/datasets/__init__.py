@@ -23,7 +23,7 @@ from ei_compat.datasets import (
     voc,
     yolo,
 )
-from ei_compat.datasets._account import accounted
+from ei_compat.datasets._account import GUESSED, accounted, refuse_unread_labels
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError, UsageError
@@ -52,16 +52,24 @@ FORMATS: tuple[Format, ...] = (
 )
 
 
-def open_dataset(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Dataset:
+def open_dataset(
+    path: str | os.PathLike[str],
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    format: str | None = None,  # noqa: A002 - the name of the dataset's own attribute
+) -> Dataset:
     """Reads a dataset in whatever format it is; the format's name and the account of the folder are kept in it.
 
     Args:
         path: a folder, or a file that describes one, such as `info.labels`.
         limits: how much is read at most.
+        format: the name of the format where the user knows it; nothing is then guessed or refused for its looks.
 
     Raises:
         DataError: when there is no such path, or it is an empty folder, or it holds no sample.
-        FormatError: when no format fits; the message lists what was looked for.
+        FormatError: when no format fits; the message lists what was looked for. Also when the layout looks like
+            something else than what it would be read as, or a label file in the folder was not read.
+        UsageError: when there is no such format.
     """
     place = Path(path)
     if not place.exists():
@@ -69,14 +77,42 @@ def open_dataset(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMIT
     if place.is_dir() and next(place.iterdir(), None) is None:
         raise DataError("the folder is empty", where=place, fix="put the data there")
     tree = Tree(place, limits)
-    for candidate in FORMATS:
-        if candidate.recognise(tree):
-            dataset = candidate.read(tree)
-            if not dataset.samples:
-                raise DataError(f"holds no sample (read as {candidate.name})", where=place)
-            return accounted(dataset, tree)
+    chosen = None if format is None else format_named(format)
+    found = _recognised(tree) if chosen is None else (chosen, tree.named())
+    if found is not None:
+        kind, where = found
+        dataset = kind.read(where)
+        if not dataset.samples:
+            raise DataError(f"holds no sample (read as {kind.name})", where=place)
+        return accounted(dataset, tree if chosen is None else where, where)
     looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
     raise FormatError("no known dataset format", where=place, fix=f"looked for {looked}")
+
+
+def _recognised(tree: Tree) -> tuple[Format, Tree] | None:
+    """The format of a folder, and the folder that has it: the same, or the single one in it that holds samples.
+
+    What a file says of itself is believed first, wherever it lies. The names of folders and files come last.
+    """
+    places = [tree]
+    while (deeper := places[-1].inner()) is not None:
+        places.append(deeper)
+    guesses = [candidate for candidate in FORMATS if candidate.name in GUESSED]
+    for place in places:
+        for candidate in FORMATS:
+            if candidate not in guesses and candidate.recognise(place):
+                return candidate, place
+    try:
+        for place in reversed(places):
+            flat = [name for name in place.sets() if place.samples_in(name)]  # sets of files: their names may be labels
+            for candidate in reversed(guesses) if flat else guesses:
+                if candidate.recognise(place):
+                    return candidate, place
+    except FormatError:
+        refuse_unread_labels(tree, places[-1])  # which says more than what the folders look like
+        raise
+    refuse_unread_labels(tree, places[-1])
+    return None
 
 
 def format_named(name: str) -> Format:

@@ -1,4 +1,8 @@
-"""The account of a folder: which of its files became samples, were used as labels, are harmless, or were not read."""
+"""The account of a folder: which of its files became samples, were used as labels, are harmless, or were not read.
+
+A label file that lies there unread, while the labels came from anywhere else, is an error: one of the two is wrong, or
+it belongs elsewhere, and only the user knows which.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +10,108 @@ from dataclasses import replace
 
 from ei_compat.dataset import PICTURE_SUFFIXES, Dataset, FilePayload
 from ei_compat.datasets._harmless import is_document
-from ei_compat.datasets._tree import SAMPLE_SUFFIXES, Tree, suffix_of
+from ei_compat.datasets._side_files import Described, is_named_like_labels, lists_only
+from ei_compat.datasets._tree import SAMPLE_SUFFIXES, TEXT_SIGNALS, Tree, join, suffix_of
+from ei_compat.errors import FormatError
 from ei_compat.reading import Kind, NotRead
 
-LABEL_SUFFIXES = frozenset({".labels", ".names", ".csv", ".tsv", ".json", ".ndjson", ".jsonl", ".xml", ".yaml", ".yml"})
+GUESSED = frozenset({"folders", "file-names"})  # formats whose labels are in no file
+COLUMNS = "file_name,class_name (or file_name,classes,xmin,ymin,xmax,ymax for boxes)"
 
 
-def accounted(dataset: Dataset, tree: Tree) -> Dataset:
+def accounted(dataset: Dataset, tree: Tree, place: Tree) -> Dataset:
     """The dataset with every file of the folder in its account.
 
     Args:
         dataset: as a reader gave it; its `reading` names the label files that were used.
-        tree: the whole folder, as it was listed for the reader.
+        tree: the folder that the user named.
+        place: the folder that was read, which is it or lies in it.
+
+    Raises:
+        FormatError: when a label file was not read, unless the user named it or the format.
     """
-    used = {sample.payload.relative for sample in dataset.samples if isinstance(sample.payload, FilePayload)}
-    used.update(dataset.reading.label_files)
-    harmless, not_read = tree.system, []
+    samples = {sample.payload.relative for sample in dataset.samples if isinstance(sample.payload, FilePayload)}
+    label_files = [join(place.prefix, path) for path in dataset.reading.label_files]
+    used = {join(place.prefix, path) for path in samples}.union(label_files)
+    described = Described([*samples, *place.samples])
+    harmless, not_read = tree.system, list[NotRead]()
     for path in tree.files:
         if path in used:
             continue
-        if is_document(path.rpartition("/")[2]):
+        name = path.rpartition("/")[2]
+        if is_document(name):
             harmless += 1
+        elif dataset.format in GUESSED and is_named_like_labels(name) and lists_only(tree.root / path, dataset.labels):
+            label_files.append(path)  # it agrees
         else:
-            not_read.append(NotRead(_printable(path), _kind(path)))
+            not_read.append(NotRead(_printable(path), _kind(tree, path, described, dataset.format)))
     not_read += [NotRead(_printable(path), Kind.OTHER) for path in tree.barred()]
-    files = len(tree.files) + tree.system + len(list(tree.barred()))
-    return replace(dataset, reading=replace(dataset.reading, files=files, harmless=harmless, not_read=tuple(not_read)))
+    remarks = dataset.reading.remarks
+    if place.prefix:
+        remarks = (f"the folder {place.prefix!r} was entered, since no other one holds samples", *remarks)
+    if not (tree.sure or tree.only):
+        _refuse_labels(tree, not_read, label_files, dataset)
+    account = replace(
+        dataset.reading,
+        files=len(tree.files) + tree.system + len(tree.barred()),
+        label_files=tuple(label_files),
+        harmless=harmless,
+        not_read=tuple(not_read),
+        remarks=remarks,
+    )
+    return replace(dataset, reading=account)
 
 
-def _kind(path: str) -> Kind:
+def refuse_unread_labels(tree: Tree, place: Tree) -> None:
+    """Refuses a folder whose labels would be guessed although a file in it holds labels of its samples.
+
+    Raises:
+        FormatError: naming the file and what it would need.
+    """
+    if tree.only is not None:
+        return
+    described = Described(place.samples)
+    for path in tree.files:
+        inner = path.removeprefix(f"{place.prefix}/") if place.prefix else path
+        if inner not in place.samples and not is_document(path.rpartition("/")[2]) and described.by(tree.root / path):
+            what = "holds labels of the samples here, but in no form that is read"
+            raise FormatError(what, where=tree.root / path, fix=f"{_advice(path)}, or move it elsewhere")
+
+
+def _refuse_labels(tree: Tree, not_read: list[NotRead], used: list[str], dataset: Dataset) -> None:
+    first = next((each for each in not_read if each.kind is Kind.LABELS), None)
+    if first is None:
+        return
+    source = f"labels come from {used[0]}" if used else "labels come from names"
+    found = "; ".join(replace(dataset.reading, not_read=tuple(not_read), remarks=()).lines())
+    what = f"holds labels too, but {source} (read as {dataset.format}); {found}"
+    fix = f"move it elsewhere, or choose with `--from {dataset.format}`"
+    if dataset.format in GUESSED:
+        fix = f"{_advice(first.path)}, {fix}"
+    raise FormatError(what, where=tree.root / first.path, fix=fix)
+
+
+def _advice(path: str) -> str:
+    """What would have a label file read."""
+    name, suffix = path.rpartition("/")[2].lower(), suffix_of(path)
+    if name == "_classes.csv":
+        return f"make it a table with the columns {COLUMNS}, or export the set as folders of classes"
+    if suffix in {".csv", ".tsv"}:
+        return f"give it the columns {COLUMNS}"
+    if suffix == ".txt":
+        return "put the class names beside it, a line each in classes.txt, if it is YOLO's"
+    return "convert it to COCO, Pascal VOC, YOLO or CSV"
+
+
+def _kind(tree: Tree, path: str, described: Described, form: str) -> Kind:
     suffix = suffix_of(path)
     if suffix in PICTURE_SUFFIXES:
         return Kind.PICTURE
-    if suffix in LABEL_SUFFIXES:
+    if path in tree.samples or suffix in SAMPLE_SUFFIXES - TEXT_SIGNALS:
+        return Kind.SIGNAL
+    if described.by(tree.root / path) or (form in GUESSED and is_named_like_labels(path.rpartition("/")[2])):
         return Kind.LABELS
-    return Kind.SIGNAL if suffix in SAMPLE_SUFFIXES else Kind.OTHER
+    return Kind.OTHER
 
 
 def _printable(path: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path, PurePosixPath
 
 from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample, checked_box
@@ -91,10 +91,53 @@ class Pictures:
             boxes=None if boxes is None else tuple(boxes),
         )
 
+    def without(self, listed: Container[str]) -> tuple[str, ...]:
+        """The pictures that no label file lists."""
+        return tuple(path for path in self.paths if path not in listed)
+
     def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None] | None = None) -> list[Sample]:
         """The pictures that `boxes` lists, in its order, then those of which it says nothing."""
         order = [*boxes, *(path for path in self.paths if path not in boxes)]
         return [self.sample(path, boxes.get(path), (category or {}).get(path)) for path in order]
+
+
+class Listed:
+    """The boxes of every picture that label files list; several files that list one picture are never added up.
+
+    Attributes:
+        boxes: by picture, in the order in which the pictures were listed first.
+    """
+
+    def __init__(self) -> None:
+        self.boxes: dict[str, list[Box]] = {}
+        self._file: dict[str, str] = {}
+        self._earlier: list[tuple[str, str, list[Box], str]] = []  # picture, its file and boxes, the file after that
+
+    def of(self, picture: str, file: str) -> list[Box]:
+        """The list that a label file's boxes of a picture go into."""
+        if self._file.setdefault(picture, file) != file:
+            self._earlier.append((picture, self._file[picture], self.boxes[picture], file))
+            self._file[picture], self.boxes[picture] = file, []
+        return self.boxes.setdefault(picture, [])
+
+    def settle(self) -> tuple[str, ...]:
+        """Leaves each picture the boxes of the file that has most of them, once; returns what there is to say of that.
+
+        Raises:
+            DataError: when neither of two files has all the boxes that the other one has.
+        """
+        for picture, first, before, later in reversed(self._earlier):
+            now = self.boxes[picture]
+            if Counter(now) <= Counter(before):
+                self.boxes[picture] = before
+            elif not Counter(before) <= Counter(now):
+                what = f"lists other boxes of picture {picture!r} than {first}"
+                raise DataError(what, where=later, fix="remove the one that is wrong")
+        twice = {picture: (first, later) for picture, first, _, later in self._earlier}
+        for first, later in list(twice.values())[:1]:
+            are = "1 picture is" if len(twice) == 1 else f"{len(twice)} pictures are"
+            return (f"{are} listed in two label files, such as {first} and {later}; every box counts once",)
+        return ()
 
 
 def corners(label: str, x_min: float, y_min: float, x_max: float, y_max: float, *, where: str) -> Box:

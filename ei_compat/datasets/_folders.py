@@ -14,19 +14,26 @@ from ei_compat.dataset import (
     Signal,
 )
 from ei_compat.datasets._format import WriteOptions
+from ei_compat.datasets._tree import SAMPLE_SUFFIXES
 from ei_compat.errors import DataError
 from ei_compat.files import LONGEST_NAME, composed, cut_name, link_or_copy, safe_file_name
 from ei_compat.picture_files import picture_of_row, write_png
 from ei_compat.progress import Progress
 from ei_compat.signals import SignalForm, encode_signal, read_signal
 
+USUAL = {".jfif": ".jpg", ".jpe": ".jpg"}  # extensions that others, the official uploader among them, do not take
 LABEL_SUFFIX = len(".xml")  # of a label file beside a picture; it has the picture's name otherwise
 
 
 def file_label(name: str) -> str | None:
-    """The label in `label.rest.ext`: what stands before the first dot; None where the name has only one."""
+    """The label in `label.rest.ext`: what stands before the first dot.
+
+    None where the name has only one dot, or what lies between is one more extension, as in `1.jpg.png`.
+    """
     parts = name.split(".")
-    return parts[0].strip() or None if len(parts) >= 3 else None
+    if len(parts) < 3 or all(f".{part.lower()}" in SAMPLE_SUFFIXES for part in parts[1:-1]):
+        return None
+    return parts[0].strip() or None
 
 
 def folded(path: str) -> str:
@@ -81,7 +88,8 @@ class Layout:
     def _suffix(self, sample: Sample) -> str:
         if self._is_encoded(sample):
             return f".{self.options.signal_form or SignalForm.JSON}"
-        return sample.payload.suffix if isinstance(sample.payload, FilePayload) else ".png"
+        suffix = sample.payload.suffix if isinstance(sample.payload, FilePayload) else ".png"
+        return USUAL.get(suffix, suffix)
 
     def _is_encoded(self, sample: Sample) -> bool:
         """Whether the sample is a signal that is not simply a file to be linked."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 
 from ei_compat.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
 from ei_compat.datasets._harmless import is_system_file, is_system_folder
 from ei_compat.datasets._sets import set_named
+from ei_compat.datasets._side_files import is_signal
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import CHUNK, Inside, encodable
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
-SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES
+TABLE_SUFFIXES = frozenset({".parquet"})  # only the ingestion service reads these
+SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES | TABLE_SUFFIXES
+TEXT_SIGNALS = frozenset({".json", ".csv"})  # which may as well be something else
 MOST_LABEL_FILES = 16
 DEEPEST = 16  # folders below a dataset's root
 SPARE = 1000  # files beside the samples that a folder may always hold
@@ -32,6 +37,8 @@ class Tree:
         only: the name of the label file that the user named, or None.
         files: relative paths with forward slashes; the files of systems and editors are only counted.
         system: how many of those there are, those in their folders included.
+        prefix: the folder's path below the one that the user named; empty where it is that one.
+        sure: whether the user named the format, so that nothing has to be guessed.
         inside: checks paths that label files name.
 
     Raises:
@@ -50,6 +57,8 @@ class Tree:
         self._links: set[str] = set()
         self.files = tuple(self._listed())
         self._known = frozenset(self.files)
+        self.sure = False
+        self.prefix = ""
 
     def _listed(self) -> Iterator[str]:
         found, most = 0, 4 * self.limits.samples + SPARE
@@ -101,21 +110,79 @@ class Tree:
         """Names of the folders directly in a folder, sorted."""
         return self._folders.get(folder, [])
 
-    def barred(self) -> Iterable[str]:
+    def barred(self) -> list[str]:
         """Folders that were not entered: links, and those that lie too deep."""
-        return self._barred.keys()
+        return list(self._barred)
 
     def sets(self) -> dict[str, Category]:
         """The folders at the top that are named after a set, with it, in the order of their names."""
         return {name: category for name in self.folders() if (category := set_named(name)) is not None}
 
+    def named(self) -> Tree:
+        """The same folder, where the user named the format."""
+        tree = copy.copy(self)
+        tree.sure = True
+        return tree
+
+    def inner(self) -> Tree | None:
+        """The single folder in this one, where no sample and no other folder with one lies beside it; not a set's."""
+        top = self.filled("")
+        if len(top) != 1 or self.samples_in("") or set_named(top[0]) is not None or top[0] in self._barred:
+            return None
+        start = f"{top[0]}/"
+        tree = copy.copy(self)
+        tree.root, tree.prefix = self.root / top[0], join(self.prefix, top[0])
+        tree.inside = Inside(tree.root)
+        tree.files = tuple(path.removeprefix(start) for path in self.files if path.startswith(start))
+        for part in ("_names", "_folders", "_barred"):
+            known = getattr(self, part)
+            setattr(
+                tree,
+                part,
+                {f"{k}/".removeprefix(start).rstrip("/"): v for k, v in known.items() if f"{k}/".startswith(start)},
+            )
+        for part in ("_known", "_links"):
+            setattr(tree, part, frozenset(k.removeprefix(start) for k in getattr(self, part) if k.startswith(start)))
+        vars(tree).pop("samples", None)
+        vars(tree).pop("_filled", None)
+        return tree
+
+    @functools.cached_property
+    def samples(self) -> frozenset[str]:
+        """Every file that is a sample by its extension; JSON and CSV where it also looks like a signal.
+
+        A JSON or CSV file that bears a picture's name is that picture's, whatever it holds.
+        """
+        certain = {path for path in self.files if suffix_of(path) in SAMPLE_SUFFIXES - TEXT_SIGNALS}
+        pictures = {stem for path in certain if suffix_of(path) in PICTURE_SUFFIXES for stem in (path, stem_of(path))}
+        texts = (path for path in self.files if suffix_of(path) in TEXT_SIGNALS and stem_of(path) not in pictures)
+        found = frozenset(certain.union(path for path in texts if is_signal(self.root / path)))
+        if len(found) > self.limits.samples:
+            raise LimitError(f"more than {self.limits.samples:,} files", where=self.root, fix="raise Limits.samples")
+        return found
+
+    @functools.cached_property
+    def _filled(self) -> frozenset[str]:
+        """Every folder with a sample in it at any depth, or with a folder that is not entered."""
+        found: set[str] = set()
+        for path in (*self.samples, *(f"{folder}/" for folder in self._barred)):
+            folder = path.rpartition("/")[0]
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
+        return frozenset(found)
+
+    def filled(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder that hold a sample at any depth, sorted."""
+        return [name for name in self.folders(folder) if join(folder, name) in self._filled]
+
     def samples_in(self, folder: str = "") -> list[str]:
         """Names of pictures, signals and videos directly in a folder, sorted."""
-        return [name for name in self.names(folder) if suffix_of(name) in SAMPLE_SUFFIXES]
+        return [name for name in self.names(folder) if join(folder, name) in self.samples]
 
     def samples_below(self, folder: str) -> Iterator[str]:
         """Relative paths of pictures, signals and videos at any depth; see `below`."""
-        return self.below(folder, SAMPLE_SUFFIXES)
+        return self._walk(folder, self.samples.__contains__)
 
     def below(self, folder: str, suffixes: Set[str]) -> Iterator[str]:
         """Relative paths of the files with one of these extensions at any depth.
@@ -124,13 +191,16 @@ class Tree:
             FormatError: when a linked folder or a link out of the dataset is met.
             LimitError: when there are more than `limits.samples`, or folders lie too deep.
         """
+        return self._walk(folder, lambda path: suffix_of(path) in suffixes)
+
+    def _walk(self, folder: str, wanted: Callable[[str], bool]) -> Iterator[str]:
         found, waiting = 0, [folder]
         while waiting:
             place = waiting.pop()
             if place in self._barred:
                 raise self._barred[place]
             for name in self.names(place):
-                if suffix_of(name) in suffixes:
+                if wanted(join(place, name)):
                     found += 1
                     if found > self.limits.samples:
                         what = f"more than {self.limits.samples:,} files"
@@ -145,17 +215,17 @@ class Tree:
         return self.inside.file(relative, where=str(self.root)) if relative in self._links else relative
 
     def holding(self, suffix: str, marks: Sequence[bytes]) -> list[str]:
-        """Label files that contain every mark: at the top, in `annotations/`, `images/` and in sets' folders.
+        """Label files that contain every mark, wherever they lie.
 
-        A folder with more than a few such files is not looked into, since they are then data. Where the user named a
-        file, it is that one or none.
+        A folder with more than a few such files is not looked into, since they are then data, as signals are. Where
+        the user named a file, it is that one or none.
         """
         if self.only is not None:
             return [self.only] if suffix_of(self.only) == suffix and self._holds(self.only, marks) else []
-        places = [name for name in self.folders() if name.lower() in {"annotations", "images"} or set_named(name)]
         found = []
-        for place in ["", *places]:
-            candidates = [join(place, name) for name in self.names(place) if suffix_of(name) == suffix]
+        for place, names in self._names.items():
+            candidates = [join(place, name) for name in names if suffix_of(name) == suffix]
+            candidates = [relative for relative in candidates if relative not in self.samples]
             if len(candidates) <= MOST_LABEL_FILES:
                 found += [relative for relative in candidates if self._holds(relative, marks)]
         return found
@@ -178,6 +248,11 @@ def _count(folder: str) -> int:
 def join(folder: str, name: str) -> str:
     """A relative path."""
     return f"{folder}/{name}" if folder else name
+
+
+def stem_of(path: str) -> str:
+    """A path without its extension."""
+    return path[: len(path) - len(suffix_of(path))]
 
 
 def suffix_of(name: str) -> str:

@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
+from ei_compat.dataset import ClassLabel, Dataset, FilePayload, Sample
+from ei_compat.datasets._class_layout import FOLDERS, layout_of
 from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._sets import CATEGORY_FOLDERS
+from ei_compat.datasets._sets import is_container, set_named
 from ei_compat.datasets._tree import Tree
-from ei_compat.errors import DataError, FormatError
+from ei_compat.errors import DataError
 from ei_compat.files import LONGEST_NAME
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 
 def recognise(tree: Tree) -> bool:
     """Whether the folders below hold samples, or category folders hold folders that do."""
-    return tree.only is None and next(_classes(tree), None) is not None
-
-
-def _classes(tree: Tree) -> Iterator[tuple[str, str, Category | None]]:
-    """(label, folder, category) of every class folder that holds a sample at any depth.
-
-    Raises:
-        FormatError: when folders of sets stand beside folders of classes.
-    """
-
-    def filled(prefix: str) -> list[str]:
-        names = tree.folders(prefix.rstrip("/"))
-        return [name for name in names if next(tree.samples_below(prefix + name), None) is not None]
-
-    top = filled("")
-    sets = {name: filled(f"{name}/") for name in top if name.lower() in CATEGORY_FOLDERS}
-    holding_classes = [name for name in sets if sets[name]]
-    if holding_classes and len(sets) < len(top):
-        other = next(name for name in top if name not in sets)
-        what = f"holds both a set, {holding_classes[0]!r}, and a class, {other!r}"
-        raise FormatError(what, where=tree.root, fix="move one of them elsewhere")
-    if len(sets) < len(top):  # a class may well be called `train`
-        yield from ((name, name, None) for name in top)
-    for name in holding_classes:
-        yield from ((label, f"{name}/{label}", CATEGORY_FOLDERS[name.lower()]) for label in sets[name])
+    return tree.only is None and bool(layout_of(tree).classes)
 
 
 def read(tree: Tree) -> Dataset:
-    """Reads class folders; ids are relative paths, a class is its folder's name, samples may lie deeper in it."""
-    path, samples = tree.root, []
-    for name, folder, category in _classes(tree):
-        label = ClassLabel(name)
-        for relative in tree.samples_below(folder):
-            payload = FilePayload(str(path), relative)
-            samples.append(Sample(relative, PurePosixPath(relative).stem, category, label, payload))
-    return Dataset.of(samples, format=FORMAT.name, root=path)
+    """Reads class folders; ids are relative paths, a class is its folder's name, samples may lie deeper in it.
+
+    Raises:
+        FormatError: when the folders look like something else; see `layout_of`.
+    """
+    layout, samples = layout_of(tree), []
+    for each in layout.classes:
+        label = ClassLabel(each.label)
+        for relative in tree.samples_below(each.folder):
+            payload = FilePayload(str(tree.root), relative)
+            samples.append(Sample(relative, PurePosixPath(relative).stem, each.category, label, payload))
+    return Dataset.of(samples, format=FORMAT.name, root=tree.root, reading=Reading(remarks=layout.remarks))
 
 
 def write(
@@ -85,16 +66,17 @@ def folder_of_class(sample: Sample, ending: str = "") -> str:
         raise DataError("has no class label, which folders are named after", where=sample.id)
     label = sample.label.label
     odd = label != label.strip() or label.startswith(".") or not label
+    odd |= set_named(label) is not None or is_container(label)
     if len(f"{label}{ending}".encode()) > LONGEST_NAME:
         what = f"label {label!r} has {len(label.encode())} bytes, a folder's name {LONGEST_NAME} at most"
         raise DataError(what, where=sample.id, fix="rename the class")
-    if odd or any(character in label for character in "/\\:\0\n\r") or label.lower() in CATEGORY_FOLDERS:
+    if odd or any(character in label for character in "/\\:\0\n\r"):
         raise DataError(f"label {label!r} cannot be a folder's name", where=sample.id, fix="rename the class")
     return label + ending
 
 
 FORMAT = Format(
-    name="folders",
+    name=FOLDERS,
     looks_for="folders named after classes, or train/, validation/ and test/ holding such folders",
     carries=frozenset({Carries.CLASS, Carries.CATEGORIES, Carries.PICTURES, Carries.SIGNALS, Carries.NAMES}),
     recognise=recognise,

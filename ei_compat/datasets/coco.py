@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ei_compat.dataset import Box, Category, Dataset, Sample, checked_box
-from ei_compat.datasets._boxes import CARRIES, Pictures, category_of_path, place_pictures, shown, size_of
+from ei_compat.datasets._boxes import CARRIES, Listed, Pictures, category_of_path, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
@@ -62,7 +62,7 @@ def read(tree: Tree) -> Dataset:
     """
     root, pictures, names = tree.root, Pictures(tree), set[str]()
     label_files = tree.holding(".json", KEYS)
-    boxes: dict[str, list[Box]] = {}
+    listed = Listed()
     categories: dict[str, Category | None] = {}
     for relative in label_files:
         where = str(root / relative)
@@ -73,19 +73,20 @@ def read(tree: Tree) -> Dataset:
             image.id: pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
             for index, image in enumerate(document.images)
         }
-        for picture in path_of.values():
-            boxes.setdefault(picture, [])
+        boxes = _boxes(document, path_of, where=where)
+        for identity, picture in path_of.items():
+            listed.of(picture, f"{relative}, image {identity}").extend(boxes.get(identity, ()))
             categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
-        for picture, found in _boxes(document, path_of, where=where):
-            boxes[picture].append(found)
-    reading = Reading(label_files=tuple(label_files))
-    samples = pictures.samples(boxes, categories)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    samples = pictures.samples(listed.boxes, categories)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
-def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> list[tuple[str, Box]]:
+def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> dict[int | str, list[Box]]:
+    """The boxes of every image's number."""
     name_of = {kind.id: kind.name for kind in document.categories}
-    found: list[tuple[str, Box]] = []
+    found: dict[int | str, list[Box]] = {}
     for index, item in enumerate(document.annotations):
         place = f"{where}, annotations[{index}]"
         if item.image_id not in path_of:
@@ -94,7 +95,8 @@ def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) ->
             raise FormatError(f"category {item.category_id!r} is not listed", where=place)
         sides = [item.bbox] if isinstance(item.bbox, tuple) else item.bbox
         label = name_of[item.category_id]
-        found.extend((path_of[item.image_id], checked_box(label, *numbers, where=place)) for numbers in sides)
+        boxes = found.setdefault(item.image_id, [])
+        boxes.extend(checked_box(label, *numbers, where=place) for numbers in sides)
     return found
 
 

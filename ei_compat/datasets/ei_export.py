@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from ei_compat.dataset import (
     Unlabelled,
     checked_box,
 )
+from ei_compat.datasets._beside import boxes_beside
 from ei_compat.datasets._folders import Layout, labelled_stem
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
@@ -73,6 +75,9 @@ class _File:
     boundingBoxes: list[_Box] | None = field(default=None)  # noqa: N815
 
 
+_MEMBERS = {each.name for each in fields(_File)}
+
+
 def recognise(tree: Tree) -> bool:
     """Whether the folder holds an `info.labels`, or the path is one."""
     return INFO in tree if tree.only is None else tree.only == INFO
@@ -87,13 +92,17 @@ def read(tree: Tree) -> Dataset:
     """
     root, labels = tree.root, _Labels()
     info = root / INFO
-    samples = []
+    listed, dropped = [], Counter[str]()
     for number, entry in enumerate(_entries(read_text(info, tree.limits), where=str(info))):
         where = f"{info}, files[{number}]"
         if number >= tree.limits.samples:
             raise LimitError(f"more than {tree.limits.samples:,} entries", where=info, fix="raise Limits.samples")
-        samples.append(_sample(typed(_File, entry, where=where), root, tree.inside, labels, where=where))
-    return Dataset.of(samples, format=FORMAT.name, root=root, reading=Reading(label_files=(INFO,)))
+        listed.append(_sample(typed(_File, entry, where=where), root, tree.inside, labels, where=where))
+        dropped.update(name for name in entry.keys() - _MEMBERS if entry[name])
+    samples, beside, remarks = boxes_beside(listed, tree)
+    remarks += [f"{INFO}: {name} not carried, of {count} samples" for name, count in sorted(dropped.items())]
+    reading = Reading(label_files=(INFO, *beside), remarks=tuple(remarks))
+    return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
 def _entries(text: str, *, where: str) -> Iterator[Any]:

@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets._folders import Layout, file_label, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._harmless import is_document
+from ei_compat.datasets._sets import may_be_container
+from ei_compat.datasets._tree import Tree, suffix_of
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import safe_file_name
 from ei_compat.progress import SILENT, Progress
 
+_EXPORTED = re.compile(r"\.rf\.[0-9a-f]{16,}\.", re.IGNORECASE)
+_GIVEN = re.compile(
+    r"(img|image|dsc[a-z]?|pxl|mvi|vid|gopr|gp|dji|cam|pict?|picture|photo|foto|scan|frame|capture|snapshot|untitled|video|"
+    r"whats ?app.*|screen ?shot.*|bildschirmfoto.*|signal-.*|fb_img|received|burst.*|p)?[\W_]*[\d\W_]{3,}$|"
+    r"[0-9a-f]{12,}$|[0-9a-f]{8}-[0-9a-f]{4}-.*|(img|vid|pxl|image|photo|screen ?shot|whats ?app)[\W_].*\d{4}.*",
+    re.IGNORECASE,
+)
+TEXT = ".txt"
 LONGEST_LABEL = 200  # bytes of a label in a file's name, so that something is left for the sample's
 
 
 def recognise(tree: Tree) -> bool:
-    """Whether a sample file directly in the folder, or in a category folder, is named `label.rest.ext`."""
-    return tree.only is None and any(file_label(name) is not None for _, name, _ in _files(tree))
+    """Whether a sample file directly in the folder, or in a set's folder, is named `label.rest.ext`."""
+    if tree.only is not None or (tree.prefix and not may_be_container(tree.prefix.rpartition("/")[2])):
+        return False
+    return any(file_label(name) is not None for _, name, _ in _files(tree))
 
 
 def _files(tree: Tree) -> Iterator[tuple[str, str, Category | None]]:
-    """(folder, file name, category) of every sample file."""
-    for folder, category in [("", None), *tree.sets().items()]:
-        for name in tree.samples_in(folder):
-            yield folder, name, category
+    """(folder, file name, category) of every sample file, and of every text that is one too.
+
+    A text is a sample where its label is one that other files have, or there are only texts; not where a file of the
+    same name lies beside it, which it may describe. A folder where no name holds a label is left alone.
+    """
+    folders: dict[str, Category | None] = {"": None, **tree.sets()}
+    labels = {file_label(name) for folder in folders for name in tree.samples_in(folder)}
+    for folder, category in folders.items():
+        names = tree.samples_in(folder)
+        stems = {name.rpartition(".")[0] for name in names}
+        for name in tree.names(folder):
+            if suffix_of(name) == TEXT and name.rpartition(".")[0] not in stems and not is_document(name):
+                label = file_label(name)
+                names += [name] if label is not None and (label in labels or not labels) else []
+        if any(file_label(name) is not None for name in names):
+            yield from ((folder, name, category) for name in sorted(names))
 
 
 def read(tree: Tree) -> Dataset:
     """Reads the folder; ids are relative paths.
 
     Raises:
-        FormatError: for a file whose name holds no label.
+        FormatError: for a file whose name holds no label, or names that were not meant to hold any.
     """
     path, labels = tree.root, dict[str, ClassLabel]()
     samples: list[Sample] = []
@@ -46,7 +71,28 @@ def read(tree: Tree) -> Dataset:
         rest = name[name.index(".") + 1 : name.rindex(".")]
         payload = FilePayload(str(path), relative)
         samples.append(Sample(relative, rest, category, labels.setdefault(label, ClassLabel(label)), payload))
+    if not tree.sure:
+        _refuse_other_names(path, samples, labels)
     return Dataset.of(samples, format=FORMAT.name, root=path)
+
+
+def _refuse_other_names(root: Path, samples: Sequence[Sample], labels: Iterable[str]) -> None:
+    """Names that cameras, screens, phones and exporters give hold no labels, nor do names that are all different."""
+    found = list(labels)
+    given = sum(_GIVEN.match(label) is not None for label in found)
+    first = next((sample.id for sample in samples if _EXPORTED.search(sample.id)), None)
+    if first is not None:
+        sign = f"{first!r} has its name from an export"
+    elif 2 * given >= len(found):
+        sign = f"{found[0]!r} is what a camera or a program calls a file"
+    elif len(found) > 2 and 3 * len(found) > 2 * len(samples):
+        sign = f"there are nearly as many of them, {len(found)}, as files, {len(samples)}"
+    elif len(found) == 1 and any(isinstance(s.payload, FilePayload) and s.payload.is_picture for s in samples):
+        sign = f"there is a single one, {found[0]!r}"
+    else:
+        return
+    fix = f"put each class into a folder of its own, or say that names are label.rest.ext with `--from {FORMAT.name}`"
+    raise FormatError(f"file names hold no labels: {sign}", where=root, fix=fix)
 
 
 def write(

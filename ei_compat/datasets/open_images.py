@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ei_compat.dataset import Box, Category, Dataset
+from ei_compat.dataset import Category, Dataset
 from ei_compat.datasets._boxes import (
     LISTED,
     NO_CATEGORY,
+    Listed,
     Pictures,
     category_of_path,
     corners,
@@ -47,7 +48,7 @@ def read(tree: Tree) -> Dataset:
     root, pictures = tree.root, Pictures(tree)
     tables, described = csv_files(tree, HEADER), [name for name in tree.names() if name.endswith(DESCRIPTIONS)]
     names = _descriptions(root, described, tree.limits)
-    boxes: dict[str, list[Box]] = {}
+    listed = Listed()
     sizes: dict[str, tuple[int, int]] = {}
     categories: dict[str, Category | None] = {}
     for relative in tables:
@@ -59,9 +60,10 @@ def read(tree: Tree) -> Dataset:
             width, height = sizes[picture]
             shares = [number(end, where=where) for end in ends]  # XMin, XMax, YMin, YMax
             x0, x1, y0, y1 = (round(s * e, EXACT) for s, e in zip(shares, (width, width, height, height), strict=True))
-            boxes.setdefault(picture, []).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
-    samples = pictures.samples(boxes, categories)
-    reading = Reading(label_files=(*tables, *described))
+            listed.of(picture, relative).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
+    remarks = listed.settle()
+    samples = pictures.samples(listed.boxes, categories)
+    reading = Reading((*tables, *described), unlisted=pictures.without(listed.boxes), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values(), reading=reading)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import LISTED, Pictures, corners, number, place_pictures, shown
+from ei_compat.dataset import ClassLabel, Dataset, Sample
+from ei_compat.datasets._boxes import LISTED, Listed, Pictures, corners, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
@@ -48,7 +48,8 @@ def read_classes(tree: Tree) -> Dataset:
     for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
         sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(known[label]) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
 def read_boxes(tree: Tree) -> Dataset:
@@ -58,15 +59,16 @@ def read_boxes(tree: Tree) -> Dataset:
         FormatError: naming the row at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, boxes = tree.root, Pictures(tree), dict[str, list[Box]]()
+    root, pictures, listed = tree.root, Pictures(tree), Listed()
     label_files = csv_files(tree, BOX_HEADER)
     for relative in label_files:
         for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, tree.limits):
-            found = boxes.setdefault(pictures.named(name, near=relative.rpartition("/")[0], where=where), [])
+            found = listed.of(pictures.named(name, near=relative.rpartition("/")[0], where=where), relative)
             sides = [number(end, where=where) for end in ends]
             found.extend(corners(label.strip(), *sides, where=where) for label in classes.split(SEPARATOR))
-    reading = Reading(label_files=tuple(label_files))
-    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root, reading=reading)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(

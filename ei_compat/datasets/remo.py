@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Pictures, corners, place_pictures, shown, size_of
+from ei_compat.datasets._boxes import CARRIES, Listed, Pictures, corners, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
@@ -83,7 +83,8 @@ def read_classes(tree: Tree) -> Dataset:
     for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
         sample, label = pictures.sample(picture), labels.get(picture, "")
         samples.append(sample.with_label(ClassLabel(label)) if label else sample)
-    return Dataset.of(samples, format=CLASSES.name, root=root, reading=Reading(label_files=tuple(label_files)))
+    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
+    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
 def read_boxes(tree: Tree) -> Dataset:
@@ -93,19 +94,20 @@ def read_boxes(tree: Tree) -> Dataset:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, boxes = tree.root, Pictures(tree), dict[str, list[Box]]()
+    root, pictures, listed = tree.root, Pictures(tree), Listed()
     label_files = _files(tree, BOX_TASK)
     for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
         for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, tree.limits), where=where)):
             place = f"{where}, [{index}]"
-            found = boxes.setdefault(pictures.named(item.file_name, near=near, where=place), [])
+            found = listed.of(pictures.named(item.file_name, near=near, where=place), relative)
             for annotation in item.annotations:
                 box = annotation.bbox
                 for label in annotation.classes:
                     found.append(corners(label, box.xmin, box.ymin, box.xmax, box.ymax, where=place))
-    reading = Reading(label_files=tuple(label_files))
-    return Dataset.of(pictures.samples(boxes), format=BOXES.name, root=root, reading=reading)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ei_compat.dataset import (
     UNLABELLED,
+    Box,
     Category,
     Dataset,
     FilePayload,
@@ -24,7 +25,7 @@ from ei_compat.dataset import (
     Sample,
     checked_box,
 )
-from ei_compat.datasets._folders import Layout, stem_of
+from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import DataError, FormatError
@@ -100,7 +101,8 @@ def read(tree: Tree) -> Dataset:
             payload = FilePayload(str(root), relative)
             found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
         samples.extend(_labelled(root / prefix, found, tree.limits))
-    reading = Reading(label_files=tuple(_sidecars(tree)))
+    unlisted = tuple(s.id for s in samples if s.label == UNLABELLED and s.boxes is None)
+    reading = Reading(label_files=tuple(_sidecars(tree)), unlisted=unlisted)
     return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
@@ -113,13 +115,8 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Itera
         return samples[name]
 
     if (folder / BOXES).is_file():
-        where = str(folder / BOXES)
-        for name, items in typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes.items():
-            place = f"{where}, {name}"
-            found = tuple(
-                checked_box(item.label, item.x, item.y, item.width, item.height, where=place) for item in items
-            )
-            samples[name] = replace(entry(name, BOXES), boxes=found)
+        for name, boxes in read_boxes(folder / BOXES, limits).items():
+            samples[name] = replace(entry(name, BOXES), boxes=boxes)
     if (folder / INTERVALS).is_file():
         where = str(folder / INTERVALS)
         for name, rows in typed(_IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
@@ -131,6 +128,20 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Itera
                 raise FormatError("lists labels without keys, which is not supported", where=f"{where}, {name}")
             samples[name] = entry(name, KEY_VALUES).with_label(KeyValues(values))
     return samples.values()
+
+
+def read_boxes(path: Path, limits: Limits) -> dict[str, tuple[Box, ...]]:
+    """The boxes of a `bounding_boxes.labels` by file name.
+
+    Raises:
+        FormatError: naming the entry at fault.
+    """
+    where = str(path)
+    listed = typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes
+    return {
+        name: tuple(checked_box(b.label, b.x, b.y, b.width, b.height, where=f"{where}, {name}") for b in items)
+        for name, items in listed.items()
+    }
 
 
 def _intervals(rows: list[_Interval], *, where: str) -> Intervals:
@@ -152,7 +163,7 @@ def write(
     dataset: Dataset, target: Path, *, options: WriteOptions = DEFAULT_OPTIONS, progress: Progress = SILENT
 ) -> LeftOut:
     """Writes files and sidecars, in a folder per category where the samples have one."""
-    layout = Layout(target, options, progress)
+    layout = Layout(target, options, progress, file_name_of)
     content: dict[tuple[str, str], dict[str, Any]] = {}
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:

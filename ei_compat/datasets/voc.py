@@ -12,6 +12,7 @@ from ei_compat.dataset import Box, Category, Dataset, Sample
 from ei_compat.datasets._boxes import (
     CARRIES,
     NO_CATEGORY,
+    Listed,
     Pictures,
     category_of_path,
     corners,
@@ -52,7 +53,7 @@ def read(tree: Tree) -> Dataset:
     path, pictures = tree.root, Pictures(tree)
     sets = _sets(tree, tree.limits)
     label_files = [join(SETS, name) for name in tree.names(SETS) if name.endswith(".txt")]
-    boxes: dict[str, list[Box]] = {}
+    listed = Listed()
     categories: dict[str, Category | None] = {}
     for relative in tree.below("", {".xml"}):
         label_files.append(relative)
@@ -63,12 +64,13 @@ def read(tree: Tree) -> Dataset:
         if near.endswith(ANNOTATIONS):
             near = near.removesuffix(ANNOTATIONS) + PICTURES
         picture = pictures.named(name, near=near, where=where)
-        boxes.setdefault(picture, []).extend(_box(item, where=where) for item in root.iterfind("object"))
+        listed.of(picture, relative).extend(_box(item, where=where) for item in root.iterfind("object"))
         categories[picture] = sets.get(Path(relative).stem)
     for picture in pictures.paths:
         categories.setdefault(picture, sets.get(Path(picture).stem))
-    reading = Reading(label_files=tuple(label_files))
-    return Dataset.of(pictures.samples(boxes, categories), format=FORMAT.name, root=path, reading=reading)
+    remarks = listed.settle()
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.boxes, categories), format=FORMAT.name, root=path, reading=reading)
 
 
 def _parse(text: str, *, where: str) -> Element:

@@ -1,4 +1,4 @@
-"""YOLO: one text file per picture, class names in `data.yaml`, `classes.txt` or a `.names` file."""
+"""YOLO: one text file per picture, class names in `data.yaml`, `classes.txt`, `_darknet.labels` or a `.names` file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import Box, Dataset, Sample, checked_box
+from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset, Sample, checked_box
 from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
@@ -19,8 +19,9 @@ from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
-CLASSES, DESCRIPTION = "classes.txt", "data.yaml"
+CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
 PICTURES, LABELS = "images", "labels"
+NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
 EXACT = 4  # decimals of a pixel that survive the normalised form
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
 _ITEM = re.compile(r"-\s+(.*)")
@@ -28,16 +29,28 @@ _NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
 
 
 def recognise(tree: Tree) -> bool:
-    """Whether the folder holds a file of class names."""
-    return tree.only is None and bool(_names_files(tree))
+    """Whether there is a file of class names, with a picture's text file or of a name that only YOLO has."""
+    if tree.only is not None:
+        return False
+    found = _names_files(tree)
+    sure = [path for path in found if "/" not in path and path.lower() != CLASSES]
+    return bool(sure or found) and (bool(sure) or _has_text(tree))
+
+
+def _has_text(tree: Tree) -> bool:
+    pictures = tree.below("", PICTURE_SUFFIXES)
+    return any(name in tree for picture in pictures for name in _label_files(picture))
 
 
 def _names_files(tree: Tree) -> list[str]:
-    """The files of class names, the one that is believed first."""
-    names = tree.names()
-    endings = [name for name in names if name.lower().endswith(".names")]
-    known = [name for name in names if name.lower() in {DESCRIPTION, "data.yml", "dataset.yaml", CLASSES}]
-    return [*sorted(known, key=lambda name: name.lower() == CLASSES), *endings]
+    """The files of class names, wherever they lie, the one that is believed first."""
+    found: list[tuple[int, int, str]] = []
+    for path in tree.files:
+        name = path.rpartition("/")[2].lower()
+        rank = NAMES_FILES.get(name, NAMES_FILES[".names"] if name.endswith(".names") else 0)
+        if rank:
+            found.append((path.count("/"), rank, path))
+    return [path for _, _, path in sorted(found)]
 
 
 def read(tree: Tree) -> Dataset:
@@ -66,7 +79,7 @@ def read(tree: Tree) -> Dataset:
             text = read_text(path / labels, tree.limits)
             sample = pictures.sample(relative, _boxes(text, names, sample, tree.limits, where=str(path / labels)))
         samples.append(sample)
-    reading = Reading(label_files=tuple(label_files))
+    reading = Reading(label_files=tuple(label_files), unlisted=tuple(s.id for s in samples if s.boxes is None))
     return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
@@ -251,7 +264,7 @@ def _line(item: Box, index: int, size: tuple[int, int]) -> str:
 
 FORMAT = Format(
     name="yolo",
-    looks_for="data.yaml, classes.txt or a .names file",
+    looks_for="data.yaml, classes.txt, _darknet.labels or a .names file",
     carries=CARRIES,
     recognise=recognise,
     read=read,

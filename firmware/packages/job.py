@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from firmware.compiler import CompiledModel, compile_model
 from firmware.packages.golden import Golden, golden_input
 
 INT8_FILE, LABELS_FILE, REPORT_FILE = "model_quantized_int8_io.tflite", "labels.txt", "report.json"
+CONFIG_FILE, PIXEL_SCALING = "config.json", "0..1"
 MOST_BYTES = 64 << 20  # of a .tflite; no microcontroller has more flash
 MOST_LABELS = 1000
 LONGEST_LABEL = 200  # bytes
@@ -116,9 +118,32 @@ def prepare(source: Path, *, name: str, version: str, labels: Path | None, pictu
         )  # fmt: skip
     shape = model.input.shape
     is_picture = not features and len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}
+    if is_picture:
+        _check_scaling(source)
     if picture is not None and not is_picture:
         raise UsageError(f"the model's input {list(shape)} is no picture", where="--picture")
     return Job(name, version, names, data, model, is_picture, golden_input(data, model, is_picture, picture))
+
+
+def _check_scaling(source: Path) -> None:
+    """Refuses a run whose model takes other pixels than the library makes, which would run and be wrong.
+
+    Raises:
+        DataError: its config.json names another scaling than 0..1, or is damaged.
+    """
+    path = source / CONFIG_FILE
+    if not source.is_dir() or not path.is_file():
+        return
+    try:
+        scaling = json.loads(path.read_bytes())["recipe"].get("input_scaling", PIXEL_SCALING)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise DataError("is not the configuration of a run", where=path, fix="restore the file") from None
+    if scaling != PIXEL_SCALING:
+        raise DataError(
+            f"the model takes pixels scaled to {scaling}, the library's functions for pictures make {PIXEL_SCALING}",
+            where=source,
+            fix="--features makes a library that is given the values themselves; or train with --input-scaling 0..1",
+        )
 
 
 def _find(source: Path, labels: Path | None) -> tuple[Path, tuple[str, ...]]:

@@ -20,6 +20,8 @@ def main() -> None:
         sys.stdout.write(json.dumps(double.env) + "\n")
         sys.stdout.flush()
         for line in sys.stdin:
+            if line.startswith("poison"):
+                double.poison, double.poison_drops = b"POISON", "drops" in line
             if line.startswith("clear"):
                 double.state.project.samples.clear()
                 double.state.project.hashes.clear()

@@ -37,6 +37,8 @@ class Double:
     Attributes:
         faults: what goes wrong; replace it to change that.
         slow: seconds that every answer takes.
+        poison: a request whose body holds these bytes fails, whatever it is.
+        poison_drops: whether it fails by a broken connection, in place of a 500 in the service's own words.
         violations: what was asked that the published API does not describe.
         exchanges: the last requests and answers of the API, as (method, path, query, request, answer).
     """
@@ -45,6 +47,8 @@ class Double:
         self.state = State(keep_content=keep_content)
         self.faults = Faults()
         self.slow = 0.0
+        self.poison: bytes | None = None
+        self.poison_drops = False
         self.violations: list[str] = []
         self.exchanges: deque[tuple[str, str, dict[str, str], bytes, Any]] = deque(maxlen=10_000)
         self.requests = 0
@@ -193,6 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
         if double.slow:
             time.sleep(double.slow)
         status, answer = 200, {"success": True}
+        if double.poison is not None and double.poison in body:
+            failed = {"success": False, "error": "Failed to process the file"}
+            return self._drop() if double.poison_drops else self._send(500, failed)
         if fault is None or fault.acts:
             status, answer = double.answer(call)
         if fault is None:

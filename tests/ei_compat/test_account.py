@@ -32,11 +32,10 @@ def balance(dataset: Dataset, root: Path) -> None:
 def test_a_set_as_it_was_written_is_read_whole(kind, tmp_path):
     dataset = open_dataset(written(kind, tmp_path))
     assert dataset.reading.not_read == ()
-    assert dataset.reading.lines() == ()
     balance(dataset, tmp_path / "set")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind.name != "file-names"], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
 def test_an_unknown_file_a_loose_picture_and_a_foreign_label_file_are_found(kind, tmp_path):
     root = written(kind, tmp_path)
     (root / "strange.xyz").write_bytes(b"\0")

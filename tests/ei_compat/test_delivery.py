@@ -84,7 +84,7 @@ def run(service: Service, uploads: list[Upload], folder: Path, **options: object
 
 
 @pytest.mark.parametrize("poisoned", POISONED.values(), ids=POISONED)
-@pytest.mark.parametrize("culprits", [(3,), (0,), (0, 1), (5,), tuple(range(6)[::2])], ids=str)
+@pytest.mark.parametrize("culprits", [(3,), (0, 1), (0, 2, 4)], ids=str)
 def test_the_others_arrive_and_it_is_named(double, tmp_path, poisoned, culprits):
     uploads = files(tmp_path / "data", 6, *culprits)
     report = run(Service(double, poisoned), uploads, tmp_path)

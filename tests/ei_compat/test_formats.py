@@ -216,7 +216,7 @@ def test_sets_under_their_usual_names(tmp_path):
 
 
 def test_a_target_that_holds_something_or_lies_inside_is_refused(tmp_path):
-    class_folders(tmp_path / "in", {"a": 1})
+    class_folders(tmp_path / "in", {"a": 1, "b": 1})
     dataset = open_dataset(tmp_path / "in")
     with pytest.raises(DataError, match="is not empty"):
         write_dataset(dataset, tmp_path, "folders")
@@ -227,7 +227,7 @@ def test_a_target_that_holds_something_or_lies_inside_is_refused(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    class_folders(tmp_path / "in", {"a": 2})
+    class_folders(tmp_path / "in", {"a": 2, "b": 1})
     dataset = open_dataset(tmp_path / "in")
     (tmp_path / "in" / "a" / "001.png").unlink()
     with pytest.raises(DataError, match=r"001\.png: is missing"):
@@ -236,7 +236,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 
 
 def test_files_are_linked_or_copied_and_the_source_stays(tmp_path):
-    class_folders(tmp_path / "in", {"a": 1})
+    class_folders(tmp_path / "in", {"a": 1, "b": 1})
     dataset = open_dataset(tmp_path / "in")
     before = (tmp_path / "in" / "a" / "000.png").stat()
     write_dataset(dataset, tmp_path / "linked", "folders")
@@ -263,20 +263,20 @@ def test_a_label_file_cannot_name_a_path_outside(path, tmp_path):
 
 def test_links_out_of_the_dataset_are_refused(tmp_path):
     draw(tmp_path / "secret.png", 1)
-    class_folders(tmp_path / "set", {"a": 1})
+    class_folders(tmp_path / "set", {"a": 1, "c": 1})
     (tmp_path / "set" / "a" / "link.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(FormatError, match="leads outside the dataset through a link"):
         open_dataset(tmp_path / "set")
     (tmp_path / "set" / "a" / "link.png").unlink()
     (tmp_path / "set" / "a" / "inside.png").symlink_to(tmp_path / "set" / "a" / "000.png")
-    assert len(open_dataset(tmp_path / "set")) == 2
+    assert len(open_dataset(tmp_path / "set")) == 3
     (tmp_path / "set" / "b").symlink_to(tmp_path)
     with pytest.raises(FormatError, match="is a link to a folder"):
         open_dataset(tmp_path / "set")
 
 
 def test_limits_are_kept(tmp_path):
-    class_folders(tmp_path, {"a": 3})
+    class_folders(tmp_path, {"a": 2, "b": 1})
     with pytest.raises(LimitError, match=r"more than 2 files.*raise Limits.samples"):
         open_dataset(tmp_path, limits=Limits(samples=2))
 

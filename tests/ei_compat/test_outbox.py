@@ -132,11 +132,13 @@ def test_pictures_the_service_does_not_take_become_png(tmp_path):
 
 def test_the_journal_lies_in_the_dataset_and_is_no_part_of_it(tmp_path):
     (tmp_path / "cat").mkdir()
-    Image.new("RGB", (3, 2)).save(tmp_path / "cat/a.png")
+    (tmp_path / "dog").mkdir()
+    for name in ("cat/a.png", "dog/a.png"):
+        Image.new("RGB", (3, 2)).save(tmp_path / name)
     path = journal_path(tmp_path, 7)
     Journal(path, {}).__exit__(None, None, None)
     assert path.parent == tmp_path
-    assert [each.id for each in open_dataset(tmp_path).samples] == ["cat/a.png"]
+    assert [each.id for each in open_dataset(tmp_path).samples] == ["cat/a.png", "dog/a.png"]
     assert journal_path(tmp_path / "cat/a.png", 7) == tmp_path / "cat/.ei-upload-7.journal"
 
 

@@ -47,7 +47,7 @@ def test_round_trip(tmp_path: Path, state: State) -> None:
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
-    scalars = ("phase", "step", "loss_sum", "hits", "best_loss", "best_epochs")
+    scalars = ("phase", "step", "loss_sum", "hits", "best_accuracy", "best_epochs")
     assert [getattr(back, name) for name in scalars] == [getattr(state, name) for name in scalars]
     assert [asdict(line) for line in back.history] == [asdict(line) for line in state.history]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]

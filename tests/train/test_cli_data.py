@@ -57,7 +57,7 @@ def test_split_then_arrays_then_folders(tmp_path, capsys):
 
 def test_split_as_json_with_groups(tmp_path, capsys):
     pictures(tmp_path / "in", {"cat": 40})
-    options = ["--group-by", r"p(\d+)_", "--json", "--seed", 4, "--copy"]
+    options = ["--group-by", r"p(\d+)_", "--json", "--seed", 4, "--copy", "--from", "folders"]  # of a single class
     code, out, _ = run(capsys, "split", tmp_path / "in", tmp_path / "set", *options)
     assert code == 0
     result = json.loads(out)
@@ -91,13 +91,13 @@ def test_split_as_json_with_groups(tmp_path, capsys):
             3,
             "format 'yolo' cannot hold class labels",
         ),
-        (["convert", "{broken}", "{out}", "--to", "arrays", "--image-size", "8"], 3, "1 of 3 pictures are broken"),
+        (["convert", "{broken}", "{out}", "--to", "arrays", "--image-size", "8"], 3, "1 of 4 pictures are broken"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments, code, message, tmp_path, capsys):
     pictures(tmp_path / "in", {"cat": 4, "dog": 4})
     pictures(tmp_path / "single", {"cat": 4, "rare": 1})
-    pictures(tmp_path / "broken", {"cat": 2})
+    pictures(tmp_path / "broken", {"cat": 2, "dog": 1})
     (tmp_path / "broken" / "cat" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "empty").mkdir()
     places = {name: tmp_path / name for name in ("in", "out", "missing", "empty", "single", "broken")}
@@ -113,7 +113,7 @@ def test_what_cannot_be_done_is_one_line(arguments, code, message, tmp_path, cap
 
 
 def test_broken_pictures_are_named_and_left_out(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 5})
+    pictures(tmp_path / "in", {"cat": 4, "dog": 1})
     (tmp_path / "in" / "cat" / "x.png").write_bytes(b"no picture")
     options = ["--to", "arrays", "--image-size", 8, "--max-broken", "0.5"]
     code, out, err = run(capsys, "convert", tmp_path / "in", tmp_path / "out", *options)

@@ -134,7 +134,7 @@ def test_arrays_are_used_as_they_are(tmp_path: Path) -> None:
     assert loaded.training.y.tolist() == [0, 1, 2, 0, 1, 2]
     assert loaded.max_training_seconds == 60
     np.testing.assert_array_equal(loaded.training.take(np.array([5, 0]))[0], x[[5, 0]])
-    assert adapted(asked, loaded.shape, loaded.scaling, pretrained=True).channels == 1
+    assert adapted(asked, loaded.shape, loaded.scaling, pretrained=True, pictures=6).channels == 1
     assert loaded.info_file == tmp_path / "train_input.json"
 
 

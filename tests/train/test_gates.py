@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.gates import Pair, chance_of_loss, int8_gates, largest_share, sparsity_gates, warnings_of
+from train.compare import Drop
+from train.gates import Pair, chance_of_loss, int8_gates, largest_share, pruning_gates, sparsity_gates, warnings_of
 from train.recipe import Recipe
 from train.report import Sparsity
 
@@ -85,8 +86,18 @@ def test_the_distribution_is_the_binomial_where_nothing_is_gained() -> None:
     assert largest_share(4, 0, 0.05) == pytest.approx(1 - 0.05**0.25)
 
 
+def test_what_pruning_may_lose() -> None:
+    limit = Recipe().max_prune_drop
+
+    assert [gate.met for gate in pruning_gates(Recipe(), Drop(0.5, limit + 0.01))] == [False]
+    assert [gate.met for gate in pruning_gates(Recipe(), Drop(0.5, limit))] == [True]
+    assert pruning_gates(Recipe(), None) == []
+
+
 def test_zeros_that_were_asked_for() -> None:
-    zeros = Sparsity(0.8, 0.7, 0.79, {"a": 0.8, "b": 0.81})
+    zeros = Sparsity(0.8, 0.7, 0.79, {"a": 0.79, "b": 0.81})
+    uniform = Recipe(final_sparsity=0.8, sparsity_allocation="uniform")
 
     assert [gate.met for gate in sparsity_gates(Recipe(final_sparsity=0.8), zeros)] == [True, False]
+    assert [gate.met for gate in sparsity_gates(uniform, zeros)] == [False, False]
     assert sparsity_gates(Recipe(prune=False), zeros) == []

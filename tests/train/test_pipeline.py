@@ -61,7 +61,9 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     assert report["sparsity"]["prunable"] >= 0.8
     assert report["sparsity"]["int8_file"] >= 0.8
     assert report["sparsity"]["all_kernels"] < report["sparsity"]["prunable"]
-    assert min(report["sparsity"]["kernels"].values()) >= 0.8
+    assert set(report["unpruned"]) == {"linear probe", "head"}
+    for shares in report["unpruned"].values():
+        assert set(shares) == {"validation", "testing"}
     assert {"prepare", "head", "finetune", "convert_float", "convert_int8", "evaluate", "total"} <= set(
         report["seconds"]
     )

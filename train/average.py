@@ -1,0 +1,59 @@
+"""An average of the weights along the way, which is better than where the last steps happen to end.
+
+An exponential average (Polyak & Juditsky 1992; Tarvainen & Valpola 2017, https://arxiv.org/abs/1703.01780) from the
+first step on whose masks are final, so that what is zero stays zero. It is the average that is measured and kept; its
+statistics of batch normalisation are measured anew (`statistics.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Average:
+    """The average of some variables.
+
+    Args:
+        variables: what is averaged.
+        decay: share of the old average that each step keeps, 0 to 1.
+        first_step: the first step (0-based) whose weights count.
+    """
+
+    def __init__(self, variables: Sequence[tf.Variable], decay: float, first_step: int) -> None:
+        import tensorflow as tf
+
+        self.variables, self.first_step = variables, first_step
+        self.values = [tf.Variable(variable, trainable=False) for variable in variables]
+
+        @tf.function(autograph=False)
+        def follow() -> None:
+            for value, variable in zip(self.values, variables, strict=True):
+                value.assign(decay * value + (1 - decay) * variable)
+
+        self._follow = follow
+
+    def after_step(self, step: int) -> None:
+        """Takes in the weights that this step (0-based) left."""
+        if step > self.first_step:
+            self._follow()
+        elif step == self.first_step:
+            for value, variable in zip(self.values, self.variables, strict=True):
+                value.assign(variable)
+
+    @contextmanager
+    def in_place(self, step: int) -> Iterator[None]:
+        """Within the block the variables hold the average, if there is one after this step (0-based)."""
+        if step < self.first_step:
+            yield
+            return
+        kept = [variable.numpy() for variable in self.variables]
+        for variable, value in zip(self.variables, self.values, strict=True):
+            variable.assign(value)
+        yield
+        for variable, value in zip(self.variables, kept, strict=True):
+            variable.assign(value)
