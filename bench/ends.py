@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 OPTIONS = [
     *("--image-size", "32", "--weights", "none", "--epochs", "3", "--fine-tune-epochs", "3"),
-    *("--max-int8-drop", "1", "--log-format", "plain"),
+    *("--max-int8-drop", "1", "--max-prune-drop", "1", "--min-steps", "0", "--log-format", "plain"),
 ]
 RESULTS = ("model.tflite", "model_quantized_int8_io.tflite", "saved_model.zip", "model.h5.zip", "report.json")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ei_compat.pixels import InputScaling
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def adapted(job: Job, shape: tuple[int, int, int], scaling: Scaling, pretrained:
         pretrained: whether there are ImageNet weights; more epochs where not.
         pictures: to train on.
     """
-    changes: dict[str, object] = {"channels": shape[2], "input_scaling": scaling.name}
+    changes: dict[str, object] = {"channels": shape[2], "input_scaling": InputScaling(scaling.name)}
     if shape[0] == shape[1]:
         changes["image_size"] = shape[0]
     if not pretrained:
