@@ -17,7 +17,6 @@ from ei_compat.dataset import (
     UNLABELLED,
     Box,
     ClassLabel,
-    Interval,
     Intervals,
     KeyValues,
     Label,
@@ -156,7 +155,7 @@ class Batch:
                 boxes[upload.name] = [box.as_json() for box in upload.boxes]
             match upload.label:
                 case Intervals(stretches):
-                    intervals[upload.name] = [_interval(each) for each in stretches]
+                    intervals[upload.name] = [each.as_json() for each in stretches]
                 case KeyValues(values):
                     maps[upload.name] = dict(values)
         found: dict[str, dict[str, Any]] = {}
@@ -256,11 +255,6 @@ def _part(index: int, upload: Upload) -> Part:
     """A file's part of the form; content that is made when it is sent is made here."""
     content = upload.content if isinstance(upload.content, Path) else _made(index, upload.content)
     return Part("data", content, upload.name, MEDIA_TYPES[suffix(upload)])
-
-
-def _interval(interval: Interval) -> dict[str, Any]:
-    item: dict[str, Any] = {"startIndex": interval.start, "endIndex": interval.end, "label": interval.label}
-    return item | ({"labelMap": dict(interval.label_map)} if interval.label_map else {})
 
 
 def _made(index: int, make: Callable[[], bytes]) -> bytes:

@@ -5,7 +5,6 @@ All types are frozen and cheap (about 400 bytes a sample). Pictures and signals 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -27,7 +26,7 @@ PICTURE_SUFFIXES = frozenset(
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
         *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
         *(".ico", ".cur", ".icns", ".tga", ".icb", ".vda", ".vst", ".pcx", ".dcx", ".sgi", ".rgb", ".rgba", ".bw"),
-        *(".qoi", ".dds", ".psd", ".ras", ".xbm", ".xpm", ".im", ".msp", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
+        *(".qoi", ".dds", ".psd", ".ras", ".xbm", ".xpm", ".msp", ".fli", ".flc", ".blp", ".ftc", ".ftu"),
         *(".gbr", ".pcd", ".pxr"),
     }
 )
@@ -71,6 +70,11 @@ class Interval:
     label: str
     label_map: Mapping[str, str] = field(default_factory=no_metadata)
 
+    def as_json(self) -> dict[str, Any]:
+        """The interval as Edge Impulse's documents have it."""
+        item: dict[str, Any] = {"startIndex": self.start, "endIndex": self.end, "label": self.label}
+        return item | ({"labelMap": dict(self.label_map)} if self.label_map else {})
+
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
@@ -109,17 +113,6 @@ class Box:
 def shown(value: float) -> int | float:
     """A number as label files write it: whole ones without a point."""
     return int(value) if float(value).is_integer() else value
-
-
-def checked_box(label: str, x: float, y: float, width: float, height: float, *, where: str) -> Box:
-    """A box with its numbers checked.
-
-    Raises:
-        FormatError: when one is not finite, or a side is negative.
-    """
-    if not all(map(math.isfinite, (x, y, width, height))) or width < 0 or height < 0:
-        raise FormatError(f"box {x:g}, {y:g}, {width:g} x {height:g} cannot be", where=where)
-    return Box(label, x, y, width, height)
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,10 +180,7 @@ def load_pictures(
     Raises:
         DataError: when more than `max_broken` of them are broken; names the first few.
     """
-    import warnings
-
     import numpy as np
-    from PIL import Image
 
     count = len(payloads)
     pixels = np.empty((count, *spec.shape), np.uint8) if out is None else out
@@ -191,6 +188,40 @@ def load_pictures(
         raise UsageError(f"'out' is {pixels.dtype} {pixels.shape}, not uint8 {(count, *spec.shape)}")
     kept: list[int] = []
     broken: list[tuple[str, str]] = []
+    pictures = each_picture(
+        payloads, spec, broken, max_broken=max_broken, limits=limits, workers=workers, progress=progress
+    )
+    for index, picture in pictures:
+        pixels[len(kept)] = picture
+        kept.append(index)
+    return Prepared(pixels[: len(kept)], np.array(kept, np.int64), tuple(broken))
+
+
+def each_picture(
+    payloads: Sequence[PictureSource],
+    spec: PictureSpec,
+    broken: list[tuple[str, str]],
+    *,
+    max_broken: float = 0.01,
+    limits: Limits = DEFAULT_LIMITS,
+    workers: int | None = None,
+    progress: Progress = SILENT,
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The pictures one at a time, in order, decoded and prepared in parallel; see `load_pictures`.
+
+    Name and reason of every picture that is left out are added to `broken`.
+
+    Yields:
+        The index in `payloads` and uint8 [H, W, C] of every picture that can be decoded.
+
+    Raises:
+        DataError: at the end, when more than `max_broken` of them are broken.
+    """
+    import warnings
+
+    from PIL import Image
+
+    count = len(payloads)
     with progress.task("pictures", count, "pictures") as task, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's about odd metadata, which nobody can act on
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # it becomes a line of ours
@@ -198,14 +229,12 @@ def load_pictures(
             if isinstance(result, DataError):
                 broken.append((name_of(payloads[index]), result.what))
             else:
-                pixels[len(kept)] = result
-                kept.append(index)
+                yield index, result
             task.advance()
     if len(broken) > max_broken * count:
         few = ", ".join(f"{name} ({reason})" for name, reason in broken[:3])
         share = f"{len(broken)} of {count} pictures are broken, more than {max_broken:.1%}: {few}"
         raise DataError(share, fix="repair or remove them, or raise --max-broken")
-    return Prepared(pixels[: len(kept)], np.array(kept, np.int64), tuple(broken))
 
 
 def _in_order(

@@ -88,14 +88,17 @@ def _layout(path: Path) -> _Layout:
     return _Layout(offset, shape, dtype, "F" if in_fortran_order else "C")
 
 
-def write_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Iterable[NDArray[Any]]) -> None:
+def write_rows(path: Path, shape: tuple[int | None, ...], dtype: DTypeLike, chunks: Iterable[NDArray[Any]]) -> int:
     """Writes an array piece by piece, whole or not at all.
 
     Args:
         path: the file.
-        shape: of the whole array, (N, …).
+        shape: of the whole array, (N, …); N is None where nobody knows it before the last piece.
         dtype: what the pieces are stored as, in C order and little endian.
         chunks: pieces along the first axis, N rows together.
+
+    Returns:
+        The number of rows.
 
     Raises:
         DataError: when the pieces do not add up to `shape`.
@@ -103,17 +106,24 @@ def write_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike, chunks: Ite
     import numpy as np
 
     stored = np.dtype(dtype).newbyteorder("<")
-    header = {"descr": np.lib.format.dtype_to_descr(stored), "fortran_order": False, "shape": shape}
+    count, *rest = shape
+    header = {"descr": np.lib.format.dtype_to_descr(stored), "fortran_order": False}
     rows = 0
     with replaced_file(path) as stream:
-        np.lib.format.write_array_header_2_0(stream, header)
+        np.lib.format.write_array_header_2_0(stream, header | {"shape": (count or 0, *rest)})
+        begin = stream.tell()
         for chunk in chunks:
-            if chunk.shape[1:] != shape[1:]:
-                raise DataError(f"a row of shape {chunk.shape[1:]}, not {shape[1:]}", where=path)
+            if chunk.shape[1:] != tuple(rest):
+                raise DataError(f"a row of shape {chunk.shape[1:]}, not {tuple(rest)}", where=path)
             rows += len(chunk)
             stream.write(np.ascontiguousarray(chunk, stored).data if chunk.size else b"")
-        if rows != shape[0]:
-            raise DataError(f"{rows} rows, not {shape[0]}", where=path)
+        if count is not None and rows != count:
+            raise DataError(f"{rows} rows, not {count}", where=path)
+        stream.seek(0)  # numpy leaves room for the first axis to grow, so that the header keeps its length
+        np.lib.format.write_array_header_2_0(stream, header | {"shape": (rows, *rest)})
+        if stream.tell() != begin:
+            raise DataError("its header does not keep its length", where=path)
+    return rows
 
 
 def row_chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:

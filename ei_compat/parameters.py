@@ -40,7 +40,7 @@ NO_TEXT = {ParameterType.INT, ParameterType.FLOAT, ParameterType.SELECT, Paramet
 class Choice:
     """One of the values of a select; `unknown` holds its further members, such as `priority` and `romEstimate`."""
 
-    value: str
+    value: Value
     label: str
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class Parameter:
     type: ParameterType
     value: Value | None = None
     help: str | None = None
-    valid: tuple[str | Choice, ...] | None = None
+    valid: tuple[Value | Choice, ...] | None = None
     optional: bool | None = None
     readonly: bool | None = None
     show_for_implementation_version: tuple[int, ...] | None = None
@@ -90,7 +90,7 @@ class Parameter:
     @property
     def choices(self) -> tuple[str, ...]:
         """The values a select may have."""
-        return tuple(item.value if isinstance(item, Choice) else item for item in self.valid or ())
+        return tuple(_text(item.value if isinstance(item, Choice) else item) for item in self.valid or ())
 
     @property
     def default(self) -> Value | None:
@@ -115,7 +115,7 @@ class Parameter:
                     return float(value)
                 case ParameterType.FLAG | ParameterType.BOOLEAN:
                     return _truth(value)
-                case ParameterType.SELECT if str(value) not in self.choices:
+                case ParameterType.SELECT if _text(value) not in self.choices:
                     raise ValueError("not a choice")
                 case _:
                     return value if isinstance(value, str) else _text(value)
@@ -126,6 +126,8 @@ class Parameter:
 
 
 def _whole(value: Value) -> int:
+    if isinstance(value, str) and "." in value:
+        value = float(value)
     if isinstance(value, float) and not value.is_integer():
         raise ValueError("not whole")
     return int(value)

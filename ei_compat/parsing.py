@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?(?:NaN|Infinity))')
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -85,7 +86,16 @@ class _json_errors:  # noqa: N801 - reads as a statement
             case RecursionError():
                 raise FormatError("is nested too deeply", where=self.where) from None
             case ValueError():  # a number of thousands of digits, or NaN
-                raise FormatError(f"is not JSON: {error}", where=self.where) from None
+                raise FormatError(f"is not JSON: {error}", where=self.where + _place_of_constant(self.text)) from None
+
+
+def _place_of_constant(text: str) -> str:
+    """Where the first NaN or infinity stands that is not in a string."""
+    found = next((match for match in _CONSTANT.finditer(text) if match[1]), None)
+    if found is None:
+        return ""
+    line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
+    return f", line {line} column {column}"
 
 
 class ObjectWithItems:

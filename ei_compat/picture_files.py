@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ei_compat.dataset import ArrayRow, FilePayload, Payload
 from ei_compat.errors import DataError, LimitError, PictureError
 from ei_compat.limits import DEFAULT_LIMITS, Limits
+from ei_compat.picture_headers import FIRST_BYTES, plain_size
 from ei_compat.pixels import unscale_pixels
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ CODEC_OF = {
     **dict.fromkeys((".sgi", ".rgb", ".rgba", ".bw"), "SGI"),
     **dict.fromkeys((".fli", ".flc"), "FLI"),
     **dict.fromkeys((".ftc", ".ftu"), "FTEX"),
-    **{f".{name.lower()}": name for name in ("ICO", "CUR", "ICNS", "PCX", "DCX", "DDS", "PSD", "XBM", "XPM", "IM")},
+    **{f".{name.lower()}": name for name in ("ICO", "CUR", "ICNS", "PCX", "DCX", "DDS", "PSD", "XBM", "XPM")},
     **{f".{name.lower()}": name for name in ("MSP", "BLP", "GBR", "PCD")},
     ".ras": "SUN",
     ".pxr": "PIXAR",
@@ -62,9 +63,21 @@ def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tupl
     if isinstance(source, ArrayRow):
         height, width = picture_of_row(source, where=name_of(source)).shape[:2]
         return width, height
+    if isinstance(source, FilePayload) and (size := source.size or _plain_size(source)) is not None:
+        if size[0] * size[1] > limits.picture_pixels:
+            raise _too_large(f"{size[0]}x{size[1]} is", name_of(source), limits)
+        return size
     with _opened(source, limits) as picture:
         width, height = picture.size
         return (height, width) if _orientation(picture) in SIDEWAYS else (width, height)
+
+
+def _plain_size(source: FilePayload) -> tuple[int, int] | None:
+    try:
+        with open(f"{source.root}/{source.relative}", "rb", buffering=0) as stream:  # noqa: PTH123 - one of many
+            return plain_size(stream.read(FIRST_BYTES))
+    except OSError:
+        return None  # Pillow's opening says why
 
 
 def decode(source: PictureSource, limits: Limits) -> Image.Image:

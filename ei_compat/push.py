@@ -131,12 +131,12 @@ def _block_fields(folder: Path) -> tuple[Mapping[str, Any], dict[str, Any]]:
     for name in ("name", "description"):
         if not isinstance(block.info.get(name), str) or (name == "name" and not block.info[name].strip()):
             raise FormatError(f"info lacks {name!r}", where=path)
-    fields = {"operatesOn": OPERATES_ON} | _chosen(block.info, PASSED_ON)
+    fields = {"operatesOn": OPERATES_ON, "description": ""} | _chosen(block.info, PASSED_ON)
     return block.info, fields | {"parameters": parameters_as_json(block).get("parameters", [])}
 
 
 def _chosen(info: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: info[name] for name in names if info.get(name) is not None}
+    return {name: info[name] for name in names if info.get(name) not in (None, "")}
 
 
 def _remember(path: Path, config: BlockConfig, host: str, organization: int, block: int) -> None:
@@ -187,7 +187,7 @@ def _send(remote: Remote, path: str, archive: Path, block: int, patience: Patien
         "x-amz-checksum-sha256": base64.b64encode(digest).decode(),
         "x-amz-meta-filehash": digest.hex(),
     }
-    if isinstance(url, str):  # Studio names none where it has this very archive
+    if isinstance(url, str) and url:  # there need be none
         remote.put(url, FileBody(archive), headers)
     finalize = {"uploadKey": key, **announced}
     start(

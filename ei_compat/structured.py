@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ei_compat.dataset import Box, checked_box
+from ei_compat.box_check import BoxCheck
+from ei_compat.dataset import Box
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
 from ei_compat.images import PictureSpec, fit
@@ -48,30 +49,45 @@ class StructuredRow:
     boxes: tuple[Box, ...]
 
 
-def read_structured(path: Path, classes: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> list[StructuredRow]:
+def read_structured(
+    path: Path, classes: Sequence[str], limits: Limits = DEFAULT_LIMITS, *, size: tuple[int, int] | None = None
+) -> list[StructuredRow]:
     """Reads either form.
 
+    Args:
+        path: the file.
+        classes: their names, in the order of their numbers.
+        limits: how much is read.
+        size: width and height of every row's picture, which boxes are held against; None where it is not known.
+
     Raises:
-        FormatError: naming the row that is wrong, or whose class is not one of `classes`.
+        FormatError: naming the row that is wrong: its class is not one of `classes`, or its box cannot be.
     """
     document = read_json(path, limits)
     if isinstance(document, dict):
         if document.get("version") != 1:
             raise FormatError("is not of version 1", where=path)
         document = document.get("samples")
-    rows = typed(list[_Row], document, where=str(path))
-    return [
+    check = BoxCheck()
+    rows = [
         StructuredRow(
-            row.sampleId, tuple(_box(item, classes, where=f"{path}, [{index}]") for item in row.boundingBoxes)
+            row.sampleId,
+            tuple(_box(item, classes, check, size, where=f"{path}, [{index}]") for item in row.boundingBoxes),
         )
-        for index, row in enumerate(rows)
+        for index, row in enumerate(typed(list[_Row], document, where=str(path)))
     ]
+    if check.cut:
+        raise FormatError("a box does not lie in its picture", where=check.cut[0])
+    return rows
 
 
-def _box(item: _Box, classes: Sequence[str], *, where: str) -> Box:
+def _box(item: _Box, classes: Sequence[str], check: BoxCheck, size: tuple[int, int] | None, *, where: str) -> Box:
     if not 1 <= item.label <= len(classes):
         raise FormatError(f"class {item.label} is not from 1 to {len(classes)}", where=where)
-    return checked_box(classes[item.label - 1], item.x, item.y, item.w, item.h, where=where)
+    box = check.pixels(classes[item.label - 1], (item.x, item.y), (item.w, item.h), size, where=where)
+    if box is None:
+        raise FormatError("a box has no size", where=where)
+    return box
 
 
 def write_structured(path: Path, rows: Sequence[StructuredRow], classes: Sequence[str], *, split: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ei_compat.errors import DataError, UsageError
 from ei_compat.files import replaced_file
 from ei_compat.progress import SILENT, Progress
-from firmware.packages import arduino, esp_idf, linux
+from firmware.packages import arduino, esp_idf, linux, trial
 from firmware.packages.archive import zip_bytes
 from firmware.packages.job import INT8_FILE, Job, prepare
 from firmware.packages.library import FIRMWARE, Files
@@ -38,6 +38,8 @@ class Packaged:
         size: its bytes.
         sha256: its digest.
         files: how many files are in it; 1 for an executable.
+        checked: how many inputs the compiled C was run on here, every byte as the reference has it; 0 where there is
+            no C compiler.
         job: what it was made of.
     """
 
@@ -46,6 +48,7 @@ class Packaged:
     size: int
     sha256: str
     files: int
+    checked: int
     job: Job
 
 
@@ -58,7 +61,8 @@ def package(
     output: Path | None = None,
     labels: Path | None = None,
     picture: Path | None = None,
-    features: bool = False,
+    sensor: str | None = None,
+    input_scaling: str | None = None,
     progress: Progress = SILENT,
 ) -> Packaged:
     """Packages a model.
@@ -72,13 +76,17 @@ def package(
             `{name}-v{version}.eim`. With `linux` a name that ends in .zip gets the sources.
         labels: a file with one label per line.
         picture: the picture that the example classifies and the self-test compares; by default a test card.
-        features: take an input in the shape of a picture as a vector of values all the same.
+        sensor: where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion or unknown.
+            Without it an input in the shape of a picture is one.
+        input_scaling: what pixels were made into for training, one of Edge Impulse's six names. Without it what the
+            run says, or else what the input's quantisation shows.
         progress: is told what is being done.
 
     Raises:
         UsageError: an option that cannot be.
         DataError: input that cannot be read or does not fit together, or output that cannot be written.
-        ExportError: a model that cannot be compiled, or no C compiler for `linux`.
+        ExportError: a model that cannot be compiled, no C compiler for `linux`, or compiled C that gives another byte
+            than the reference.
     """
     if target not in TARGETS:
         raise UsageError(f"no target {target!r}", where="--target", fix="use " + ", ".join(TARGETS))
@@ -88,8 +96,13 @@ def package(
         raise UsageError("is a folder", where=path, fix="name a file with -o")
     if not path.parent.is_dir():
         raise DataError("there is no such folder", where=path.parent, fix="make it first")
-    with progress.task("package", 3, "steps") as task:
-        job = prepare(source, name=name, version=version, labels=labels, picture=picture, features=features)
+    with progress.task("package", 4, "steps") as task:
+        job = prepare(
+            source, name=name, version=version, labels=labels, picture=picture, sensor=sensor,
+            input_scaling=input_scaling,
+        )  # fmt: skip
+        task.advance()
+        checked = trial.run(job)
         task.advance()
         contents = TARGETS[target](job)
         content = linux.build(contents) if executable else zip_bytes(_with_license(contents, target, job))
@@ -100,7 +113,7 @@ def package(
                 Path(stream.name).chmod(0o755)
         task.advance()
     digest = hashlib.sha256(content).hexdigest()
-    return Packaged(path, target, len(content), digest, 1 if executable else len(contents) + 1, job)
+    return Packaged(path, target, len(content), digest, 1 if executable else len(contents) + 1, checked, job)
 
 
 def _with_license(contents: Files, target: str, job: Job) -> Files:

@@ -5,7 +5,7 @@ more is missed the least, and of kernels whose weights cost the chip the most in
 Methods that derive the shares prune large kernels hardest, too (the Erdos-Renyi kernel of RigL, Evci et al. 2020,
 https://arxiv.org/abs/1911.11134; LAMP, Lee et al. 2021, https://arxiv.org/abs/2010.07611).
 
-The share that a kernel keeps is proportional to (its weights)^-0.35 (instructions of one weight)^-0.15.
+The share that a kernel keeps is proportional to (its weights)^-0.35 (instructions of one weight)^-0.18.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from train.model import Network
 
-SIZE_POWER, COST_POWER = 0.35, 0.15
+SIZE_POWER, COST_POWER = 0.35, 0.18
 PAIRS = 1000  # the cost of a weight is a difference quotient over this many pairs
 MOST = 0.97  # of one kernel
 

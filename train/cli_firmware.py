@@ -82,6 +82,9 @@ class PackageView:
             "sha256": done.sha256,
             "files": done.files,
             "labels": list(done.job.labels),
+            "sensor": done.job.sensor,
+            "input_scaling": done.job.scaling.name if done.job.scaling else None,
+            "inputs_checked": done.checked,
             "profile": self.profile.as_json(),
         }
 
@@ -93,7 +96,9 @@ class PackageView:
             _versus("RAM (arena)", p.arena_bytes, p.tflm_arena_bytes, " B"),
             _versus("instructions", p.instructions, p.tflm_instructions, ""),
         ]
-        facts = [f"{100 * (1 - p.nonzero / p.weights):.0f} % of the weights are zero"] if p.weights else []
+        facts = [_taken(done)]
+        facts += [f"{done.checked} inputs run here, every byte as the reference's" if done.checked else NOT_RUN]
+        facts += [f"{100 * (1 - p.nonzero / p.weights):.0f} % of the weights are zero"] if p.weights else []
         facts += [f"stack {p.stack_bytes} B"] if p.stack_bytes is not None else []
         facts += [f"flash {p.flash_method}", f"instructions by {p.method}"]
         times = ", ".join(f"{board} {time.milliseconds:.0f} ms" for board, time in p.times.items())
@@ -103,6 +108,16 @@ class PackageView:
         )
         title = f"{done.path}: {done.target}, {done.size:,} bytes"
         return [Columns(title, ["", "ei-train", "TFLM", "less"], rows, caption)]
+
+
+NOT_RUN = "not run here, for want of a C compiler: run its self-test on the board"
+
+
+def _taken(done: Packaged) -> str:
+    """What the input was taken for."""
+    if done.job.scaling:
+        return f"input: pixels, scaled to {done.job.scaling.name} (--input-scaling)"
+    return f"input: {done.job.values} real values, sensor {done.job.sensor} (--sensor)"
 
 
 def _versus(name: str, ours: int, theirs: int, unit: str) -> tuple[str, ...]:
@@ -124,7 +139,16 @@ def package(
     picture: Path | None = typer.Option(
         None, help="What the example classifies and the self-test compares; without it a test card."
     ),
-    features: bool = typer.Option(False, "--features", help="The input is no picture, although its shape could be."),
+    sensor: str | None = typer.Option(
+        None,
+        help="Where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion, unknown; "
+        "without it an input in a camera's shape is a picture.",
+    ),
+    input_scaling: str | None = typer.Option(
+        None,
+        help="What pixels were made into for training: 0..1, -1..1, -128..127, 0..255, torch, "
+        "bgr-subtract-imagenet-mean; without it what the run says or the model's input shows.",
+    ),
     estimate: bool = ESTIMATE,
     as_json: bool = AS_JSON,
 ) -> None:
@@ -140,7 +164,8 @@ def package(
         output=output,
         labels=labels,
         picture=picture,
-        features=features,
+        sensor=sensor,
+        input_scaling=input_scaling,
     )
     profile = profile_model(packaged.job.tflite, file=source, count=not estimate)
     console.show(PackageView(packaged, profile), as_json=as_json)

@@ -203,8 +203,7 @@ def _scaling_of_run(folder: Path) -> str | None:
 
     path = folder / "config.json"
     document = read_json(path) if path.is_file() else {}
-    recipe = document.get("recipe") if isinstance(document, dict) else None
-    return recipe.get("input_scaling") if isinstance(recipe, dict) else None
+    return document.get("imageInputScaling") if isinstance(document, dict) else None
 
 
 def _of_run(folder: Path) -> tuple[Path, Path]:

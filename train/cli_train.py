@@ -90,7 +90,7 @@ def train(
         raise GateError(
             "; ".join(f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}" for gate in missed),
             where=out_directory,
-            fix="the files are written; train longer, ask for less, or raise --max-int8-drop",
+            fix="the files are written; try --effort thorough, ask for less, or raise the limit",
         )
 
 

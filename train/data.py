@@ -70,7 +70,7 @@ class TrainingData:
         testing: None where the user has no test set.
         format: how it was stored, such as `ei-export` or `arrays`.
         broken: pictures that were skipped, with the reason.
-        reading: the account of the user's folder; empty for arrays.
+        reading: the account of the user's folder.
         scaling: what the deployed model is given for pixels.
         info_file: the `train_input.json` that was read, or None.
         max_training_seconds: what it allows, or None.
@@ -135,7 +135,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
 
 
 def _from_arrays(job: Job, progress: Progress) -> TrainingData:
-    from ei_compat.reading import NOTHING_READ
+    from ei_compat.datasets import account_of_arrays
     from train.array_data import picture_shape, read_arrays
     from train.exported import describe
     from train.scaling import Scaling
@@ -150,8 +150,11 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
         raise UsageError(f"{path} says {named}", where=f"--input-scaling {job.recipe.input_scaling}")
     scaling = Scaling.of(named, picture_shape(job, info)[2])
     check_classes(info.classes)
+    reading = account_of_arrays(job.data)
+    for line in reading.lines():
+        progress.warn(line)
     sets = read_arrays(job, info, scaling, progress)
-    found = _Found("arrays", (), NOTHING_READ, scaling, path, info.max_training_time_seconds or None)
+    found = _Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
     return _checked(info.classes, sets, found, progress)
 
 

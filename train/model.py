@@ -61,13 +61,10 @@ def build_network(
 
     keras.utils.set_random_seed(recipe.seed)
     layers = keras.layers
-    backbone = keras.applications.MobileNetV2(
-        input_tensor=layers.Input(shape, name="x_input"),
-        alpha=recipe.alpha,
-        include_top=False,
-        weights=None,
-        pooling="avg",
-    )
+    pixels = layers.Input(shape, name="x_input")
+    cells = keras.applications.MobileNetV2(input_tensor=pixels, alpha=recipe.alpha, include_top=False, weights=None)
+    average = layers.GlobalAveragePooling2D(name="average")(cells.output)  # a name of its own, the same in every run
+    backbone = keras.Model(cells.input, average, name=cells.name)
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps

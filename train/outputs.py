@@ -156,6 +156,7 @@ def config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | 
         "deterministic": job.deterministic,
         "machine": backend.machine(),
         "input_shape": list(data.shape),
+        "imageInputScaling": data.scaling.name,
         "classes": list(data.classes),
         "data": {
             "format": data.format,

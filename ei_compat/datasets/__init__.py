@@ -23,13 +23,14 @@ from ei_compat.datasets import (
     voc,
     yolo,
 )
-from ei_compat.datasets._account import GUESSED, accounted, refuse_unread_labels
+from ei_compat.datasets._account import GUESSED, account_of, accounted, refuse_unread_labels
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import new_folder
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import SILENT, Progress
+from ei_compat.reading import Reading
 
 __all__ = ["FORMATS", "Carries", "Format", "WriteOptions", "format_named", "open_dataset", "write_dataset"]
 
@@ -78,41 +79,48 @@ def open_dataset(
         raise DataError("the folder is empty", where=place, fix="put the data there")
     tree = Tree(place, limits)
     chosen = None if format is None else format_named(format)
-    found = _recognised(tree) if chosen is None else (chosen, tree.named())
+    found = _read(tree) if chosen is None else (chosen.read(tree.named()), tree.named())
     if found is not None:
-        kind, where = found
-        dataset = kind.read(where)
+        dataset, where = found
         if not dataset.samples:
-            raise DataError(f"holds no sample (read as {kind.name})", where=place)
+            raise DataError(f"holds no sample (read as {dataset.format})", where=place)
         return accounted(dataset, tree if chosen is None else where, where)
     looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
-    raise FormatError("no known dataset format", where=place, fix=f"looked for {looked}")
+    bare = f", and {len(tree.samples)} samples without labels" if tree.samples and tree.only is None else ""
+    raise FormatError(f"no known dataset format{bare}", where=place, fix=f"looked for {looked}")
 
 
-def _recognised(tree: Tree) -> tuple[Format, Tree] | None:
-    """The format of a folder, and the folder that has it: the same, or the single one in it that holds samples.
+def _read(tree: Tree) -> tuple[Dataset, Tree] | None:
+    """What a folder holds, and the folder that it was read from: the same, or the single one in it with samples.
 
     What a file says of itself is believed first, wherever it lies. The names of folders and files come last.
     """
-    places = [tree]
+    places, first = [tree], 0
     while (deeper := places[-1].inner()) is not None:
+        first += first == len(places) - 1 and places[-1].is_wrapper()
         places.append(deeper)
     guesses = [candidate for candidate in FORMATS if candidate.name in GUESSED]
-    for place in places:
+    for place in [*places[first:], *places[:first]]:  # a mere wrapper has nothing to say
         for candidate in FORMATS:
             if candidate not in guesses and candidate.recognise(place):
-                return candidate, place
+                return candidate.read(place), place
     try:
         for place in reversed(places):
             flat = [name for name in place.sets() if place.samples_in(name)]  # sets of files: their names may be labels
             for candidate in reversed(guesses) if flat else guesses:
                 if candidate.recognise(place):
-                    return candidate, place
+                    return candidate.read(place), place
     except FormatError:
         refuse_unread_labels(tree, places[-1])  # which says more than what the folders look like
         raise
     refuse_unread_labels(tree, places[-1])
     return None
+
+
+def account_of_arrays(path: Path) -> Reading:
+    """The account of a folder of arrays, for who reads them without `open_dataset`."""
+    tree = Tree(path)
+    return account_of(tree, arrays.used_files(tree))
 
 
 def format_named(name: str) -> Format:

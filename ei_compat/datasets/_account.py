@@ -6,6 +6,7 @@ it belongs elsewhere, and only the user knows which.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ei_compat.dataset import PICTURE_SUFFIXES, Dataset, FilePayload
@@ -13,7 +14,7 @@ from ei_compat.datasets._harmless import is_document
 from ei_compat.datasets._side_files import Described, is_named_like_labels, lists_only
 from ei_compat.datasets._tree import SAMPLE_SUFFIXES, TEXT_SIGNALS, Tree, join, suffix_of
 from ei_compat.errors import FormatError
-from ei_compat.reading import Kind, NotRead
+from ei_compat.reading import Kind, NotRead, Reading
 
 GUESSED = frozenset({"folders", "file-names"})  # formats whose labels are in no file
 COLUMNS = "file_name,class_name (or file_name,classes,xmin,ymin,xmax,ymax for boxes)"
@@ -62,6 +63,19 @@ def accounted(dataset: Dataset, tree: Tree, place: Tree) -> Dataset:
     return replace(dataset, reading=account)
 
 
+def account_of(tree: Tree, used: Collection[str]) -> Reading:
+    """The account of a folder of which these files were used."""
+    described = Described(())
+    left = [path for path in tree.files if path not in used]
+    not_read = [NotRead(_printable(path), _kind(tree, path, described, "")) for path in left if not _is_harmless(path)]
+    files = len(tree.files) + tree.system
+    return Reading(tuple(sorted(used)), files, files - len(used) - len(not_read), tuple(not_read))
+
+
+def _is_harmless(path: str) -> bool:
+    return is_document(path.rpartition("/")[2])
+
+
 def refuse_unread_labels(tree: Tree, place: Tree) -> None:
     """Refuses a folder whose labels would be guessed although a file in it holds labels of its samples.
 
@@ -72,9 +86,11 @@ def refuse_unread_labels(tree: Tree, place: Tree) -> None:
         return
     described = Described(place.samples)
     for path in tree.files:
-        inner = path.removeprefix(f"{place.prefix}/") if place.prefix else path
-        if inner not in place.samples and not is_document(path.rpartition("/")[2]) and described.by(tree.root / path):
-            what = "holds labels of the samples here, but in no form that is read"
+        name, inner = path.rpartition("/")[2], path.removeprefix(f"{place.prefix}/") if place.prefix else path
+        if inner in place.samples or is_document(name):
+            continue
+        if described.by(tree.root / path) or is_named_like_labels(name):
+            what = "holds labels, but in no form that is read"
             raise FormatError(what, where=tree.root / path, fix=f"{_advice(path)}, or move it elsewhere")
 
 
@@ -82,9 +98,9 @@ def _refuse_labels(tree: Tree, not_read: list[NotRead], used: list[str], dataset
     first = next((each for each in not_read if each.kind is Kind.LABELS), None)
     if first is None:
         return
-    source = f"labels come from {used[0]}" if used else "labels come from names"
+    source = "names" if dataset.format in GUESSED or not used else used[0]
     found = "; ".join(replace(dataset.reading, not_read=tuple(not_read), remarks=()).lines())
-    what = f"holds labels too, but {source} (read as {dataset.format}); {found}"
+    what = f"holds labels too, but labels come from {source} (read as {dataset.format}); {found}"
     fix = f"move it elsewhere, or choose with `--from {dataset.format}`"
     if dataset.format in GUESSED:
         fix = f"{_advice(first.path)}, {fix}"

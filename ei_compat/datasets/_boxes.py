@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
-from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, Dataset, FilePayload, Sample, checked_box
+from ei_compat.dataset import Box, Category, Dataset, Sample
 from ei_compat.dataset import shown as shown
 from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import Carries, WriteOptions
-from ei_compat.datasets._sets import CATEGORY_FOLDERS
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._sets import category_of_path
 from ei_compat.errors import DataError, FormatError
 from ei_compat.limits import Limits
 from ei_compat.picture_files import picture_size
@@ -22,83 +20,33 @@ from ei_compat.progress import Progress
 LISTED = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES})
 CARRIES = LISTED | {Carries.EMPTY}
 NO_CATEGORY = "images"  # folder of pictures that belong to no set
-_WORD = re.compile(r"[a-z]+")
 
 
-def category_of_path(relative: str) -> Category | None:
-    """The set that a path's folders or a label file's name speak of, such as `train2017/` or `val-annotations.csv`.
+class SetsOf:
+    """The set of every picture: its folder's, else that of the label file that lists it last.
 
-    Whole words only, unlike the official uploader, which finds `val` in `valve`; and `val` is the validation set here,
-    which the official uploader has no name for and puts into testing.
-    """
-    for part in relative.lower().split("/"):
-        for word in [part, *_WORD.findall(part)]:
-            if word in CATEGORY_FOLDERS:
-                return CATEGORY_FOLDERS[word]
-    return None
-
-
-class Pictures:
-    """The pictures below a folder, found by the names that label files use.
-
-    Args:
-        tree: the dataset's folder.
+    Attributes:
+        of: by picture.
     """
 
-    def __init__(self, tree: Tree) -> None:
-        self.root = tree.root
-        self.paths = list(tree.below("", PICTURE_SUFFIXES))
-        self._by_end: defaultdict[str, list[str]] = defaultdict(list)
-        for path in self.paths:
-            name = path.rpartition("/")[2]
-            self._by_end[name].append(path)
-            self._by_end[name.rpartition(".")[0]].append(path)
-        self._known = set(self.paths)
+    def __init__(self) -> None:
+        self.of: dict[str, Category | None] = {}
+        self._twice: dict[str, str] = {}
 
-    def named(self, name: str, *, near: str, where: str) -> str:
-        """The picture that a label file means.
+    def add(self, picture: str, file: str) -> None:
+        """Takes what a label file's name says of a picture that it lists."""
+        category = category_of_path(picture.rpartition("/")[0]) or category_of_path(file)
+        if self.of.setdefault(picture, category) != category:
+            self._twice[picture] = file
+            self.of[picture] = category
 
-        Args:
-            name: a path or a file's name, with or without its extension.
-            near: the label file's folder, relative to the root.
-            where: names the place that mentions it.
-
-        Raises:
-            DataError: when there is none.
-            FormatError: when several pictures could be meant.
-        """
-        wanted = name.replace("\\", "/").removeprefix("./")
-        for path in (f"{near}/{wanted}", wanted):
-            if path in self._known:
-                return path
-        found = self._by_end.get(wanted.rpartition("/")[2], [])
-        closest = [path for path in found if f"/{path}".endswith(f"/{wanted}")] or found
-        closest = [path for path in closest if path.startswith(f"{near}/")] or closest
-        if not closest:
-            raise DataError(f"picture {name!r} is missing", where=where, fix="restore the file or remove its entry")
-        if len(closest) > 1:
-            raise FormatError(f"picture {name!r} could be {closest[0]} or {closest[1]}", where=where)
-        return closest[0]
-
-    def sample(self, relative: str, boxes: Iterable[Box] | None = None, category: Category | None = None) -> Sample:
-        """A picture as a sample; its category is of its path where none is given."""
-        return Sample(
-            id=relative,
-            name=PurePosixPath(relative).stem,
-            category=category or category_of_path(relative.rpartition("/")[0]),
-            label=UNLABELLED,
-            payload=FilePayload(str(self.root), relative),
-            boxes=None if boxes is None else tuple(boxes),
-        )
-
-    def without(self, listed: Container[str]) -> tuple[str, ...]:
-        """The pictures that no label file lists."""
-        return tuple(path for path in self.paths if path not in listed)
-
-    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None] | None = None) -> list[Sample]:
-        """The pictures that `boxes` lists, in its order, then those of which it says nothing."""
-        order = [*boxes, *(path for path in self.paths if path not in boxes)]
-        return [self.sample(path, boxes.get(path), (category or {}).get(path)) for path in order]
+    def remarks(self) -> tuple[str, ...]:
+        """What there is to say of pictures that are listed for two sets."""
+        if not self._twice:
+            return ()
+        picture, file = next(iter(self._twice.items()))
+        are = "1 picture is" if len(self._twice) == 1 else f"{len(self._twice)} pictures are"
+        return (f"{are} listed for two sets, such as {picture}; the later file counts, {file}",)
 
 
 class Listed:
@@ -140,11 +88,6 @@ class Listed:
         return ()
 
 
-def corners(label: str, x_min: float, y_min: float, x_max: float, y_max: float, *, where: str) -> Box:
-    """A box by two corners; see `checked_box`."""
-    return checked_box(label, x_min, y_min, x_max - x_min, y_max - y_min, where=where)
-
-
 def number(text: str, *, where: str) -> float:
     """A finite number in a text file.
 
@@ -152,7 +95,7 @@ def number(text: str, *, where: str) -> float:
         FormatError: when it is none.
     """
     try:
-        value = float(text)
+        value = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -5,6 +5,7 @@ The layout of folders is a guess, the last one: a folder is taken for a class on
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ FOLDERS = "folders"  # the format's name, for `--from`
 _SURE = f"or say that its folders are the classes with `--from {FOLDERS}`"
 _THINGS = {"train", "split"}  # names of sets that things have too, where no other set stands beside them
 _UNSORTED = {"pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled", "unknown", "unsorted"}
+_PARTS = frozenset({"part", "fold", "batch", "folder", "chunk", "shard", "subset", "session", "images", "pictures"})
+_GIVEN = re.compile(r"(new folder|untitled folder|neuer ordner|nouveau dossier|nueva carpeta)( ?\(?\d+\)?)?", re.I)
 _MANY = 6  # classes, from which on one file in each is no accident
 
 
@@ -45,14 +48,19 @@ def layout_of(tree: Tree) -> Layout:
         FormatError: when the folders look like something else than classes; not where the user named the format.
     """
     top = tree.filled("")
-    sets = {name: category for name in top if (category := set_named(name)) is not None} or sets_apart(top)
+    sets = {name: category for name in top if (category := set_named(name)) is not None}
+    apart = {} if sets else sets_apart(top)
+    sets = sets or apart
     inner = {name: _descend(tree, name) for name in sets}
     deep = {name: place for name, place in inner.items() if tree.filled(place)}
     if deep:
         return _sets_of_classes(tree, top, sets, deep)
-    if len(sets) == len(top):
+    if len(sets) == len(top) and not apart:
         return Layout()
     if not tree.sure:
+        for name in apart:
+            raise _refused(tree, f"the folder {name!r} holds a set's word, and the same in another set lies beside it")
+        _refuse_parts(tree, top)
         _refuse_sets(tree, top, sets)
         _refuse_containers(tree, top)
         _refuse_inner_classes(tree, top)
@@ -74,7 +82,8 @@ def _descend(tree: Tree, folder: str) -> str:
 
 
 def _sets_of_classes(tree: Tree, top: Sequence[str], sets: Mapping[str, Category], deep: Mapping[str, str]) -> Layout:
-    other = [name for name in top if name not in sets and not _UNSORTED & set(words_of(name))]
+    flat = [name for name in top if not tree.filled(name) and set(words_of(name)) & CATEGORY_FOLDERS.keys()]
+    other = [name for name in top if name not in {*sets, *flat} and not _UNSORTED & set(words_of(name))]
     if other:
         what = f"holds both a set, {next(iter(deep))!r}, and a class, {other[0]!r}"
         raise FormatError(what, where=tree.root, fix="move one of them elsewhere")
@@ -106,6 +115,16 @@ def _refuse_sets(tree: Tree, top: Sequence[str], sets: Mapping[str, Category]) -
             other = next(each for each in top if each not in sets)
             what = f"the folder {name!r} is named after a set, but holds no folders of classes, and {other!r} is no set"
             raise _refused(tree, what)
+
+
+def _refuse_parts(tree: Tree, top: Sequence[str]) -> None:
+    """Names that differ in a number only and speak of parts, or that a file manager gave."""
+    words = {tuple(words_of(name)) for name in top}
+    if len(top) > 1 and len(words) == 1 and _PARTS.intersection(*words):
+        raise _refused(tree, f"{top[0]!r} and {top[1]!r} are parts of one thing by their names")
+    for name in top:
+        if _GIVEN.fullmatch(name):
+            raise _refused(tree, f"{name!r} is what a file manager calls a folder")
 
 
 def _refuse_containers(tree: Tree, names: Sequence[str]) -> None:

@@ -28,7 +28,8 @@ _DOCUMENT = re.compile(
     r"([ ._-].*)?",
 )
 _NO_LABELS = re.compile(
-    r".*\.(md|rst|cache|gitkeep|url|webloc|lnk|sha256|md5|sh|py|ipynb)|dataset-metadata\.json|dockerfile|makefile"
+    r".*\.(md|rst|cache|url|webloc|lnk|sha256|md5|sh|py|ipynb)|dataset-metadata\.json|dockerfile|makefile|"
+    r"sample_?submission.*\.csv"
 )
 
 

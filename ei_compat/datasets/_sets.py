@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from ei_compat.dataset import Category
 
+_WORD = re.compile(r"[a-z]+")
+
 CATEGORY_FOLDERS = {
     "train": Category.TRAINING,
     "training": Category.TRAINING,
@@ -179,3 +181,16 @@ def may_be_container(name: str) -> bool:
 
 def _squeezed(name: str) -> str:
     return re.sub(r"[\W\d_]+", "", name.lower())
+
+
+def category_of_path(relative: str) -> Category | None:
+    """The set that a path's folders or a label file's name speak of, such as `train2017/` or `val-annotations.csv`.
+
+    Whole words only, unlike the official uploader, which finds `val` in `valve`; and `val` is the validation set here,
+    which the official uploader has no name for and puts into testing.
+    """
+    for part in relative.lower().split("/"):
+        for word in [part, *_WORD.findall(part)]:
+            if word in CATEGORY_FOLDERS:
+                return CATEGORY_FOLDERS[word]
+    return None

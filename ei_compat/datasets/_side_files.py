@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 HEAD = 1 << 16  # bytes of a file that are looked at
@@ -31,15 +32,17 @@ _BINARY = frozenset(
         ".sqlite3",
     ]
 )
+_ALWAYS = frozenset({".names", ".labels", ".tfrecord", ".tfrecords", ".record"})
 _LABEL_WORDS = re.compile(
     rb'"(labels?|label_?names?|class(es)?|class_?(id|name)s?|categor(y|ies)|annotations?|shapes|regions|objects|bbox|boxes|'
     rb'tags?|targets?|boundingBoxes|structuredLabels|species|breed)"|<(annotations?|object|label|bndbox|polygon|box)\b',
     re.IGNORECASE,
 )
 _LABEL_NAMES = re.compile(
-    r"(^|.*[\W\d_])(labels?|annotations?|annots?|classes|categories|ground.?truth|bbox(es)?|targets?)([\W\d_].*|$)",
+    r"(^|.*[\W\d_])(\w*labels?|annotations?|annots?|classes|categories|ground.?truth|bbox(es)?|targets?)([\W\d_].*|$)",
     re.I,
 )
+_KEY = re.compile(r"(^|[\W_])(id|name|file|filename|image|img|picture|photo|path|sample)s?([\W_]|$)|imageid")
 _DELIMITERS = re.compile(r"[,;\t\r\n\"'<>|=\[\]{}]+")
 
 
@@ -68,9 +71,9 @@ def head_of(path: Path) -> bytes:
 def is_named_like_labels(name: str) -> bool:
     """Whether a file's name says that it holds labels, as `train_labels.csv` does."""
     suffix = f".{name.rpartition('.')[2].lower()}"
-    if suffix not in _TABLES | _DOCUMENTS | _BINARY | {".names", ".pbtxt"}:
+    if suffix not in _TABLES | _DOCUMENTS | _BINARY | _ALWAYS | {".pbtxt"}:
         return False
-    return suffix in {".names", ".labels"} or _LABEL_NAMES.match(name.rpartition(".")[0]) is not None
+    return suffix in _ALWAYS or _LABEL_NAMES.match(name.rpartition(".")[0]) is not None
 
 
 def _cells(line: str) -> list[str]:
@@ -102,7 +105,7 @@ class Described:
     def by(self, path: Path) -> bool:
         """Whether a file holds labels of any of the samples, as far as its beginning shows."""
         suffix, name = path.suffix.lower(), path.name.casefold()
-        if suffix in _BINARY:
+        if suffix in _BINARY | (_ALWAYS - {".labels"}):
             return is_named_like_labels(path.name)
         if suffix not in _TABLES | _DOCUMENTS:
             return False
@@ -137,8 +140,16 @@ class Described:
         named = [row for row in rows if any(self._mentioned(row, self.names))]
         if any(len(_words(row)) > 1 for row in named):
             return True
-        firsts = [_words(row)[0].casefold() for row in rows if len(_words(row)) > 1]
-        return len(firsts) > 1 and 2 * sum(first in self.stems for first in firsts) >= len(firsts)
+        table = [words for row in rows if len(words := _words(row.casefold())) > 1]
+        width = Counter(map(len, table)).most_common(1)[0][0] if table else 0
+        columns = zip(*(words for words in table if len(words) == width), strict=True)
+        return any(self._is_key(column[0], column[1:]) for column in columns)
+
+    def _is_key(self, header: str, cells: Sequence[str]) -> bool:
+        """Whether a column names samples without their extensions; bare numbers do where its head says so."""
+        found = [cell for cell in (header, *cells) if cell.rpartition("/")[2] in self.stems]
+        certain = _KEY.search(header) is not None or any(not cell.isdigit() for cell in found)
+        return bool(found) and certain and 2 * len(found) >= len(cells)
 
 
 def _words(row: str) -> list[str]:

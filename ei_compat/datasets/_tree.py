@@ -7,13 +7,14 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
+from urllib.parse import unquote
 
 from ei_compat.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
-from ei_compat.datasets._harmless import is_system_file, is_system_folder
+from ei_compat.datasets._harmless import is_document, is_system_file, is_system_folder
 from ei_compat.datasets._sets import set_named
 from ei_compat.datasets._side_files import is_signal
 from ei_compat.errors import DataError, FormatError, LimitError
-from ei_compat.files import CHUNK, Inside, encodable
+from ei_compat.files import CHUNK, Inside, composed, encodable
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
@@ -57,6 +58,7 @@ class Tree:
         self._links: set[str] = set()
         self.files = tuple(self._listed())
         self._known = frozenset(self.files)
+        self._by_look: dict[str, list[str]] | None = None  # made when it is needed
         self.sure = False
         self.prefix = ""
 
@@ -106,6 +108,14 @@ class Tree:
         """Names of the files directly in a folder, sorted."""
         return self._names.get(folder, [])
 
+    def looking_like(self, path: str) -> list[str]:
+        """The files whose path differs from this one in percent-encoding, Unicode form and capitals only."""
+        if self._by_look is None:
+            self._by_look = {}
+            for known in self.files:
+                self._by_look.setdefault(looks(known), []).append(known)
+        return self._by_look.get(looks(path), [])
+
     def folders(self, folder: str = "") -> list[str]:
         """Names of the folders directly in a folder, sorted."""
         return self._folders.get(folder, [])
@@ -123,6 +133,11 @@ class Tree:
         tree = copy.copy(self)
         tree.sure = True
         return tree
+
+    def is_wrapper(self) -> bool:
+        """Whether there is nothing but one folder, and documents beside it."""
+        filled = [name for name in self.folders() if any(path.startswith(f"{name}/") for path in self.files)]
+        return len(filled) == 1 and all(map(is_document, self.names()))
 
     def inner(self) -> Tree | None:
         """The single folder in this one, where no sample and no other folder with one lies beside it; not a set's."""
@@ -243,6 +258,11 @@ class Tree:
 
 def _count(folder: str) -> int:
     return sum(len(names) for _, _, names in os.walk(folder))
+
+
+def looks(name: str) -> str:
+    """What names share that differ in percent-encoding, Unicode form and capitals only."""
+    return composed(unquote(composed(name))).casefold()
 
 
 def join(folder: str, name: str) -> str:

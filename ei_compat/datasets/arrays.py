@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ei_compat.arrays import (
+    SEED,
     X_TESTING,
     X_TRAIN,
     X_UNSPLIT,
@@ -21,13 +23,13 @@ from ei_compat.arrays import (
     targets_of,
 )
 from ei_compat.block import Mode, TrainInput, read_train_input, write_train_input
-from ei_compat.dataset import UNLABELLED, ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal
+from ei_compat.dataset import UNLABELLED, ArrayRow, Category, ClassLabel, Dataset, Sample
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import write_file
-from ei_compat.images import PictureSpec, load_pictures
-from ei_compat.npy import open_npy, row_chunks, scratch, write_rows
+from ei_compat.images import each_picture
+from ei_compat.npy import open_npy, write_rows
 from ei_compat.parsing import read_json, typed
 from ei_compat.picture_files import picture_size
 from ei_compat.pixels import scale_pixels
@@ -72,10 +74,15 @@ def read(tree: Tree) -> Dataset:
     for x_name, y_name, category, key in parts:
         if (folder / x_name).is_file():
             samples.extend(_rows(folder, x_name, y_name, category, info, ids.get(key)))
-    used = {INFO, IDS, *(name for x_name, y_name, *_ in parts for name in (x_name, y_name))}
-    label_files = tuple(name for place in ("", "data") for name in (join(place, each) for each in used) if name in tree)
-    reading = Reading(label_files=label_files)
+    reading = Reading(label_files=tuple(used_files(tree)))
     return Dataset.of(_unique(samples), format=FORMAT.name, root=path, declared=info.classes, reading=reading)
+
+
+def used_files(tree: Tree) -> set[str]:
+    """The files of the folder that belong to its arrays."""
+    pairs = [*SPLIT_FILES] if X_TRAIN in tree or f"data/{X_TRAIN}" in tree else [(X_UNSPLIT, Y_UNSPLIT)]
+    names = {INFO, IDS, *(name for pair in pairs for name in pair[:2])}
+    return {path for place in ("", "data") for name in names if (path := join(place, name)) in tree}
 
 
 def _info(folder: Path) -> TrainInput:
@@ -105,7 +112,8 @@ def _rows(
 
 
 def _structured_rows(x: NDArray[Any], y_path: Path, category: Category, info: TrainInput) -> Iterator[Sample]:
-    rows = read_structured(y_path, info.classes)
+    size = (x.shape[2], x.shape[1]) if x.ndim == 4 else None
+    rows = read_structured(y_path, info.classes, size=size)
     if len(rows) != len(x):
         raise DataError(f"{len(rows)} rows, but X has {len(x)}", where=y_path)
     for index, row in enumerate(rows):
@@ -136,7 +144,7 @@ def write(
     """Writes arrays that Edge Impulse's own block code reads, pixels as float32 k/255, boxes as structured labels.
 
     A set with validation samples becomes the split form, with testing samples in `X_holdout.npy` and `Y_holdout.npy`
-    beside it. Without them it becomes the unsplit form, for the block to split.
+    beside it. Without them it becomes the unsplit form, for the block to split. Rows are shuffled, see `mixed`.
 
     Returns:
         The pictures that could not be decoded.
@@ -158,27 +166,36 @@ def write(
     structured = any(sample.boxes for sample in dataset.samples)
     shape: tuple[int, ...] = ()
     for x_name, y_name, category, key in SPLIT_FILES:
-        samples = sets[category]
+        samples = mixed(sets[category])
         if not samples:
             continue
         split = category is not Category.TRAINING or bool(sets[Category.VALIDATION])
-        x, kept, broken = _inputs(samples, options, progress)
-        left_out.extend(broken)
-        samples = tuple(samples[index] for index in kept)
-        shape = x.shape[1:]
-        ids[key] = [numbers[sample.id] for sample in samples]
-        write_rows(target / (x_name if split else X_UNSPLIT), x.shape, "float32", _as_float(x))
+        shape, kept = _row_shape(samples, options), list[Sample]()
+        rows = _rows_of(samples, options, kept, left_out, progress)
+        write_rows(target / (x_name if split else X_UNSPLIT), (None, *shape), "float32", rows)
+        ids[key] = [numbers[sample.id] for sample in kept]
         y_path = target / (y_name if split else Y_UNSPLIT)
         if structured:
-            rows = [_structured(sample, number, options) for sample, number in zip(samples, ids[key], strict=True)]
-            write_structured(y_path, rows, dataset.labels, split=split)
+            boxes = [_structured(sample, number, options) for sample, number in zip(kept, ids[key], strict=True)]
+            write_structured(y_path, boxes, dataset.labels, split=split)
         else:
-            _write_labels(y_path, samples, dataset.labels, ids[key], one_hot=split)
+            _write_labels(y_path, kept, dataset.labels, ids[key], one_hot=split)
     mode = Mode.OBJECT_DETECTION if structured else Mode.CLASSIFICATION
     info = TrainInput(dataset.labels, mode, str(shape), "structured" if structured else "npy")
     write_train_input(target / INFO, info)
     write_file(target / IDS, json.dumps({"train": [], "validation": []} | ids).encode())
     return tuple(left_out)
+
+
+def mixed(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """The samples in the order of their rows: shuffled with a fixed seed, rows of arrays as they were.
+
+    Edge Impulse's arrays are shuffled, and its training code counts on it: it mixes again, but four batches at a time.
+    """
+    order = list(samples)
+    if not all(isinstance(sample.payload, ArrayRow) for sample in samples):
+        random.Random(SEED).shuffle(order)
+    return tuple(order)
 
 
 def _numbers(dataset: Dataset) -> dict[str, int]:
@@ -189,39 +206,52 @@ def _numbers(dataset: Dataset) -> dict[str, int]:
     return {identity: number for number, identity in enumerate(ids, start=1)}
 
 
-def _inputs(
-    samples: Sequence[Sample], options: WriteOptions, progress: Progress
-) -> tuple[NDArray[Any], Sequence[int], LeftOut]:
-    """The samples' data as one array of float32 values or uint8 pixels, with the indices of those that are in it."""
+def _row_shape(samples: Sequence[Sample], options: WriteOptions) -> tuple[int, ...]:
+    """The shape of a row of X.
+
+    Raises:
+        DataError: when rows that stay as they are have several.
+        UsageError: when files are to become pictures but no size is given.
+    """
+    if options.spec is not None:
+        return options.spec.shape
+    if not all(isinstance(sample.payload, ArrayRow) for sample in samples):
+        raise UsageError("arrays of pictures need a size", fix="give --image-size")
+    shapes = {sample.payload.array.shape[1:] for sample in samples if isinstance(sample.payload, ArrayRow)}
+    if len(shapes) > 1:
+        raise DataError(f"rows have different shapes: {sorted(shapes)}", fix="give a picture size")
+    return shapes.pop()
+
+
+def _rows_of(
+    samples: Sequence[Sample],
+    options: WriteOptions,
+    kept: list[Sample],
+    broken: list[tuple[str, str]],
+    progress: Progress,
+) -> Iterator[NDArray[np.float32]]:
+    """Each sample's data as float32 [1, …], one at a time; those that are in it are added to `kept`."""
     import numpy as np
 
-    first = samples[0].payload
-    if isinstance(first, ArrayRow) and options.spec is None:
-        shapes = {sample.payload.read().shape if isinstance(sample.payload, ArrayRow) else () for sample in samples}
-        if len(shapes) > 1:
-            raise DataError(f"rows have different shapes: {sorted(shapes)}", fix="give a picture size")
-        x = scratch((len(samples), *first.read().shape), np.float32)
-        for index, sample in enumerate(samples):
-            assert isinstance(sample.payload, ArrayRow)  # noqa: S101 - for the type checker; the shapes say so
-            x[index] = sample.payload.read()
-        return x, range(len(samples)), ()
-    if isinstance(first, Signal) or (isinstance(first, FilePayload) and options.spec is None):
-        raise UsageError("arrays of pictures need a size", fix="give --image-size")
-    spec = options.spec or PictureSpec(1, 1)
-    prepared = load_pictures(
+    if options.spec is None:
+        for sample in samples:
+            kept.append(sample)
+            if isinstance(sample.payload, ArrayRow):
+                yield np.asarray(sample.payload.read(), np.float32)[np.newaxis]
+        return
+    lost: list[tuple[str, str]] = []
+    pictures = each_picture(
         [sample.payload for sample in samples],
-        spec,
-        out=scratch((len(samples), *spec.shape), np.uint8),
+        options.spec,
+        lost,
         max_broken=options.max_broken,
         limits=options.limits,
         progress=progress,
     )
-    return prepared.pixels, [int(index) for index in prepared.kept], prepared.broken
-
-
-def _as_float(x: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
-    for chunk in row_chunks(x):
-        yield scale_pixels(chunk) if chunk.dtype == "uint8" else chunk
+    for index, pixels in pictures:
+        kept.append(samples[index])
+        yield scale_pixels(pixels)[np.newaxis]
+    broken.extend(lost)
 
 
 def _write_labels(

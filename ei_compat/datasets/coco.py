@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ei_compat.dataset import Box, Category, Dataset, Sample, checked_box
-from ei_compat.datasets._boxes import CARRIES, Listed, Pictures, category_of_path, place_pictures, shown, size_of
+from ei_compat.dataset import Box, Dataset, Sample
+from ei_compat.datasets._boxes import CARRIES, Listed, SetsOf, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
@@ -63,40 +64,41 @@ def read(tree: Tree) -> Dataset:
     root, pictures, names = tree.root, Pictures(tree), set[str]()
     label_files = tree.holding(".json", KEYS)
     listed = Listed()
-    categories: dict[str, Category | None] = {}
+    sets = SetsOf()
     for relative in label_files:
         where = str(root / relative)
         document = typed(_Document, read_json(root / relative, tree.limits), where=where)
         names.update(kind.name for kind in document.categories)
-        near, by_file = relative.rpartition("/")[0], category_of_path(relative)
+        near = relative.rpartition("/")[0]
         path_of = {
-            image.id: pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
+            str(image.id): pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
             for index, image in enumerate(document.images)
         }
-        boxes = _boxes(document, path_of, where=where)
+        boxes = _boxes(document, path_of, pictures, where=where)
         for identity, picture in path_of.items():
             listed.of(picture, f"{relative}, image {identity}").extend(boxes.get(identity, ()))
-            categories[picture] = category_of_path(picture.rpartition("/")[0]) or by_file
-    remarks = listed.settle()
+            sets.add(picture, relative)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    samples = pictures.samples(listed.boxes, categories)
+    samples = pictures.samples(listed.boxes, sets.of)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
-def _boxes(document: _Document, path_of: dict[int | str, str], *, where: str) -> dict[int | str, list[Box]]:
+def _boxes(document: _Document, path_of: dict[str, str], pictures: Pictures, *, where: str) -> dict[str, list[Box]]:
     """The boxes of every image's number."""
-    name_of = {kind.id: kind.name for kind in document.categories}
-    found: dict[int | str, list[Box]] = {}
+    name_of = {str(kind.id): kind.name for kind in document.categories}
+    found: dict[str, list[Box]] = {}
     for index, item in enumerate(document.annotations):
         place = f"{where}, annotations[{index}]"
-        if item.image_id not in path_of:
+        image, kind = str(item.image_id), str(item.category_id)
+        if image not in path_of:
             raise FormatError(f"image {item.image_id!r} is not listed", where=place)
-        if item.category_id not in name_of:
+        if kind not in name_of:
             raise FormatError(f"category {item.category_id!r} is not listed", where=place)
         sides = [item.bbox] if isinstance(item.bbox, tuple) else item.bbox
-        label = name_of[item.category_id]
-        boxes = found.setdefault(item.image_id, [])
-        boxes.extend(checked_box(label, *numbers, where=place) for numbers in sides)
+        for x, y, width, height in sides:
+            box = pictures.pixels(path_of[image], name_of[kind], (x, y), (width, height), where=place)
+            found.setdefault(image, []).extend(box)
     return found
 
 

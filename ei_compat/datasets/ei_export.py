@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from ei_compat.box_check import BoxCheck, size_or_none
 from ei_compat.dataset import (
     NO_METADATA,
     UNLABELLED,
@@ -22,14 +23,13 @@ from ei_compat.dataset import (
     Label,
     Sample,
     Unlabelled,
-    checked_box,
 )
 from ei_compat.datasets._beside import boxes_beside
 from ei_compat.datasets._folders import Layout, labelled_stem
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree
-from ei_compat.errors import FormatError, LimitError
-from ei_compat.files import Inside, replaced_file
+from ei_compat.datasets._tree import Tree, join
+from ei_compat.errors import DataError, FormatError, LimitError
+from ei_compat.files import replaced_file
 from ei_compat.parsing import ObjectWithItems, parse_json, read_text, typed
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -79,30 +79,91 @@ _MEMBERS = {each.name for each in fields(_File)}
 
 
 def recognise(tree: Tree) -> bool:
-    """Whether the folder holds an `info.labels`, or the path is one."""
-    return INFO in tree if tree.only is None else tree.only == INFO
+    """Whether there is an `info.labels`, at the top or in any folder below, or the path is one."""
+    return bool(_infos(tree))
+
+
+def _infos(tree: Tree) -> list[str]:
+    """Every `info.labels`; the documentation allows one in each folder, for the files in it."""
+    if tree.only is not None:
+        return [INFO] if tree.only == INFO else []
+    return [path for path in tree.files if path == INFO or path.endswith(f"/{INFO}")]
 
 
 def read(tree: Tree) -> Dataset:
-    """Reads an export; ids are the files' relative paths.
+    """Reads an export, with the `info.labels` of its folders; ids are the files' relative paths.
 
     Raises:
         FormatError: with the entry at fault; also for a path that leaves the folder.
-        DataError: when a file that an entry names is missing.
+        DataError: when a file that an entry names is missing, or two label files disagree about one.
     """
-    root, labels = tree.root, _Labels()
-    info = root / INFO
-    listed, dropped = [], Counter[str]()
-    for number, entry in enumerate(_entries(read_text(info, tree.limits), where=str(info))):
-        where = f"{info}, files[{number}]"
-        if number >= tree.limits.samples:
-            raise LimitError(f"more than {tree.limits.samples:,} entries", where=info, fix="raise Limits.samples")
-        listed.append(_sample(typed(_File, entry, where=where), root, tree.inside, labels, where=where))
-        dropped.update(name for name in entry.keys() - _MEMBERS if entry[name])
-    samples, beside, remarks = boxes_beside(listed, tree)
-    remarks += [f"{INFO}: {name} not carried, of {count} samples" for name, count in sorted(dropped.items())]
-    reading = Reading(label_files=(INFO, *beside), remarks=tuple(remarks))
-    return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
+    read, infos = _Export(tree), _infos(tree)
+    for info in infos:
+        read.add(info)
+    samples, beside, remarks = boxes_beside(list(read.samples.values()), tree, read.check)
+    remarks += [f"{INFO}: {name} not carried, of {count} samples" for name, count in sorted(read.dropped.items())]
+    remarks += read.check.remarks()
+    reading = Reading(label_files=(*infos, *beside), remarks=tuple(remarks))
+    return Dataset.of(samples, format=FORMAT.name, root=tree.root, reading=reading)
+
+
+class _Export:
+    """The samples of an export, as its label files are read.
+
+    Attributes:
+        samples: by relative path.
+        dropped: how many samples had something that is not carried, by its name.
+        check: what was done to boxes.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.samples: dict[str, Sample] = {}
+        self.dropped: Counter[str] = Counter()
+        self.check = BoxCheck()
+        self._from: dict[str, str] = {}  # the label file of every sample
+        self._labels = _Labels()
+
+    def add(self, info: str) -> None:
+        """Reads one label file; paths in it are relative to its folder."""
+        path, most = self.tree.root / info, self.tree.limits.samples
+        for number, entry in enumerate(_entries(read_text(path, self.tree.limits), where=str(path))):
+            where = f"{path}, files[{number}]"
+            if number >= most:
+                raise LimitError(f"more than {most:,} entries", where=path, fix="raise Limits.samples")
+            sample = self._sample(typed(_File, entry, where=where), info.rpartition("/")[0], where=where)
+            other = self._from.setdefault(sample.id, info)
+            if other == info and sample.id in self.samples:
+                raise DataError(f"lists {sample.id!r} twice", where=where, fix="list each sample once")
+            if other != info and replace(sample, name=self.samples[sample.id].name) != self.samples[sample.id]:
+                what = f"says something else of {sample.id!r} than {other}"
+                raise DataError(what, where=where, fix="remove the one that is wrong")
+            self.samples.setdefault(sample.id, sample)
+            self.dropped.update(name for name in entry.keys() - _MEMBERS if entry[name])
+
+    def _sample(self, entry: _File, folder: str, *, where: str) -> Sample:
+        relative = self._located(entry.path, folder, where=where)
+        payload, listed = FilePayload(str(self.tree.root), relative), entry.boundingBoxes
+        if listed:
+            payload = replace(payload, size=size_or_none(payload, self.tree.limits))
+        return Sample(
+            id=relative,
+            name=entry.name if entry.name is not None else PurePosixPath(relative).stem,
+            category=entry.category,
+            label=_label(entry.label, self._labels, where=f"{where}.label"),
+            payload=payload,
+            boxes=None if listed is None else self.check.listed(listed, payload.size, where=where),
+            metadata={key: _text(value) for key, value in entry.metadata.items()} if entry.metadata else NO_METADATA,
+        )
+
+    def _located(self, path: str, folder: str, *, where: str) -> str:
+        """The file that an entry means: below the label file's folder, or else below the whole set's."""
+        nearest = join(folder, path)
+        for place in (nearest, path):
+            if place in self.tree:
+                return self.tree.inside.file(place, where=where)
+        alike = self.tree.looking_like(nearest.replace("\\", "/"))
+        return self.tree.inside.file(alike[0] if len(alike) == 1 else nearest, where=where)
 
 
 def _entries(text: str, *, where: str) -> Iterator[Any]:
@@ -146,25 +207,6 @@ class _Labels:
 
     def of_class(self, label: str) -> ClassLabel:
         return self._known.setdefault(label, ClassLabel(label))
-
-
-def _sample(entry: _File, root: Path, inside: Inside, labels: _Labels, *, where: str) -> Sample:
-    relative = inside.file(entry.path, where=where)
-    listed = entry.boundingBoxes
-    boxes = (
-        None
-        if listed is None
-        else tuple(checked_box(box.label, box.x, box.y, box.width, box.height, where=where) for box in listed)
-    )
-    return Sample(
-        id=relative,
-        name=entry.name if entry.name is not None else PurePosixPath(relative).stem,
-        category=entry.category,
-        label=_label(entry.label, labels, where=f"{where}.label"),
-        payload=FilePayload(str(root), relative),
-        boxes=boxes,
-        metadata={key: _text(value) for key, value in entry.metadata.items()} if entry.metadata else NO_METADATA,
-    )
 
 
 def _text(value: str | int | float | bool | None) -> str:
@@ -229,15 +271,9 @@ def label_as_json(label: Label) -> dict[str, Any]:
         case ClassLabel(name):
             return {"type": "label", "label": name}
         case Intervals(intervals):
-            return {"type": "multi-label", "labels": [interval_as_json(interval) for interval in intervals]}
+            return {"type": "multi-label", "labels": [interval.as_json() for interval in intervals]}
         case KeyValues(values):
             return {"type": "keyvalue-labels", "labels": dict(values)}
-
-
-def interval_as_json(interval: Interval) -> dict[str, Any]:
-    """One item of `labels` of a multi-label entry."""
-    item: dict[str, Any] = {"startIndex": interval.start, "endIndex": interval.end, "label": interval.label}
-    return item | ({"labelMap": dict(interval.label_map)} if interval.label_map else {})
 
 
 FORMAT = Format(

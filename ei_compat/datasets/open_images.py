@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ei_compat.box_check import share
 from ei_compat.dataset import Category, Dataset
 from ei_compat.datasets._boxes import (
     LISTED,
     NO_CATEGORY,
     Listed,
-    Pictures,
-    category_of_path,
-    corners,
     number,
     place_pictures,
     size_of,
@@ -20,6 +18,8 @@ from ei_compat.datasets._boxes import (
 from ei_compat.datasets._csv import csv_files, rows_of, table_of, write_table
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
+from ei_compat.datasets._sets import category_of_path
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError
 from ei_compat.limits import Limits
@@ -28,7 +28,6 @@ from ei_compat.reading import Reading
 
 HEADER = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 DESCRIPTIONS = "class-descriptions.csv"
-EXACT = 4  # decimals of a pixel that survive the normalised form
 
 
 def recognise(tree: Tree) -> bool:
@@ -49,19 +48,16 @@ def read(tree: Tree) -> Dataset:
     tables, described = csv_files(tree, HEADER), [name for name in tree.names() if name.endswith(DESCRIPTIONS)]
     names = _descriptions(root, described, tree.limits)
     listed = Listed()
-    sizes: dict[str, tuple[int, int]] = {}
     categories: dict[str, Category | None] = {}
     for relative in tables:
         for where, (identity, kind, *ends) in rows_of(root / relative, HEADER, tree.limits):
             picture = pictures.named(identity, near=relative.rpartition("/")[0], where=where)
-            if picture not in sizes:
-                sizes[picture] = size_of(pictures.sample(picture), tree.limits)
+            if picture not in categories:
                 categories[picture] = category_of_path(picture.rpartition("/")[0]) or category_of_path(relative)
-            width, height = sizes[picture]
-            shares = [number(end, where=where) for end in ends]  # XMin, XMax, YMin, YMax
-            x0, x1, y0, y1 = (round(s * e, EXACT) for s, e in zip(shares, (width, width, height, height), strict=True))
-            listed.of(picture, relative).append(corners(names.get(kind, kind), x0, y0, x1, y1, where=where))
-    remarks = listed.settle()
+            x0, x1, y0, y1 = (share(number(end, where=where), where=where) for end in ends)
+            box = pictures.shares(picture, names.get(kind, kind), (x0, y0), (x1 - x0, y1 - y0), where=where)
+            listed.of(picture, relative).extend(box)
+    remarks = (*listed.settle(), *pictures.check.remarks())
     samples = pictures.samples(listed.boxes, categories)
     reading = Reading((*tables, *described), unlisted=pictures.without(listed.boxes), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values(), reading=reading)

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Listed, Pictures, corners, place_pictures, shown, size_of
+from ei_compat.datasets._boxes import CARRIES, Listed, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
 from ei_compat.files import write_file
@@ -100,12 +101,14 @@ def read_boxes(tree: Tree) -> Dataset:
         where, near = str(root / relative), relative.rpartition("/")[0]
         for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, tree.limits), where=where)):
             place = f"{where}, [{index}]"
-            found = listed.of(pictures.named(item.file_name, near=near, where=place), relative)
+            picture = pictures.named(item.file_name, near=near, where=place)
+            found = listed.of(picture, relative)
             for annotation in item.annotations:
                 box = annotation.bbox
                 for label in annotation.classes:
-                    found.append(corners(label, box.xmin, box.ymin, box.xmax, box.ymax, where=place))
-    remarks = listed.settle()
+                    corners = box.xmin, box.ymin, box.xmax, box.ymax
+                    found += pictures.corners(picture, label, corners, where=place)
+    remarks = (*listed.settle(), *pictures.check.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
     return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from ei_compat.box_check import BoxCheck, size_or_none
 from ei_compat.dataset import (
+    NO_METADATA,
     UNLABELLED,
     Box,
     Category,
@@ -23,11 +25,10 @@ from ei_compat.dataset import (
     KeyValues,
     Label,
     Sample,
-    checked_box,
 )
 from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree, join
+from ei_compat.datasets._tree import Tree, join, looks
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
 from ei_compat.limits import Limits
@@ -53,6 +54,7 @@ class _Interval:
     startIndex: int  # noqa: N815 - the document's name, as below
     endIndex: int  # noqa: N815
     label: str
+    labelMap: dict[str, str] | None = None  # noqa: N815
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def read(tree: Tree) -> Dataset:
         FormatError: naming the entry at fault.
         DataError: when a sidecar names a file that is missing.
     """
-    root, samples = tree.root, list[Sample]()
+    root, samples, check = tree.root, list[Sample](), BoxCheck()
     places: dict[str, Category | None] = {f"{name}/": category for name, category in tree.sets().items()}
     for prefix, category in {"": None, **places}.items():
         found = {}
@@ -100,38 +102,44 @@ def read(tree: Tree) -> Dataset:
             relative = tree.inside.file(prefix + name, where=str(root))
             payload = FilePayload(str(root), relative)
             found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
-        samples.extend(_labelled(root / prefix, found, tree.limits))
+        samples.extend(_labelled(root / prefix, found, tree.limits, check))
     unlisted = tuple(s.id for s in samples if s.label == UNLABELLED and s.boxes is None)
-    reading = Reading(label_files=tuple(_sidecars(tree)), unlisted=unlisted)
+    reading = Reading(tuple(_sidecars(tree)), unlisted=unlisted, remarks=check.remarks())
     return Dataset.of(samples, format=FORMAT.name, root=root, reading=reading)
 
 
-def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits) -> Iterable[Sample]:
+def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits, check: BoxCheck) -> Iterable[Sample]:
     """The samples of one folder with the labels of its sidecars."""
 
-    def entry(name: str, sidecar: str) -> Sample:
-        if name not in samples:
-            raise DataError(f"file {name!r} is missing", where=folder / sidecar, fix="restore it or remove its entry")
-        return samples[name]
+    def entry(wanted: str, sidecar: str) -> str:
+        if wanted in samples:
+            return wanted
+        alike = [name for name in samples if looks(name) == looks(wanted)]
+        if len(alike) != 1:
+            raise DataError(f"file {wanted!r} is missing", where=folder / sidecar, fix="restore it or remove its entry")
+        return alike[0]
 
     if (folder / BOXES).is_file():
-        for name, boxes in read_boxes(folder / BOXES, limits).items():
-            samples[name] = replace(entry(name, BOXES), boxes=boxes)
+        for wanted, boxes in read_boxes(folder / BOXES, limits, check).items():
+            name = entry(wanted, BOXES)
+            samples[name] = replace(samples[name], boxes=boxes)
     if (folder / INTERVALS).is_file():
         where = str(folder / INTERVALS)
-        for name, rows in typed(_IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
-            samples[name] = entry(name, INTERVALS).with_label(_intervals(rows, where=f"{where}, {name}"))
+        for wanted, rows in typed(_IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
+            name = entry(wanted, INTERVALS)
+            samples[name] = samples[name].with_label(_intervals(rows, where=f"{where}, {name}"))
     if (folder / KEY_VALUES).is_file():
         where = str(folder / KEY_VALUES)
-        for name, values in typed(_KeyValueFile, read_json(where, limits), where=where).labels.items():
+        for wanted, values in typed(_KeyValueFile, read_json(where, limits), where=where).labels.items():
             if isinstance(values, list):
-                raise FormatError("lists labels without keys, which is not supported", where=f"{where}, {name}")
-            samples[name] = entry(name, KEY_VALUES).with_label(KeyValues(values))
+                raise FormatError("lists labels without keys, which is not supported", where=f"{where}, {wanted}")
+            name = entry(wanted, KEY_VALUES)
+            samples[name] = samples[name].with_label(KeyValues(values))
     return samples.values()
 
 
-def read_boxes(path: Path, limits: Limits) -> dict[str, tuple[Box, ...]]:
-    """The boxes of a `bounding_boxes.labels` by file name.
+def read_boxes(path: Path, limits: Limits, check: BoxCheck) -> dict[str, tuple[Box, ...] | None]:
+    """The boxes of a `bounding_boxes.labels` by file name, held against the pictures beside it.
 
     Raises:
         FormatError: naming the entry at fault.
@@ -139,14 +147,20 @@ def read_boxes(path: Path, limits: Limits) -> dict[str, tuple[Box, ...]]:
     where = str(path)
     listed = typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes
     return {
-        name: tuple(checked_box(b.label, b.x, b.y, b.width, b.height, where=f"{where}, {name}") for b in items)
+        name: check.listed(
+            items,
+            size_or_none(FilePayload(str(path.parent), name), limits) if items and "/" not in name else None,
+            where=f"{where}, {name}",
+        )
         for name, items in listed.items()
     }
 
 
 def _intervals(rows: list[_Interval], *, where: str) -> Intervals:
     _gapless([(row.startIndex, row.endIndex) for row in rows], where=where)
-    return Intervals(tuple(Interval(row.startIndex, row.endIndex, row.label) for row in rows))
+    return Intervals(
+        tuple(Interval(row.startIndex, row.endIndex, row.label, row.labelMap or NO_METADATA) for row in rows)
+    )
 
 
 def _gapless(ends: Iterable[tuple[int, int]], *, where: str) -> None:
@@ -193,9 +207,7 @@ def _label_as_json(label: Label) -> tuple[str, Any]:
     match label:
         case Intervals(intervals):
             _gapless([(item.start, item.end) for item in intervals], where="the sample's labels")
-            if any(item.label_map for item in intervals):
-                raise DataError(f"an interval has a label map, which {INTERVALS} cannot hold", fix="use ei-export")
-            return INTERVALS, [{"startIndex": i.start, "endIndex": i.end, "label": i.label} for i in intervals]
+            return INTERVALS, [item.as_json() for item in intervals]
         case KeyValues(values):
             return KEY_VALUES, dict(values)
         case _:

@@ -13,9 +13,6 @@ from ei_compat.datasets._boxes import (
     CARRIES,
     NO_CATEGORY,
     Listed,
-    Pictures,
-    category_of_path,
-    corners,
     number,
     place_pictures,
     shown,
@@ -23,24 +20,30 @@ from ei_compat.datasets._boxes import (
 )
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
-from ei_compat.datasets._tree import Tree, join
-from ei_compat.errors import FormatError
+from ei_compat.datasets._side_files import head_of
+from ei_compat.datasets._tree import Tree, join, suffix_of
+from ei_compat.errors import DataError, FormatError
 from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
-ANNOTATIONS, PICTURES, SETS = "Annotations", "JPEGImages", "ImageSets/Main"
-_FOLDERS = {ANNOTATIONS, PICTURES, NO_CATEGORY}
+ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
+SETS = f"{LISTS}/Main"
+CORRECT = "correct <filename>, or remove it so that the file's own name counts"
+_ROOT = re.compile(rb"<annotations?[\s>]")
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 
 
 def recognise(tree: Tree) -> bool:
-    """Whether there is an `.xml` file at the top, in `Annotations/` or in a set's folder."""
-    places = ["", *(name for name in tree.folders() if name in _FOLDERS or category_of_path(name))]
-    return tree.only is None and any(name.lower().endswith(".xml") for place in places for name in tree.names(place))
+    """Whether there is an `.xml` file in `Annotations/`, or one anywhere that says what it is."""
+    if tree.only is not None:
+        return False
+    files = [path for path in tree.files if suffix_of(path) == ".xml"]
+    return any(path.startswith(f"{ANNOTATIONS}/") or _ROOT.search(head_of(tree.root / path)) for path in files)
 
 
 def read(tree: Tree) -> Dataset:
@@ -52,23 +55,22 @@ def read(tree: Tree) -> Dataset:
     """
     path, pictures = tree.root, Pictures(tree)
     sets = _sets(tree, tree.limits)
-    label_files = [join(SETS, name) for name in tree.names(SETS) if name.endswith(".txt")]
+    pictures.keep_folder(PICTURES)
+    label_files = list(tree.below(LISTS, {".txt"}))
     listed = Listed()
     categories: dict[str, Category | None] = {}
     for relative in tree.below("", {".xml"}):
         label_files.append(relative)
         where = str(path / relative)
         root = _parse(read_text(path / relative, tree.limits), where=where)
-        name = (root.findtext("filename") or "").strip() or Path(relative).stem
-        near = relative.rpartition("/")[0]
-        if near.endswith(ANNOTATIONS):
-            near = near.removesuffix(ANNOTATIONS) + PICTURES
-        picture = pictures.named(name, near=near, where=where)
-        listed.of(picture, relative).extend(_box(item, where=where) for item in root.iterfind("object"))
-        categories[picture] = sets.get(Path(relative).stem)
+        picture = _picture(root, relative, pictures, where=where)
+        found = listed.of(picture, relative)
+        for item in root.iterfind("object"):
+            found += _box(item, picture, pictures, where=where)
+        categories[picture] = sets.get(_stem(relative))
     for picture in pictures.paths:
-        categories.setdefault(picture, sets.get(Path(picture).stem))
-    remarks = listed.settle()
+        categories.setdefault(picture, sets.get(_stem(picture)))
+    remarks = (*listed.settle(), *pictures.check.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
     return Dataset.of(pictures.samples(listed.boxes, categories), format=FORMAT.name, root=path, reading=reading)
 
@@ -90,12 +92,46 @@ def _parse(text: str, *, where: str) -> Element:
     return root
 
 
-def _box(item: Element, *, where: str) -> Box:
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
+def _picture(root: Element, relative: str, pictures: Pictures, *, where: str) -> str:
+    """The picture of an annotation: the one that `<filename>` names, which must be the one that it lies beside.
+
+    An XML file and its picture share a name. Where `<filename>` speaks of another, one of them was renamed, and the
+    boxes could be of either.
+
+    Raises:
+        FormatError: when they are two pictures.
+        DataError: when there is none.
+    """
+    folder, own = relative.rpartition("/")[0], _stem(relative)
+    above = folder.rpartition("/")[0]
+    near = join(above, PICTURES) if folder.rpartition("/")[2] == ANNOTATIONS else folder
+    beside = pictures.beside(own, {folder, near, join(above, PICTURES), join(above, NO_CATEGORY)})
+    name = (root.findtext("filename") or "").strip() or own
+    if len(beside) == 1 and _stem(name.replace("\\", "/")) == own:
+        return beside[0]  # stored anew with another extension, at most
+    try:
+        picture = pictures.named(name, near=near, where=where)
+    except DataError:
+        if not beside:
+            raise
+        what = f"<filename> is {name!r}, which is not there, beside it lies {beside[0]!r}"
+        raise FormatError(what, where=where, fix=CORRECT) from None
+    if beside and picture not in beside:
+        what = f"<filename> is {name!r}, but {beside[0]!r} lies beside it"
+        raise FormatError(what, where=where, fix=CORRECT)
+    return picture
+
+
+def _box(item: Element, picture: str, pictures: Pictures, *, where: str) -> list[Box]:
     label = (item.findtext("name") or "").strip()
     if not label:
         raise FormatError("has an object without a name", where=where)
-    ends = [number(item.findtext(f"bndbox/{end}") or "", where=f"{where}, {label}, {end}") for end in _ENDS]
-    return corners(label, *ends, where=f"{where}, {label}")
+    ends = tuple(number(item.findtext(f"bndbox/{end}") or "", where=f"{where}, {label}, {end}") for end in _ENDS)
+    return pictures.corners(picture, label, ends, where=f"{where}, {label}")
 
 
 _ENDS = ("xmin", "ymin", "xmax", "ymax")

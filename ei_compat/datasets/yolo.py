@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset, Sample, checked_box
-from ei_compat.datasets._boxes import CARRIES, Pictures, number, place_pictures, size_of
+from ei_compat.box_check import share
+from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset
+from ei_compat.datasets._boxes import CARRIES, number, place_pictures, size_of
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
-from ei_compat.limits import Limits
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -22,7 +23,6 @@ from ei_compat.reading import Reading
 CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
 PICTURES, LABELS = "images", "labels"
 NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
-EXACT = 4  # decimals of a pixel that survive the normalised form
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
 _ITEM = re.compile(r"-\s+(.*)")
 _NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
@@ -33,8 +33,19 @@ def recognise(tree: Tree) -> bool:
     if tree.only is not None:
         return False
     found = _names_files(tree)
+    if not found or _has_text(tree):
+        return bool(found)
     sure = [path for path in found if "/" not in path and path.lower() != CLASSES]
-    return bool(sure or found) and (bool(sure) or _has_text(tree))
+    return bool(sure) and not _names_folders(tree, sure[0])
+
+
+def _names_folders(tree: Tree, file: str) -> bool:
+    """Whether the classes are names of folders, which then hold them: no picture has a text."""
+    try:
+        names = parse_names(read_text(tree.root / file, tree.limits), file, where=file)
+    except FormatError:
+        return False
+    return bool(set(names) & {path.rpartition("/")[0].rpartition("/")[2] for path in tree.samples})
 
 
 def _has_text(tree: Tree) -> bool:
@@ -72,45 +83,55 @@ def read(tree: Tree) -> Dataset:
             raise FormatError(what, where=path / file, fix="remove the one that is wrong")
     samples = []
     for relative in pictures.paths:
-        sample = pictures.sample(relative)
         labels = next((name for name in _label_files(relative) if name in tree), None)
-        if labels is not None:
-            label_files.append(labels)
-            text = read_text(path / labels, tree.limits)
-            sample = pictures.sample(relative, _boxes(text, names, sample, tree.limits, where=str(path / labels)))
-        samples.append(sample)
-    reading = Reading(label_files=tuple(label_files), unlisted=tuple(s.id for s in samples if s.boxes is None))
+        if labels is None:
+            samples.append(pictures.sample(relative))
+            continue
+        label_files.append(labels)
+        where = f"{path}/{labels}"
+        samples.append(
+            pictures.sample(relative, _boxes(read_text(where, tree.limits), names, relative, pictures, where=where))
+        )
+    unlisted = tuple(sample.id for sample in samples if sample.boxes is None)
+    reading = Reading(label_files=tuple(label_files), unlisted=unlisted, remarks=pictures.check.remarks())
     return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
 def _label_files(picture: str) -> Iterator[str]:
     """Where a picture's text file may be: beside it, or where `images` is replaced by `labels`."""
-    beside = PurePosixPath(picture).with_suffix(".txt")
-    yield str(beside)
-    parts = list(beside.parts)
+    beside = picture.rpartition(".")[0] + ".txt"
+    yield beside
+    parts = beside.split("/")
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] == PICTURES:
             yield "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
 
 
-def _boxes(text: str, names: Sequence[str], sample: Sample, limits: Limits, *, where: str) -> list[Box]:
+def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:
     found: list[Box] = []
-    size: tuple[int, int] | None = None
     for line, row in enumerate(text.splitlines(), start=1):
-        cells, place = row.split(), f"{where}, line {line}"
+        cells = row.split()
         if not cells:
             continue
+        place = f"{where}, line {line}"
         if len(cells) != 5:
             raise FormatError(f"has {len(cells)} columns, not class, x, y, width, height", where=place)
-        if not cells[0].isdecimal() or not cells[0].isascii() or len(cells[0]) > 6 or int(cells[0]) >= len(names):
-            raise FormatError(f"class {cells[0][:20]!r} is not from 0 to {len(names) - 1}", where=place)
-        size = size or size_of(sample, limits)
-        x, y, width, height = (number(cell, where=place) for cell in cells[1:])
-        corner = (x - width / 2) * size[0], (y - height / 2) * size[1]
-        sides = width * size[0], height * size[1]
-        exact = (round(value, EXACT) for value in (*corner, *sides))
-        found.append(checked_box(names[int(cells[0])], *exact, where=place))
+        label = names[_class_number(cells[0], len(names), where=place)]
+        x, y, width, height = (share(number(cell, where=place), where=place) for cell in cells[1:])
+        found += pictures.shares(picture, label, (x - width / 2, y - height / 2), (width, height), where=place)
     return found
+
+
+def _class_number(cell: str, count: int, *, where: str) -> int:
+    """A class by its number, which numeric programs write as `1.0` or `1e0` too.
+
+    Raises:
+        FormatError: when it is no whole number, or there is no such class.
+    """
+    value = number(cell, where=where)
+    if not value.is_integer() or not 0 <= value < count:
+        raise FormatError(f"class {cell[:20]!r} is not from 0 to {count - 1}", where=where)
+    return int(value)
 
 
 def parse_names(text: str, name: str, *, where: str) -> list[str]:

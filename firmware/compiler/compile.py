@@ -54,7 +54,7 @@ class CompiledLayer:
 
 @dataclass(frozen=True, slots=True)
 class CompiledTensor:
-    """The model's input or output as callers see it: `dtype` is int8 or uint8."""
+    """A model's input or output as callers see it: `dtype` is int8 or uint8."""
 
     shape: tuple[int, ...]
     quantization: Quantization
@@ -76,7 +76,7 @@ class CompiledModel:
         layers: in order.
         groups: how many layers run interleaved, group after group.
         input: the input tensor.
-        output: the output tensor.
+        outputs: the output tensors, in the file's order.
         macs: multiply-accumulates of the dense computation.
         nonzero: weights that are not zero.
         weights: all weights.
@@ -92,7 +92,7 @@ class CompiledModel:
     layers: tuple[CompiledLayer, ...]
     groups: tuple[int, ...]
     input: CompiledTensor
-    output: CompiledTensor
+    outputs: tuple[CompiledTensor, ...]
     macs: int
     nonzero: int
     weights: int
@@ -125,8 +125,8 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
 
     layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
 
-    def tensor(index: int, unsigned: bool) -> CompiledTensor:
-        t = graph.tensors[index]
+    def tensor(index: int) -> CompiledTensor:
+        t, unsigned = graph.tensors[index], index in graph.unsigned
         zero = t.quantization.zero_point + (128 if unsigned else 0)
         return CompiledTensor(t.shape, Quantization(t.quantization.scale, zero), "uint8" if unsigned else "int8")
 
@@ -141,8 +141,8 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         arena_bound=placed.bound,
         layers=layers,
         groups=tuple(len(g.stages) for g in placed.groups),
-        input=tensor(graph.input, graph.unsigned[0]),
-        output=tensor(graph.output, graph.unsigned[1]),
+        input=tensor(graph.input),
+        outputs=tuple(map(tensor, graph.outputs)),
         macs=sum(layer.macs for layer in layers),
         nonzero=sum(layer.nonzero for layer in layers),
         weights=sum(layer.weights for layer in layers),
@@ -174,5 +174,5 @@ def _whole_tensor_bytes(graph: Graph) -> int:
     for number, op in enumerate(graph.operators):
         alive.add(op.output)
         peak = max(peak, sum(math.prod(graph.tensors[i].shape) for i in alive))
-        alive = {i for i in alive if last.get(i, -1) > number or i == graph.output}
+        alive = {i for i in alive if last.get(i, -1) > number or i in graph.outputs}
     return peak

@@ -27,14 +27,14 @@ class Tables:
         arrays: "tensors" and the groups of stages by name, each a list of such.
         runs: the groups in the order in which they are run.
         input: number of the tensor that the caller fills.
-        output: number of the tensor that the caller reads.
+        outputs: numbers of the tensors that the caller reads.
     """
 
     structs: Mapping[str, Mapping[str, Value]]
     arrays: Mapping[str, tuple[Mapping[str, Value], ...]]
     runs: tuple[str, ...]
     input: int
-    output: int
+    outputs: tuple[int, ...]
 
 
 def read_tables(source: str) -> Tables:
@@ -51,7 +51,7 @@ def read_tables(source: str) -> Tables:
             structs[name] = _named(kind, values)
     runs = tuple(re.findall(r"eit_run\((\w+), \d+u, arena\)", text))
     ends = re.findall(r"arena \+ tensors\[(\d+)\]\.offset", text)
-    return Tables(structs, arrays, runs, int(ends[0]), int(ends[1]))
+    return Tables(structs, arrays, runs, int(ends[0]), tuple(map(int, ends[1:])))
 
 
 def _parse(text: str) -> Initializer:

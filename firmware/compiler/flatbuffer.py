@@ -59,6 +59,10 @@ class Table:
             raise self.fail("an offset points behind the file's end", position)
         return target
 
+    def place(self, field: int) -> int | None:
+        """Where a field's value lies in the file, None where it is absent."""
+        return self._field(field) or None
+
     def integer(self, field: int, code: str, default: int = 0) -> int:
         """A scalar of `struct` code b, B, h, H, i, I, q or Q."""
         position = self._field(field)

@@ -134,10 +134,9 @@ class Pool(Operator):
 
 @dataclass(frozen=True, slots=True)
 class Mean(Operator):
-    """MEAN over height and width, or over one of them."""
+    """MEAN and REDUCE_MAX over height and width, or over one of them."""
 
     axes: tuple[int, ...]
-    keep_dims: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +146,15 @@ class Reshape(Operator):
 
 @dataclass(frozen=True, slots=True)
 class Pad(Operator):
-    """PAD with the zero point: (before, after) per dimension of the input."""
+    """PAD and PADV2: (before, after) per dimension of the input, filled with an int8 value."""
 
     padding: tuple[tuple[int, int], ...]
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
 class Concatenation(Operator):
-    """CONCATENATION along one dimension."""
+    """CONCATENATION along one dimension, and PACK along a new one."""
 
     axis: int
 
@@ -175,10 +175,21 @@ class Lookup(Operator):
 
 @dataclass(frozen=True, slots=True)
 class Gather(Operator):
-    """TRANSPOSE and STRIDED_SLICE: output element i reads input element start + sum(i[d] * strides[d])."""
+    """TRANSPOSE and all kinds of slices: output element i reads input element start + sum(i[d] * strides[d])."""
 
     start: int
     strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resize(Operator):
+    """RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR: per output row and column two of the input and a weight.
+
+    The weight is that of the second one, in 1/1024; 0 where one is enough.
+    """
+
+    rows: tuple[tuple[int, int, int], ...]
+    columns: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +200,14 @@ class Graph:
         tensors: every tensor that an operator reads or writes, by number.
         operators: in an order in which they can run.
         input: the number of the input tensor.
-        output: the number of the output tensor.
-        unsigned: whether the file's own input and output are uint8 (then q + 128 is what callers see), in this order.
+        outputs: the numbers of the output tensors, at least one.
+        unsigned: the numbers of those inputs and outputs that are uint8 in the file: callers see q + 128.
         file: how errors name the model.
     """
 
     tensors: Mapping[int, Tensor]
     operators: tuple[Operator, ...]
     input: int
-    output: int
-    unsigned: tuple[bool, bool]
+    outputs: tuple[int, ...]
+    unsigned: frozenset[int]
     file: str

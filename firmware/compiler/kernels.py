@@ -220,10 +220,17 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
                 instructions=cost.bytewise(values, cost.PER_COPY),
             )  # fmt: skip
         case ly.PadWith() as p:
-            fields = (str(p.top), str(p.left), str(p.front))
+            fields = (str(p.top), str(p.left), str(p.front), str(p.value))
             return Kernel(
                 "eit_pad", "eit_copy.h", ("eit_pad.c",), "eit_pad_params", fields,
                 instructions=cost.bytewise(values, cost.PER_COPY),
+            )  # fmt: skip
+        case ly.Resampling() as p:
+            function = "eit_resize_bilinear" if p.bilinear else "eit_resize_nearest"
+            arrays: dict[str, Array] = {"rows": p.rows, "columns": p.columns}
+            return Kernel(
+                function, "eit_resample.h", ("eit_resample.c",), "eit_resample", ("{rows}", "{columns}"), arrays,
+                cost.bytewise(values, cost.PER_ADD if p.bilinear else cost.PER_COPY),
             )  # fmt: skip
         case _:
             raise AssertionError(layer.params)

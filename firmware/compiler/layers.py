@@ -165,10 +165,31 @@ class PadWith:
     top: int
     left: int
     front: int
+    value: int  # stored form
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """Resizing: per output row and column two input elements and the second one's weight in 1/1024."""
+
+    rows: Int32
+    columns: Int32
+    bilinear: bool
 
 
 Params = (
-    Pointwise | Conv | DepthwiseConv | Layout | Elementwise | Pooling | MeanOver | Table | SoftmaxOver | Copy | PadWith
+    Pointwise
+    | Conv
+    | DepthwiseConv
+    | Layout
+    | Elementwise
+    | Pooling
+    | MeanOver
+    | Table
+    | SoftmaxOver
+    | Copy
+    | PadWith
+    | Resampling
 )
 
 
@@ -193,9 +214,9 @@ class Layer:
 
 @dataclass(slots=True)
 class Program:
-    """Layers in an order in which they can run, and their planes; input and output are plain int8 bytes."""
+    """Layers in an order in which they can run, and their planes; input and outputs are plain bytes."""
 
     planes: list[Plane] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     input: int = 0
-    output: int = 0
+    outputs: tuple[int, ...] = ()

@@ -21,6 +21,7 @@ from firmware.compiler.quantize import (
     round_half_away,
     rounding_shift,
 )
+from firmware.compiler.swish import absolute, hard_swish, negated
 
 ONE = (1 << 31) - 1  # 1.0 in Q0.31
 EXP_FACTORS = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
@@ -125,8 +126,11 @@ def _logistic(x: float) -> float:
 
 
 FUNCTIONS: dict[str, Callable[[Quantization, Quantization, float], Int8]] = {
+    "ABS": absolute,
+    "HARD_SWISH": hard_swish,
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": _rounded(_logistic, Quantization(1 / 256, -128)),
+    "NEG": negated,
     "QUANTIZE": requantize,
     "RELU": _relu("relu"),
     "RELU6": _relu("relu6"),

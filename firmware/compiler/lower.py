@@ -22,6 +22,7 @@ from firmware.compiler.graph import (
     Pad,
     Pool,
     Reshape,
+    Resize,
     Shape3,
     Softmax,
     Tensor,
@@ -75,7 +76,9 @@ class _Lowering(Values):
             case Pool():
                 self._pool(op)
             case Mean():
-                self._mean(op)
+                self._reduction(op)
+            case Resize():
+                self._resize(op)
             case Reshape():
                 self._reshape(op)
             case Pad():
@@ -224,32 +227,43 @@ class _Lowering(Values):
         params = ly.Pooling(op.kind == "AVERAGE_POOL_2D", op.columns, low + 128, high + 128)
         self._simple(op, params, Input(plane, op.rows), geometry(target.shape))
 
-    def _mean(self, op: Mean) -> None:
+    def _reduction(self, op: Mean) -> None:
         source, target = self.graph.tensors[op.inputs[0]], self.graph.tensors[op.output]
         height, width, channels = geometry(source.shape)
         first = len(source.shape) - 2  # the dimension that is the width
         over_width, over_height = first in op.axes, any(a < first and source.shape[a] > 1 for a in op.axes)
         if over_height and not all(a in op.axes or source.shape[a] == 1 for a in range(first)):
             raise ExportError(
-                "a mean over part of the height", where=self._where(op), fix="supported: height and width"
+                f"{op.kind} over part of the height", where=self._where(op), fix="supported: height and width"
             )
-        count = (width if over_width else 1) * (height if over_height else 1)
+        plane = self.planes(op.inputs[0], (height, width, channels))
+        rows = Window(height, 0) if over_height else ly.ROW
+        shape = (1 if over_height else height, 1 if over_width else width, channels)
+        params: Params
+        if op.kind == "REDUCE_MAX":
+            params = ly.Pooling(False, Window(width if over_width else 1), 0, 255)
+        else:
+            params = self._mean(op, source, target, (height, width), (over_height, over_width))
+        self._simple(op, params, Input(plane, rows), shape)
+
+    def _mean(
+        self, op: Mean, source: Tensor, target: Tensor, sides: tuple[int, int], over: tuple[bool, bool]
+    ) -> ly.MeanOver:
+        count = math.prod(side for side, all_of_it in zip(sides, over, strict=True) if all_of_it)
         multiplier, shift = mean_multiplier(source.quantization.scale / target.quantization.scale, count)
         if not -31 <= shift <= 15 or count << max(shift, 0) > MAX_MEAN:
             raise ExportError(
                 f"a mean of {count} values", where=self._where(op), fix=f"at most {MAX_MEAN}, of like scales"
             )
-        params = ly.MeanOver(
-            count * (source.quantization.zero_point + 128),
-            multiplier,
-            shift,
-            target.quantization.zero_point + 128,
-            over_width,
-        )
-        plane = self.planes(op.inputs[0], (height, width, channels))
-        rows = Window(height, 0) if over_height else ly.ROW
-        shape = (1 if over_height else height, 1 if over_width else width, channels)
-        self._simple(op, params, Input(plane, rows), shape)
+        offset = count * (source.quantization.zero_point + 128)
+        return ly.MeanOver(offset, multiplier, shift, target.quantization.zero_point + 128, over[1])
+
+    def _resize(self, op: Resize) -> None:
+        plane = self.planes(op.inputs[0], geometry(self.graph.tensors[op.inputs[0]].shape))
+        rows, columns = (np.array(taps, np.int32).reshape(-1) for taps in (op.rows, op.columns))
+        params = ly.Resampling(rows, columns, op.kind == "RESIZE_BILINEAR")
+        shape = geometry(self.graph.tensors[op.output].shape)
+        self._simple(op, params, Input(plane, Window(self.shape(plane)[0], 0)), shape)
 
     def _reshape(self, op: Reshape) -> None:
         """The same bytes: whatever form the input has, the output has too."""
@@ -260,8 +274,9 @@ class _Lowering(Values):
     def _pad(self, op: Pad) -> None:
         readers = self.readers.get(op.output, [])
         spatial = len(op.padding) == 4 and op.padding[0] == op.padding[3] == (0, 0)
+        spatial = spatial and op.value == self.graph.tensors[op.output].quantization.zero_point
         folds = all(isinstance(r, Convolution | Depthwise) and r.kind != "FULLY_CONNECTED" for r in readers)
-        if spatial and readers and folds and op.output != self.graph.output:
+        if spatial and readers and folds and op.output not in self.graph.outputs:
             self.folded[op.output] = op
             return
         full = ((0, 0),) * (4 - len(op.padding)) + op.padding
@@ -271,17 +286,16 @@ class _Lowering(Values):
         plane = self.planes(op.inputs[0], geometry(self.graph.tensors[op.inputs[0]].shape))
         rows = Window(1, 1, 1, top, bottom)
         shape = geometry(self.graph.tensors[op.output].shape)
-        self._simple(op, ly.PadWith(top, left, front), Input(plane, rows), shape)
+        self._simple(op, ly.PadWith(top, left, front, op.value + 128), Input(plane, rows), shape)
 
     def _concatenation(self, op: Concatenation) -> None:
         target = self.graph.tensors[op.output]
         outer = math.prod(target.shape[: op.axis])
-        inner = math.prod(target.shape[op.axis + 1 :])
-        total = target.shape[op.axis] * inner
+        total = math.prod(target.shape[op.axis :])
         made = self.plane(target, (1, 1, math.prod(target.shape)), plain=True)
         start = 0
         for position, index in enumerate(op.inputs):
-            size = self.graph.tensors[index].shape[op.axis] * inner
+            size = math.prod(self.graph.tensors[index].shape) // outer
             params = ly.Copy((1, 1, outer, size), 0, (0, 0, size, 1), start, (0, 0, total, 1))
             source = self.stored_bytes(index)
             inputs: tuple[Input, ...] = (Input(source, Window(self.program.planes[source].height, 0)),)

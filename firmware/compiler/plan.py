@@ -177,12 +177,12 @@ def _replay_all(
             known.death.update({r: max(d, known.death.get(r, d)) for r, d in life.death.items()})
         spans.append((start, start + max(len(events), 1) - 1))
         start += max(len(events), 1)
-    for number in (program.input, program.output):
+    for number in (program.input, *program.outputs):
         life = lives.setdefault(number, Lifetimes({}, {}))
         for row in range(program.planes[number].height):
             life.birth.setdefault(row, -1)
             life.death.setdefault(row, -1)
-            if number == program.output:
+            if number in program.outputs:
                 life.death[row] = start
     rings = [p.height for p in program.planes]
     for number in inner:

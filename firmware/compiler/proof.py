@@ -100,11 +100,12 @@ def prove(source: str, arena_bytes: int, where: str) -> None:
     tables = read_tables(source)
     tensors = tuple(Tensor(i, **t) for i, t in enumerate(tables.arrays["tensors"]))  # type: ignore[arg-type]
     proof = _Proof(arena_bytes, where)
-    given, wanted = tensors[tables.input], tensors[tables.output]
+    given = tensors[tables.input]
     proof.write(_flat(given, 0, given.height * given.row_bytes, "the input"))
     for name in tables.runs:
         proof.run([_stage(tables, tensors, row) for row in tables.arrays[name]])
-    proof.read(_flat(wanted, 0, wanted.height * wanted.row_bytes, "the output"), "the caller")
+    for wanted in (tensors[number] for number in tables.outputs):
+        proof.read(_flat(wanted, 0, wanted.height * wanted.row_bytes, "the output"), "the caller")
 
 
 def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) -> Stage:
@@ -249,6 +250,12 @@ def _mean(stage: Stage, y: int) -> Touched:
     return [_row(source.tensor, y * source.stride + k) for k in range(source.kernel)], [_row(stage.output, y)], 0
 
 
+def _whole(stage: Stage, y: int) -> Touched:
+    """Tables say which rows are read: any."""
+    source = stage.sources[0]
+    return _inside(source, list(range(source.tensor.height))), [_row(stage.output, y)], 0
+
+
 def _pad(stage: Stage, y: int) -> Touched:
     return _inside(stage.sources[0], [y - stage.params["top"]]), [_row(stage.output, y)], 0
 
@@ -282,6 +289,7 @@ def _kernels() -> Iterator[tuple[str, Callable[[Stage, int], Touched]]]:
     yield from dict.fromkeys(("eit_add", "eit_sub", "eit_sub_reversed", "eit_mul"), _elementwise).items()
     yield from dict.fromkeys(("eit_average_pool", "eit_max_pool"), _windows).items()
     yield from dict.fromkeys(("eit_lookup", "eit_softmax"), _same_row).items()
+    yield from dict.fromkeys(("eit_resize_nearest", "eit_resize_bilinear"), _whole).items()
     yield from {"eit_mean": _mean, "eit_pad": _pad, "eit_copy": _copy}.items()
     yield from {"eit_planes_from_pixels": _to_planes, "eit_pixels_from_planes": _to_pixels}.items()
 

@@ -101,6 +101,12 @@ def requantization(
             if once:
                 multiplier = _half_up(multiplier, shift, least, most, f"{where}: output channel {channel}")
             packed = base, multiplier, -shift if shift <= 0 else shift << 5
+        elif shift > MAX_LEFT_SHIFT:
+            raise ExportError(
+                f"output channel {channel} has the multiplier {multipliers[channel]:.4g}, which needs a left shift of "
+                f"{shift}; the engine has {MAX_LEFT_SHIFT}",
+                where=where, fix="convert the model again: input, weights and output have scales too far apart",
+            )  # fmt: skip
         else:
             packed = _one_step(base, least, most, multiplier, shift, out, first)
             moved = packed[0] - base

@@ -42,12 +42,13 @@ def rows_needed(source: Input, y: int, height: int) -> int:
 
 
 def last_readers(program: Program) -> list[int]:
-    """Per plane, the last layer that reads it; the output is read after all layers."""
+    """Per plane, the last layer that reads it; the outputs are read after all layers."""
     last = [-1] * len(program.planes)
     for number, layer in enumerate(program.layers):
         for source in layer.inputs:
             last[source.plane] = number
-    last[program.output] = len(program.layers)
+    for output in program.outputs:
+        last[output] = len(program.layers)
     return last
 
 

@@ -31,16 +31,20 @@ ITEM_BYTES = {"float32": 4, "int32": 4, "uint8": 1, "int64": 8, "bool": 1, "int1
 
 BUILTIN_NAMES = {
     0: "ADD", 1: "AVERAGE_POOL_2D", 2: "CONCATENATION", 3: "CONV_2D", 4: "DEPTHWISE_CONV_2D", 5: "DEPTH_TO_SPACE",
-    6: "DEQUANTIZE", 7: "EMBEDDING_LOOKUP", 8: "FLOOR", 9: "FULLY_CONNECTED", 11: "L2_NORMALIZATION", 14: "LOGISTIC",
-    16: "LSTM", 17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 20: "RELU_N1_TO_1", 21: "RELU6", 22: "RESHAPE",
-    23: "RESIZE_BILINEAR", 24: "RNN", 25: "SOFTMAX", 26: "SPACE_TO_DEPTH", 27: "SVDF", 28: "TANH", 32: "CUSTOM",
-    34: "PAD", 36: "GATHER", 37: "BATCH_TO_SPACE_ND", 38: "SPACE_TO_BATCH_ND", 39: "TRANSPOSE", 40: "MEAN", 41: "SUB",
-    42: "DIV", 43: "SQUEEZE", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 47: "EXP", 49: "SPLIT",
-    53: "CAST", 54: "PRELU", 55: "MAXIMUM", 56: "ARG_MAX", 57: "MINIMUM", 59: "NEG", 60: "PADV2", 65: "SLICE",
-    67: "TRANSPOSE_CONV", 70: "EXPAND_DIMS", 73: "LOG", 74: "SUM", 75: "SQRT", 76: "RSQRT", 77: "SHAPE", 78: "POW",
-    82: "REDUCE_MAX", 83: "PACK", 88: "UNPACK", 92: "SQUARE", 97: "RESIZE_NEAREST_NEIGHBOR", 98: "LEAKY_RELU",
-    99: "SQUARED_DIFFERENCE", 102: "SPLIT_V", 111: "ELU", 114: "QUANTIZE", 117: "HARD_SWISH", 126: "BATCH_MATMUL",
-    150: "GELU",
+    6: "DEQUANTIZE", 7: "EMBEDDING_LOOKUP", 8: "FLOOR", 9: "FULLY_CONNECTED", 10: "HASHTABLE_LOOKUP",
+    11: "L2_NORMALIZATION", 12: "L2_POOL_2D", 13: "LOCAL_RESPONSE_NORMALIZATION", 14: "LOGISTIC",
+    15: "LSH_PROJECTION", 16: "LSTM", 17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 20: "RELU_N1_TO_1", 21: "RELU6",
+    22: "RESHAPE", 23: "RESIZE_BILINEAR", 24: "RNN", 25: "SOFTMAX", 26: "SPACE_TO_DEPTH", 27: "SVDF", 28: "TANH",
+    32: "CUSTOM", 33: "EMBEDDING_LOOKUP_SPARSE", 34: "PAD", 35: "UNIDIRECTIONAL_SEQUENCE_RNN", 36: "GATHER",
+    37: "BATCH_TO_SPACE_ND", 38: "SPACE_TO_BATCH_ND", 39: "TRANSPOSE", 40: "MEAN", 41: "SUB", 42: "DIV",
+    43: "SQUEEZE", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 46: "BIDIRECTIONAL_SEQUENCE_RNN",
+    47: "EXP", 49: "SPLIT", 52: "BIDIRECTIONAL_SEQUENCE_LSTM", 53: "CAST", 54: "PRELU", 55: "MAXIMUM", 56: "ARG_MAX",
+    57: "MINIMUM", 59: "NEG", 60: "PADV2", 65: "SLICE", 67: "TRANSPOSE_CONV", 70: "EXPAND_DIMS", 73: "LOG", 74: "SUM",
+    75: "SQRT", 76: "RSQRT", 77: "SHAPE", 78: "POW", 81: "REDUCE_PROD", 82: "REDUCE_MAX", 83: "PACK", 88: "UNPACK",
+    89: "REDUCE_MIN", 92: "SQUARE", 94: "FILL", 97: "RESIZE_NEAREST_NEIGHBOR", 98: "LEAKY_RELU",
+    99: "SQUARED_DIFFERENCE", 100: "MIRROR_PAD", 101: "ABS", 102: "SPLIT_V", 111: "ELU", 114: "QUANTIZE",
+    117: "HARD_SWISH", 118: "IF", 119: "WHILE", 126: "BATCH_MATMUL", 129: "CALL_ONCE", 142: "VAR_HANDLE",
+    143: "READ_VARIABLE", 144: "ASSIGN_VARIABLE", 150: "GELU",
 }  # fmt: skip
 
 
@@ -72,13 +76,14 @@ class RawOperator:
 
 @dataclass(frozen=True, slots=True)
 class RawModel:
-    """The one subgraph of a file."""
+    """The first subgraph of a file, and how many there are."""
 
     tensors: tuple[RawTensor, ...]
     operators: tuple[RawOperator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     file: str
+    subgraphs: int
 
 
 def read(data: bytes, file: str) -> RawModel:
@@ -89,7 +94,7 @@ def read(data: bytes, file: str) -> RawModel:
         file: how errors name it.
 
     Raises:
-        FormatError: the bytes are no well-formed model, or it has more than one subgraph.
+        FormatError: the bytes are no well-formed model.
         LimitError: it has more tensors, operators or elements than any model for a microcontroller.
     """
     model = root(data, b"TFL3", file)
@@ -97,8 +102,8 @@ def read(data: bytes, file: str) -> RawModel:
     if version != 3:
         raise FormatError(f"schema version {version}, expected 3", where=file, fix="convert the model again")
     graphs = model.tables(2)
-    if len(graphs) != 1:
-        raise FormatError(f"{len(graphs)} subgraphs, expected 1", where=file, fix="export one inference function")
+    if not graphs:
+        raise FormatError("no subgraph", where=file, fix="convert the model again")
     graph = graphs[0]
     if (graph.length(0) or 0) > MAX_TENSORS or (graph.length(3) or 0) > MAX_OPERATORS:
         raise LimitError(f"more than {MAX_TENSORS} tensors or {MAX_OPERATORS} operators", where=file)
@@ -110,7 +115,7 @@ def read(data: bytes, file: str) -> RawModel:
     for index in inputs + outputs:
         if not 0 <= index < len(tensors):
             raise graph.fail(f"the model names tensor {index} of {len(tensors)}")
-    return RawModel(tensors, operators, inputs, outputs, file)
+    return RawModel(tensors, operators, inputs, outputs, file, len(graphs))
 
 
 def _tensor(index: int, table: Table, buffers: tuple[Table, ...]) -> RawTensor:

@@ -49,7 +49,7 @@ class Values:
                 return self.planar[index]
         target = wanted or geometry(tensor.shape)
         source = self.plain_bytes(index)
-        flip = source == self.program.input and not self.graph.unsigned[0]
+        flip = source == self.program.input and self.graph.input not in self.graph.unsigned
         made = self.plane(tensor, target)
         rows = self._rows_of(source, target)
         self.add("layout", ly.Layout(to_planes=True, flip=flip), (Input(source, rows),), made)
@@ -72,18 +72,21 @@ class Values:
 
     def stored_bytes(self, index: int) -> int:
         """The same, in stored form: never the caller's int8 input itself."""
-        if self.plain.get(index) == self.program.input and not self.graph.unsigned[0]:
+        if self.plain.get(index) == self.program.input and self.graph.input not in self.graph.unsigned:
             self.planes(index)
             del self.plain[index]
         return self.plain_bytes(index)
 
     def finish(self) -> Program:
-        """Adds the conversion to the caller's output and returns the program."""
-        index = self.graph.output
+        """Adds the conversions to the caller's outputs and returns the program."""
+        self.program.outputs = tuple(map(self._output, self.graph.outputs))
+        return self.program
+
+    def _output(self, index: int) -> int:
         if index not in self.planar:
             self.planes(index)
         source = self.planar[index]
         made = self.plane(self.graph.tensors[index], self.shape(source), plain=True)
-        self.add("layout", ly.Layout(to_planes=False, flip=not self.graph.unsigned[1]), (Input(source),), made)
-        self.program.output = made
-        return self.program
+        flip = index not in self.graph.unsigned
+        self.add("layout", ly.Layout(to_planes=False, flip=flip), (Input(source),), made)
+        return made

@@ -16,10 +16,13 @@ def _weights(place: Place, position: int, axis: int, rank: int) -> tuple[Int8, t
     if len(tensor.shape) != rank or min(tensor.shape) < 1 or max(tensor.shape) > MAX_DIMENSION:
         raise place.broken(f"weights of shape {list(tensor.shape)}")
     channels = tensor.shape[axis]
-    if any(tensor.zero_points) or len(tensor.scales) not in (1, channels):
+    if any(tensor.zero_points):
+        stray = next(z for z in tensor.zero_points if z)
         raise place.refuse(
-            f"{len(tensor.scales)} weight scales", "weights need zero points 0 and one scale or one per output channel"
+            f"weights with the zero point {stray}", "int8 weights need zero point 0: convert the model again"
         )
+    if len(tensor.scales) not in (1, channels):
+        raise place.refuse(f"{len(tensor.scales)} weight scales", "weights need one scale or one per output channel")
     if len(tensor.scales) > 1 and tensor.quantized_dimension != axis:
         raise place.refuse(f"weights quantised along dimension {tensor.quantized_dimension}", f"supported: {axis}")
     scales = tensor.scales * channels if len(tensor.scales) == 1 else tensor.scales

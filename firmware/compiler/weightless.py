@@ -53,8 +53,8 @@ def pool(place: Place) -> Operator:
     )
 
 
-def mean(place: Place) -> Operator:
-    """MEAN."""
+def reduction(place: Place) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """Input, output and axes of an operator that reduces dimensions."""
     source, target = place.int8(place.raw(0)), place.int8(place.raw_output())
     rank = len(source.shape)
     axes = tuple(sorted({a + rank if a < 0 else a for a in place.constants(1)}))
@@ -65,11 +65,21 @@ def mean(place: Place) -> Operator:
     shape = tuple(kept if keep else [d for i, d in enumerate(source.shape) if i not in axes])
     if shape != target.shape:
         raise place.broken(f"an output of shape {list(target.shape)}, expected {list(shape)}")
-    if rank - 1 in axes or (0 in axes and source.shape[0] != 1):
+    axes = tuple(a for a in axes if source.shape[a] != 1 or a == rank - 2)
+    if rank - 1 in axes:
         raise place.refuse(
-            f"a mean over axes {list(axes)} of {list(source.shape)}", "supported: over height and width, not channels"
+            f"{place.operator.name} over axes {list(axes)} of {list(source.shape)}",
+            "supported: over height and width, not channels",
         )
-    return Mean(place.operator.index, place.operator.name, (source.index,), target.index, axes, keep)
+    return source, target, axes
+
+
+def mean(place: Place) -> Operator:
+    """MEAN and REDUCE_MAX."""
+    source, target, axes = reduction(place)
+    if place.operator.name == "REDUCE_MAX" and source.quantization != target.quantization:
+        raise place.refuse("a maximum that changes the scale", "input and output must have the same quantisation")
+    return Mean(place.operator.index, place.operator.name, (source.index,), target.index, axes)
 
 
 def reshape(place: Place) -> Operator:
@@ -83,7 +93,7 @@ def reshape(place: Place) -> Operator:
 
 
 def pad(place: Place) -> Operator:
-    """PAD."""
+    """PAD and PADV2."""
     source, target = place.int8(place.raw(0)), place.int8(place.raw_output())
     flat = place.constants(1)
     if len(flat) != 2 * len(source.shape) or any(not 0 <= v <= MAX_SIDE for v in flat):
@@ -93,7 +103,13 @@ def pad(place: Place) -> Operator:
         raise place.broken(f"an output of shape {list(target.shape)}")
     if source.quantization != target.quantization:
         raise place.refuse("padding that changes the scale", "input and output must have the same quantisation")
-    return Pad(place.operator.index, place.operator.name, (source.index,), target.index, padding)
+    value = source.quantization.zero_point
+    if place.operator.name == "PADV2":
+        constant = place.int8(place.raw(2))
+        if constant.data is None or constant.data.size != 1 or constant.quantization != source.quantization:
+            raise place.refuse("a padding value that is no constant of the input's scale", "use PAD")
+        value = int(constant.data.reshape(-1)[0])
+    return Pad(place.operator.index, place.operator.name, (source.index,), target.index, padding, value)
 
 
 def concatenation(place: Place) -> Operator:

@@ -12,9 +12,10 @@ typedef struct {
     int32_t stride_out[4];
 } eit_copy_params;
 
-/* Padding before the first channel, row and column; rows are cut by the stage's input. */
+/* Padding before the first channel, row and column, filled with `value`; rows are cut by the stage's input. */
 typedef struct {
     uint16_t top, left, front;
+    uint8_t value;
 } eit_pad_params;
 
 void eit_copy(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);

@@ -16,7 +16,7 @@ void eit_pad(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first,
     uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
     for (uint32_t c = first; c < end; c++) {
         const uint32_t channel = c - p->front;
-        fill(out, output->width, output->zero);
+        fill(out, output->width, p->value);
         if (row < input->height && channel < input->channels) {
             const uint8_t *in = eit_row(input, arena, row) + input->pad_left + channel * input->plane;
             for (uint32_t x = 0; x < input->width; x++) {

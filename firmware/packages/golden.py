@@ -6,6 +6,8 @@ checks the compiler, the C compiler and the board at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +16,11 @@ import numpy as np
 
 from ei_compat.errors import ExportError
 from firmware.compiler import CompiledModel, CompiledTensor
+from firmware.compiler.repair import without_stray_dimensions
+from firmware.packages.scaling import RANGES, Scaling, quantize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
-PIXEL_SCALE = np.float32(1 / 255)  # at which a pixel's byte is the input's byte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,35 +30,38 @@ class Golden:
     Attributes:
         pixels: uint8 [H, W, C] of a picture; empty otherwise.
         features: float32 [N] of anything else; empty otherwise.
-        output: the output tensor's bytes, int8 or uint8 [N].
+        output: the output's bytes as they lie in memory.
     """
 
     pixels: NDArray[np.uint8]
     features: NDArray[np.float32]
-    output: NDArray[np.int8]
+    output: NDArray[np.uint8]
 
 
-def golden_input(tflite: bytes, model: CompiledModel, is_picture: bool, picture: Path | None) -> Golden:
+def golden_input(
+    reference: Reference, model: CompiledModel, scaling: Scaling | None, picture: Path | None, output: int
+) -> Golden:
     """Makes the golden input and has the reference interpreter compute its output.
 
     Args:
-        tflite: the model file's bytes.
+        reference: the model's reference.
         model: the model compiled.
-        is_picture: whether the input is a picture.
+        scaling: what the model wants pixels to be; None where the input is no picture.
         picture: a file to use; without it a test card is drawn.
+        output: which of the model's outputs is compared.
 
     Raises:
         PictureError: the file is no picture.
         ExportError: the interpreter refuses the model.
     """
     pixels, features = np.zeros((0, 0, 0), np.uint8), np.zeros(0, np.float32)
-    if is_picture:
+    if scaling is not None:
         pixels = test_card(*model.input.shape[1:]) if picture is None else _load(picture, model.input.shape)
-        values = quantize(pixels.astype(np.float32) / np.float32(255), model.input)
+        values = quantize(scaling.apply(pixels), model.input)
     else:
         features = sweep(model.input)
         values = quantize(features, model.input)
-    return Golden(pixels, features, interpret(tflite, values))
+    return Golden(pixels, features, reference.outputs_of(values)[output])
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -86,33 +90,56 @@ def sweep(tensor: CompiledTensor) -> NDArray[np.float32]:
     return ((steps - tensor.quantization.zero_point) * tensor.quantization.scale).astype(np.float32)
 
 
-def quantize(values: NDArray[np.float32], tensor: CompiledTensor) -> NDArray[np.int8]:
-    """Real values as the input tensor's bytes: the nearest step, halves away from zero, float32 as in the library."""
-    low, high = RANGES[tensor.dtype]
-    steps = values / np.float32(tensor.quantization.scale)
-    whole = np.trunc(steps)
-    whole += np.where(np.abs(steps - whole) >= 0.5, np.sign(steps), 0)
-    quantized: NDArray[np.int8] = np.clip(whole + tensor.quantization.zero_point, low, high).astype(tensor.dtype)
-    return quantized
+class Reference:
+    """TensorFlow Lite's reference kernels on a model.
 
-
-def interpret(tflite: bytes, values: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The output bytes, flat, that the reference kernels compute for input bytes.
+    Args:
+        tflite: the model file's bytes.
+        model: the same compiled; its input and output are what is given and returned, whatever the file's ends are.
 
     Raises:
         ExportError: the interpreter refuses the model.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    def __init__(self, tflite: bytes, model: CompiledModel) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        self.model = model
+        with _refusals():
+            self.interpreter = Interpreter(
+                model_content=without_stray_dimensions(tflite),
+                experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+                num_threads=1,
+            )
+            self.interpreter.allocate_tensors()
+        self.given = self.interpreter.get_input_details()[0]
+        self.outputs = self.interpreter.get_output_details()
+
+    def __call__(self, values: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """The outputs' bytes as they lie in memory, one output after the other, for an input's bytes."""
+        return np.concatenate(self.outputs_of(values))
+
+    def outputs_of(self, values: NDArray[np.int8]) -> list[NDArray[np.uint8]]:
+        """The same, output by output."""
+        tensor = self.model.input
+        given: NDArray[np.generic] = values.reshape(self.given["shape"])
+        if self.given["dtype"] == np.float32:  # the file quantises by itself
+            steps = given.astype(np.float32) - np.float32(tensor.quantization.zero_point)
+            given = steps * np.float32(tensor.quantization.scale)
+        with _refusals():
+            self.interpreter.set_tensor(self.given["index"], given)
+            self.interpreter.invoke()
+        parts: list[NDArray[np.uint8]] = []
+        for details, output in zip(self.outputs, self.model.outputs, strict=True):
+            found = self.interpreter.get_tensor(details["index"]).reshape(-1)
+            whole = quantize(found, output) if details["dtype"] == np.float32 else found
+            parts.append(whole.view(np.uint8))
+        return parts
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
     try:
-        interpreter = Interpreter(
-            model_content=tflite, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
-        )
-        interpreter.allocate_tensors()
-        given = interpreter.get_input_details()[0]
-        interpreter.set_tensor(given["index"], values.reshape(given["shape"]))
-        interpreter.invoke()
-        output: NDArray[np.int8] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).reshape(-1)
+        yield
     except (ValueError, RuntimeError) as error:
         raise ExportError(f"the reference interpreter refuses the model: {error}", fix="export it again") from None
-    return output

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ei_compat.errors import DataError, FormatError, LimitError, UsageError
-from firmware.compiler import CompiledModel, compile_model
-from firmware.packages.golden import Golden, golden_input
+from firmware.compiler import CompiledModel, CompiledTensor, compile_model
+from firmware.packages.golden import Golden, Reference, golden_input
+from firmware.packages.scaling import Scaling, scaling
 
 INT8_FILE, LABELS_FILE, REPORT_FILE = "model_quantized_int8_io.tflite", "labels.txt", "report.json"
-CONFIG_FILE, PIXEL_SCALING = "config.json", "0..1"
+CONFIG_FILE, SCALING_KEY = "config.json", "imageInputScaling"
+SENSORS = ("camera", "microphone", "accelerometer", "9dof", "environmental", "fusion", "unknown")
+BACKGROUND = "background"  # the first class of a FOMO head, which is no label
 MOST_BYTES = 64 << 20  # of a .tflite; no microcontroller has more flash
 MOST_LABELS = 1000
 LONGEST_LABEL = 200  # bytes
@@ -32,8 +35,12 @@ class Job:
         labels: in the order of the outputs.
         tflite: the model file's bytes.
         model: the model compiled.
-        picture: whether the input is a picture; otherwise it is a vector of real values.
+        sensor: where the input comes from, one of `SENSORS`.
+        scaling: what the model wants pixels to be; None where the input is a vector of real values.
+        output: which of the model's outputs the labels belong to.
+        cells: rows and columns of a FOMO head's output; None for a classifier.
         golden: the built-in input and the output bytes it must give.
+        reference: the reference kernels on the model.
     """
 
     name: str
@@ -41,8 +48,22 @@ class Job:
     labels: tuple[str, ...]
     tflite: bytes
     model: CompiledModel
-    picture: bool
+    sensor: str
+    scaling: Scaling | None
+    output: int
+    cells: tuple[int, int] | None
     golden: Golden
+    reference: Reference
+
+    @property
+    def picture(self) -> bool:
+        """Whether the input is a picture."""
+        return self.scaling is not None
+
+    @property
+    def result(self) -> CompiledTensor:
+        """The output that the labels belong to."""
+        return self.model.outputs[self.output]
 
     @property
     def full_version(self) -> str:
@@ -85,7 +106,16 @@ def check_name(name: str) -> None:
         )
 
 
-def prepare(source: Path, *, name: str, version: str, labels: Path | None, picture: Path | None, features: bool) -> Job:
+def prepare(
+    source: Path,
+    *,
+    name: str,
+    version: str,
+    labels: Path | None,
+    picture: Path | None,
+    sensor: str | None,
+    input_scaling: str | None,
+) -> Job:
     """Reads, checks and compiles.
 
     Args:
@@ -94,7 +124,9 @@ def prepare(source: Path, *, name: str, version: str, labels: Path | None, pictu
         version: of the package.
         labels: a file of labels, one per line; a run's folder has its own.
         picture: the picture to build in; without it a test card.
-        features: take the input as a vector even if it has the shape of a picture.
+        sensor: where the input comes from; without it the input's shape decides whether that is a camera.
+        input_scaling: what pixels were made into for training; without it what the run's folder says, or else what the
+            input's quantisation shows.
 
     Raises:
         UsageError: an option that cannot be.
@@ -103,47 +135,80 @@ def prepare(source: Path, *, name: str, version: str, labels: Path | None, pictu
     """
     check_name(name)
     parse_version(version)
+    if sensor is not None and sensor not in SENSORS:
+        raise UsageError(f"no sensor {sensor!r}", where="--sensor", fix="use " + ", ".join(SENSORS))
     file, names = _find(source, labels)
     data = _read(file, MOST_BYTES)
     model = compile_model(data, name=name, file=str(file))
     if model.files.keys() & {*model.engine_sources, *model.engine_headers}:
         raise UsageError(f"{name!r} is the name of a part of the engine", where="--name", fix="use another")
-    outputs = 1
-    for side in model.output.shape:
-        outputs *= side
-    if outputs != len(names):
+    output, cells, names = _labelled(model, names, source)
+    shape = model.input.shape
+    could_be = len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}
+    sensor = sensor or ("camera" if source.is_dir() or (could_be and _looks_like_picture(shape)) else "unknown")
+    if sensor == "camera" and not could_be:
+        raise UsageError(f"the model's input {list(shape)} is no picture", where="--sensor", fix="use another")
+    chosen = None
+    if sensor == "camera":
+        chosen = scaling(input_scaling or _run_scaling(source), model.input)
+    elif picture is not None or input_scaling is not None:
+        where = "--picture" if picture is not None else "--input-scaling"
+        fix = "add --sensor camera" if could_be else None
+        raise UsageError(f"the model's input {list(shape)} is not taken for a picture", where=where, fix=fix)
+    reference = Reference(data, model)
+    golden = golden_input(reference, model, chosen, picture, output)
+    return Job(name, version, names, data, model, sensor, chosen, output, cells, golden, reference)
+
+
+def _looks_like_picture(shape: tuple[int, ...]) -> bool:
+    """Whether an input that could be a picture is taken for one: spectrograms and windows of motion have its shape too.
+
+    Three channels and no side of a few pixels, or one channel and a camera's shape.
+    """
+    _, height, width, channels = shape
+    long, short = max(height, width), min(height, width)
+    if channels == 3:
+        return short >= 4 and long <= 4 * short
+    return short >= 8 and any(long * b == short * a for a, b in ((1, 1), (4, 3), (3, 2), (16, 9)))
+
+
+def _run_scaling(source: Path) -> str | None:
+    """What a training run says about its pixels."""
+    path = source / CONFIG_FILE
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(_read(path, 1 << 20)).get(SCALING_KEY)
+    except (ValueError, AttributeError):
+        raise FormatError("is no JSON object", where=path) from None
+    return None if value is None else str(value)
+
+
+def _values(tensor: CompiledTensor) -> int:
+    count = 1
+    for side in tensor.shape:
+        count *= side
+    return count
+
+
+def _labelled(
+    model: CompiledModel, names: tuple[str, ...], source: Path
+) -> tuple[int, tuple[int, int] | None, tuple[str, ...]]:
+    """Which output the labels belong to, the cells of a FOMO head, and the labels without a head's background."""
+    for number, tensor in enumerate(model.outputs):
+        shape = tensor.shape
+        if len(shape) == 4 and shape[0] == 1 and shape[1] * shape[2] > 1 and shape[3] > 1:
+            own = names[1:] if len(names) == shape[3] and names[0].lower() == BACKGROUND else names
+            if len(own) == shape[3] - 1:
+                return number, (shape[1], shape[2]), own
+    fitting = [i for i, tensor in enumerate(model.outputs) if _values(tensor) == len(names)]
+    if len(fitting) != 1:
+        found = ", ".join(f"{_values(t)} outputs {list(t.shape)}" for t in model.outputs)
         raise DataError(
-            f"the model has {outputs} outputs {list(model.output.shape)}, but there are {len(names)} labels",
+            f"the model has {found}, but there are {len(names)} labels",
             where=source, fix="give the labels that the model was trained with, one per line in a file, as --labels",
         )  # fmt: skip
-    shape = model.input.shape
-    is_picture = not features and len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}
-    if is_picture:
-        _check_scaling(source)
-    if picture is not None and not is_picture:
-        raise UsageError(f"the model's input {list(shape)} is no picture", where="--picture")
-    return Job(name, version, names, data, model, is_picture, golden_input(data, model, is_picture, picture))
-
-
-def _check_scaling(source: Path) -> None:
-    """Refuses a run whose model takes other pixels than the library makes, which would run and be wrong.
-
-    Raises:
-        DataError: its config.json names another scaling than 0..1, or is damaged.
-    """
-    path = source / CONFIG_FILE
-    if not source.is_dir() or not path.is_file():
-        return
-    try:
-        scaling = json.loads(path.read_bytes())["recipe"].get("input_scaling", PIXEL_SCALING)
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise DataError("is not the configuration of a run", where=path, fix="restore the file") from None
-    if scaling != PIXEL_SCALING:
-        raise DataError(
-            f"the model takes pixels scaled to {scaling}, the library's functions for pictures make {PIXEL_SCALING}",
-            where=source,
-            fix="--features makes a library that is given the values themselves; or train with --input-scaling 0..1",
-        )
+    return fitting[0], None, names
 
 
 def _find(source: Path, labels: Path | None) -> tuple[Path, tuple[str, ...]]:

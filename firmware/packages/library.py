@@ -13,14 +13,20 @@ FIRMWARE = Path(__file__).resolve().parents[1]
 API = FIRMWARE / "api"
 TARGETS = FIRMWARE / "targets"
 API_FILES = (
+    "edge-impulse-sdk/classifier/ei_boxes.c",
+    "edge-impulse-sdk/classifier/ei_boxes.h",
+    "edge-impulse-sdk/classifier/ei_classifier_smooth.h",
     "edge-impulse-sdk/classifier/ei_classifier_types.h",
     "edge-impulse-sdk/classifier/ei_model_types.h",
+    "edge-impulse-sdk/classifier/ei_print_results.c",
+    "edge-impulse-sdk/classifier/ei_print_results.h",
     "edge-impulse-sdk/classifier/ei_run_classifier.c",
     "edge-impulse-sdk/classifier/ei_run_classifier.h",
     "edge-impulse-sdk/dsp/image/eit_picture.c",
     "edge-impulse-sdk/dsp/image/eit_picture.h",
     "edge-impulse-sdk/dsp/image/image.hpp",
     "edge-impulse-sdk/dsp/numpy.hpp",
+    "edge-impulse-sdk/dsp/numpy_types.h",
     "edge-impulse-sdk/dsp/returntypes.h",
     "edge-impulse-sdk/porting/ei_classifier_porting.c",
     "edge-impulse-sdk/porting/ei_classifier_porting.h",

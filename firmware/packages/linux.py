@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from ei_compat.errors import ExportError
-from firmware.packages import describe
+from firmware.packages import describe, native
 from firmware.packages.job import Job
 from firmware.packages.library import Files, library, sources, templates
 
 RUNNER = ("eim_json.c", "eim_json.h", "eim_main.c", "eim_reply.c", "eim_reply.h", "eim_request.c", "eim_request.h")
 FLAGS = ("-std=c99", "-O2", "-s", "-I.", "-Ieim")
-LIBRARIES = ("-lm", "-lrt")  # of the C library itself; older ones keep shared memory in librt
-TIMEOUT = 600  # seconds
 
 
 def files(job: Job) -> Files:
@@ -34,30 +28,10 @@ def build(contents: Files) -> bytes:
     Raises:
         ExportError: there is no compiler, or it fails.
     """
-    compiler = shlex.split(os.environ.get("CC", "cc")) or ["cc"]
-    if shutil.which(compiler[0]) is None:
+    if not native.has_compiler():
         raise ExportError(
-            f"{compiler[0]} is not on PATH", where="--target linux",
+            f"{native.compiler()[0]} is not on PATH", where="--target linux",
             fix="install a C compiler, or take the sources with -o NAME.zip and run make on the device",
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for path, content in contents.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-        command = [*compiler, *FLAGS, *sources(contents), *LIBRARIES, "-o", "model.eim"]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise ExportError(f"no end after {TIMEOUT} s", where=compiler[0]) from None
-        if done.returncode:
-            raise ExportError(f"failed: {done.stderr.strip()[-400:]}", where=compiler[0])
-        return (folder / "model.eim").read_bytes()
+        return native.build(Path(name), contents, sources(contents), FLAGS, native.compiler()).read_bytes()

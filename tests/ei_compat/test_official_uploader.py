@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,15 @@ def test_without_a_validation_set_its_samples_go_to_training(double, tmp_path):
     assert [each[1] for each in ours(double, tmp_path / "data")] == ["training", "training"]
 
 
+def test_an_export_that_we_write_uploads_the_same(double, tmp_path):
+    double.state.project.keeps_validation_set = True
+    samples = [*same_names(tmp_path / "boxes", boxes=True).samples]
+    samples += [replace(each, id=f"c{each.id}") for each in same_names(tmp_path / "classes", boxes=False).samples]
+    write_dataset(Dataset.of(samples, format="made"), tmp_path / "data", "ei-export")
+    first = theirs(double, uploader.of_info_file(tmp_path / "data/info.labels"))
+    assert ours(double, tmp_path / "data") == first
+
+
 BESIDE = {
     "a box where info.labels has an empty list": ([], [BOX]),
     "a box where it has no list": (None, [BOX]),
@@ -172,7 +182,7 @@ def same_names(folder: Path, *, boxes: bool) -> Dataset:
     """Pictures of one name in every set, twice in one, each with a label that tells it apart."""
     samples = []
     for at, category in enumerate([*SETS, Category.TESTING]):
-        path = draw(folder / str(at) / "p.png", at)
+        path = draw(folder / str(at) / "p.png", at + 10 * boxes)
         found = (Box(f"label {at}", at, 1, 2.5, 3),) if boxes else None
         label = Unlabelled() if boxes else ClassLabel(f"label {at}")
         samples.append(Sample(str(at), "p", category, label, FilePayload(str(path.parent), path.name), found))

@@ -236,18 +236,26 @@ def test_who_sees_a_block_is_changed_in_studio_once_it_is_made(go, double, folde
     assert double.state.blocks[first.block].fields["isPublic"] is False
 
 
-def test_what_the_official_client_has_a_default_for_may_be_left_out(go, double, folder):
-    info = {"name": "n", "description": ""}
+@pytest.mark.parametrize("said", [{}, {"operatesOn": ""}, {"operatesOn": None}], ids=str)
+def test_what_the_official_client_has_a_default_for_may_be_left_out(go, double, folder, said):
+    info = {"name": "n", "description": "", "repositoryUrl": ""} | said
     empty = {"name": "Limit", "param": "limit", "value": "", "optional": True}
     items = [empty | {"param": kind, "type": kind} for kind in ("int", "float", "bucket", "dataset", "string")]
     items.append(empty | {"param": "select", "type": "select", "valid": ["a"]})
+    items.append(empty | {"param": "must", "type": "int", "optional": False})
+    items.append({"name": "Batch", "param": "batch", "type": "select", "value": 32, "valid": [16, 32, 0.5]})
+    items.append(
+        {"name": "Size", "param": "size", "type": "select", "value": "2", "valid": [{"label": "2", "value": 2}]}
+    )
+    items.append({"name": "Epochs", "param": "epochs", "type": "int", "value": "30.0"})
+    items.append({"name": "No default", "param": "none", "type": "float"})
     (folder / "parameters.json").write_text(json.dumps(PARAMETERS | {"info": info, "parameters": items}))
     go()
     (block,) = double.state.blocks.values()
     assert (block.fields["operatesOn"], block.fields["parameters"]) == ("image", items)
 
 
-def test_without_an_address_nothing_is_put(go, double, folder):
+def test_without_an_address_nothing_is_put(go, double):
     double.state.knows_archives = True
     go()
     (block,) = double.state.blocks.values()

@@ -9,6 +9,9 @@ from writer import Writer
 
 Random = np.random.Generator
 NONE, RELU, RELU1, RELU6 = 0, 1, 2, 3
+FUNCTIONS = (
+    "RELU", "RELU6", "RELU_N1_TO_1", "LOGISTIC", "TANH", "QUANTIZE", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG",
+)  # fmt: skip
 
 
 def _scale(r: Random) -> float:
@@ -235,12 +238,76 @@ class Maker:
     def unary(self) -> None:
         """One of the functions of one value."""
         r = self.r
-        name = str(r.choice(["RELU", "RELU6", "RELU_N1_TO_1", "LOGISTIC", "TANH", "QUANTIZE", "LEAKY_RELU"]))
-        scale, zero = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(
+        name = str(r.choice(FUNCTIONS))
+        scale, zero = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "NEG": (self.scale, self.zero)}.get(
             name, (float(np.float32(self.scale * r.uniform(0.3, 3))), _zero(r))
         )
         options = {"alpha": float(r.uniform(0, 1.2))} if name == "LEAKY_RELU" else {}
         self.put(name, [self.now], self.shape, scale, zero, **options)
+
+    def maximum(self) -> None:
+        """REDUCE_MAX."""
+        axes = [(1, 2), (2,), (1,)][int(self.r.integers(0, 3))]
+        keep = bool(self.r.integers(0, 2))
+        kept = [1 if i in axes else d for i, d in enumerate(self.shape)]
+        shape = tuple(kept if keep else [d for i, d in enumerate(self.shape) if i not in axes])
+        self.same("REDUCE_MAX", [self.w.constant(axes)], shape, keep=int(keep))
+
+    def resize(self) -> None:
+        """RESIZE_BILINEAR or RESIZE_NEAREST_NEIGHBOR."""
+        r = self.r
+        _, height, width, channels = self.shape
+        size = (int(r.integers(1, 2 * height + 2)), int(r.integers(1, 2 * width + 2)))
+        if r.random() < 0.5:
+            size = (2 * height, 2 * width)
+        corners, centers = [(0, 0), (1, 0), (0, 1)][int(r.integers(0, 3))]
+        name = str(r.choice(["RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"]))
+        self.same(name, [self.w.constant(size)], (1, *size, channels), corners=corners, centers=centers)
+
+    def pad_with(self) -> None:
+        """PADV2."""
+        pads = [(0, 0), *((int(a), int(b)) for a, b in self.r.integers(0, 3, (2, 2))), (0, 0)]
+        shape = tuple(d + a + b for d, (a, b) in zip(self.shape, pads, strict=True))
+        value = self.zero if self.r.random() < 0.3 else int(self.r.integers(-128, 128))
+        fill = self.w.tensor((), self.scale, self.zero, "int8", np.array(value, np.int8))
+        self.same("PADV2", [self.w.constant(pads), fill], shape)
+
+    def slice(self) -> None:
+        """SLICE."""
+        begin = [0, *(int(self.r.integers(0, d)) for d in self.shape[1:])]
+        size = [1, *(int(self.r.integers(1, d - b + 1)) for d, b in zip(self.shape[1:], begin[1:], strict=True))]
+        given = [
+            -1 if d == b + s and self.r.random() < 0.5 else s for d, b, s in zip(self.shape, begin, size, strict=True)
+        ]
+        self.same("SLICE", [self.w.constant(begin), self.w.constant(given)], tuple(size))
+
+    def split(self) -> None:
+        """SPLIT, SPLIT_V or UNPACK; goes on with one part, or puts the parts together again with PACK."""
+        r = self.r
+        axis = int(r.integers(1, len(self.shape)))
+        length, source, quantization = self.shape[axis], self.now, (self.scale, self.zero)
+        count = int(r.choice([d for d in range(1, 5) if length % d == 0]))
+        kind = r.random()
+        if kind < 0.25 and length <= 6:
+            shapes = [tuple(d for i, d in enumerate(self.shape) if i != axis)] * length
+            outputs = [self.w.tensor(s, *quantization) for s in shapes]
+            self.w.several("UNPACK", [source], outputs, count=length, axis=axis)
+        elif kind < 0.5 and length > 1:
+            cut = int(r.integers(1, length))
+            shapes = [tuple(s if i == axis else d for i, d in enumerate(self.shape)) for s in (cut, length - cut)]
+            outputs = [self.w.tensor(s, *quantization) for s in shapes]
+            given = self.w.constant([cut, -1 if r.random() < 0.5 else length - cut])
+            self.w.several("SPLIT_V", [source, given, self.w.constant(axis)], outputs, count=2)
+        else:
+            shapes = [tuple(length // count if i == axis else d for i, d in enumerate(self.shape))] * count
+            outputs = [self.w.tensor(s, *quantization) for s in shapes]
+            self.w.several("SPLIT", [self.w.constant(axis), source], outputs, count=count)
+        pick = int(r.integers(len(outputs)))
+        self.now, self.shape = outputs[pick], shapes[pick]
+        if len({*shapes}) == 1 and len(self.shape) == 3:
+            place = int(r.integers(1, 4))
+            shape = (*self.shape[:place], len(outputs), *self.shape[place:])
+            self.put("PACK", outputs[::-1], shape, *quantization, count=len(outputs), axis=place)
 
     def softmax(self) -> None:
         """SOFTMAX."""
@@ -267,6 +334,11 @@ CHAINS: list[Callable[[Maker], object]] = [
     lambda m: m.strided_slice(),
     lambda m: m.unary(),
     lambda m: m.softmax(),
+    lambda m: m.maximum(),
+    lambda m: m.resize(),
+    lambda m: m.pad_with(),
+    lambda m: m.slice(),
+    lambda m: m.split(),
     lambda m: (m.conv(), m.binary(), m.conv(depthwise=True), m.conv(kernel=1)),
     lambda m: (m.conv(kernel=1), m.conv(depthwise=True, kernel=3), m.conv(kernel=1), m.dense()),
     lambda m: (m.pool(), m.reshape((1, int(np.prod(m.shape)))), m.dense(), m.softmax()),

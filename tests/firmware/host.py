@@ -36,12 +36,15 @@ int main(void)
         if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK) {
             return 1;
         }
-        fwrite(@_output(arena), 1, #_OUTPUT_BYTES, stdout);
+        OUTPUTS
     }
     free(arena);
     return 0;
 }
 """
+
+
+WRITE = "fwrite(@_output$(arena), 1, #_OUTPUT$_BYTES, stdout);"
 
 
 def write(model: CompiledModel, folder: Path) -> list[str]:
@@ -71,15 +74,17 @@ class Host:
         self.model = compile_model(data, name="model")
         generated = write(self.model, folder)[0]
         main, self.program = folder / "main.c", folder / "model"
-        main.write_text(MAIN.replace("@", self.model.name).replace("#_", f"{self.model.name.upper()}_"))
+        ends = [f"_{i}" if i else "" for i in range(len(self.model.outputs))]
+        text = MAIN.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
+        main.write_text(text.replace("@", self.model.name).replace("#_", f"{self.model.name.upper()}_"))
         command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", generated, str(main), _engine(flags)]
         subprocess.run([*command, "-o", str(self.program)], check=True, capture_output=True, text=True)
 
     def __call__(self, values: Bytes) -> Bytes:
-        """Outputs, one row per row of inputs."""
+        """Output bytes, all outputs one after the other, one row per row of inputs."""
         done = subprocess.run([str(self.program)], input=values.tobytes(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
-        return np.frombuffer(done.stdout, self.model.output.dtype).reshape(len(values), -1)
+        return np.frombuffer(done.stdout, np.uint8).reshape(len(values), -1)
 
 
 class Reference:
@@ -93,15 +98,16 @@ class Reference:
         )
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]
-        self.output = self.interpreter.get_output_details()[0]
+        self.outputs = self.interpreter.get_output_details()
 
     def __call__(self, values: Bytes) -> Bytes:
-        """Outputs, one row per row of inputs."""
+        """Output bytes, all outputs one after the other, one row per row of inputs."""
         rows = []
         for row in values:
             self.interpreter.set_tensor(self.input["index"], row.reshape(self.input["shape"]))
             self.interpreter.invoke()
-            rows.append(self.interpreter.get_tensor(self.output["index"]).reshape(-1))
+            made = [self.interpreter.get_tensor(o["index"]).reshape(-1) for o in self.outputs]
+            rows.append(np.concatenate([m.view(np.uint8) for m in made]))
         return np.stack(rows)
 
 

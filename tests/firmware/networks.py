@@ -160,6 +160,11 @@ IMAGE_STEPS: list[tuple[int, Callable[[Network], object]]] = [
     (1, lambda m: m.strided_slice()),
     (4, lambda m: m.unary()),
     (1, lambda m: m.softmax()),
+    (2, lambda m: m.maximum()),
+    (2, lambda m: m.resize()),
+    (1, lambda m: m.pad_with()),
+    (1, lambda m: m.slice()),
+    (2, lambda m: (m.split(), m.remember())),
 ]
 CHANCES = np.array([weight for weight, _ in IMAGE_STEPS], float) / sum(weight for weight, _ in IMAGE_STEPS)
 

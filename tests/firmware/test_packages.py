@@ -231,7 +231,7 @@ REFUSED: dict[str, tuple[dict[str, object], type[EiTrainError], str]] = {
     "target": ({"target": "zephyr"}, UsageError, "use esp-idf, arduino, linux"),
     "no labels": ({"labels": None}, UsageError, "--labels"),
     "picture": ({"picture": Path(__file__)}, DataError, "cannot be decoded"),
-    "picture of features": ({"picture": Path(__file__), "features": True}, UsageError, "is no picture"),
+    "picture of features": ({"picture": Path(__file__), "sensor": "unknown"}, UsageError, "is not taken for a picture"),
     "folder as output": ({"output": ROOT}, UsageError, "is a folder"),
     "output in no folder": ({"output": ROOT / "nowhere" / "x.zip"}, DataError, "no such folder"),
 }

@@ -14,7 +14,10 @@ OPERATOR_CODES = {
     "ADD": 0, "AVERAGE_POOL_2D": 1, "CONCATENATION": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6,
     "FULLY_CONNECTED": 9, "LOGISTIC": 14, "MAX_POOL_2D": 17, "MUL": 18, "RELU": 19, "RELU_N1_TO_1": 20, "RELU6": 21,
     "RESHAPE": 22, "SOFTMAX": 25, "TANH": 28, "PAD": 34, "GATHER": 36, "TRANSPOSE": 39, "MEAN": 40, "SUB": 41,
-    "SQUEEZE": 43, "STRIDED_SLICE": 45, "EXPAND_DIMS": 70, "LEAKY_RELU": 98, "QUANTIZE": 114,
+    "SQUEEZE": 43, "STRIDED_SLICE": 45, "EXPAND_DIMS": 70, "LEAKY_RELU": 98, "QUANTIZE": 114, "RESIZE_BILINEAR": 23,
+    "SVDF": 27, "UNIDIRECTIONAL_SEQUENCE_LSTM": 44, "SPLIT": 49, "NEG": 59, "PADV2": 60, "SLICE": 65, "SUM": 74,
+    "SHAPE": 77, "REDUCE_MAX": 82, "PACK": 83, "UNPACK": 88, "RESIZE_NEAREST_NEIGHBOR": 97, "ABS": 101, "SPLIT_V": 102,
+    "HARD_SWISH": 117, "VAR_HANDLE": 142,
 }  # fmt: skip
 # operator: (number of its options table in the union, fields as (slot, code) by name)
 OPTIONS: dict[str, tuple[int, dict[str, tuple[int, str]]]] = {
@@ -40,8 +43,22 @@ OPTIONS: dict[str, tuple[int, dict[str, tuple[int, str]]]] = {
     "EXPAND_DIMS": (52, {}),
     "LEAKY_RELU": (75, {"alpha": (0, "f")}),
     "QUANTIZE": (83, {}),
+    "RESIZE_BILINEAR": (15, {"corners": (2, "B"), "centers": (3, "B")}),
+    "RESIZE_NEAREST_NEIGHBOR": (74, {"corners": (0, "B"), "centers": (1, "B")}),
+    "SPLIT": (35, {"count": (0, "i")}),
+    "SPLIT_V": (79, {"count": (0, "i")}),
+    "PACK": (59, {"count": (0, "i"), "axis": (1, "i")}),
+    "UNPACK": (64, {"count": (0, "i"), "axis": (1, "i")}),
+    "SLICE": (45, {}),
+    "SHAPE": (55, {"type": (0, "b")}),
+    "ABS": (78, {}),
+    "NEG": (42, {}),
+    "PADV2": (40, {}),
+    "HARD_SWISH": (91, {}),
 }  # fmt: skip
+OLDEST = ("RESHAPE", "RELU_N1_TO_1", "NEG", "HARD_SWISH", "VAR_HANDLE", "SHAPE")  # whose version 1 takes int8
 OPTIONS["MAX_POOL_2D"] = OPTIONS["AVERAGE_POOL_2D"]
+OPTIONS["SUM"] = OPTIONS["REDUCE_MAX"] = OPTIONS["MEAN"]
 
 
 @dataclass
@@ -90,6 +107,10 @@ class Writer:
         self.operators.append((name, list(inputs), [output], options))
         return output
 
+    def several(self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any) -> None:
+        """Adds an operator with several outputs."""
+        self.operators.append((name, list(inputs), list(outputs), options))
+
     def finish(self, inputs: Sequence[int], outputs: Sequence[int], version: int = 3) -> bytes:
         """The file."""
         b = flatbuffers.Builder(1024)
@@ -97,9 +118,7 @@ class Writer:
         buffer_tables = [_buffer(b, data) for data in buffers]
         tensor_tables = [_tensor(b, t, i + 1) for i, t in enumerate(self.tensors)]
         names = sorted({name for name, *_ in self.operators})
-        code_tables = [
-            _code(b, OPERATOR_CODES[name], 1 if name in ("RESHAPE", "RELU_N1_TO_1") else 2) for name in names
-        ]
+        code_tables = [_code(b, OPERATOR_CODES[name], 1 if name in OLDEST else 2) for name in names]
         operator_tables = [_operator(b, names.index(n), n, i, o, options) for n, i, o, options in self.operators]
         parts = (_tables(b, tensor_tables), _integers(b, inputs), _integers(b, outputs), _tables(b, operator_tables))
         b.StartObject(5)

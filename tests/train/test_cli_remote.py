@@ -7,6 +7,9 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from PIL import Image
 
 from train.cli import main
 
+ROOT = Path(__file__).resolve().parents[2]
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(64)
 
 
@@ -71,6 +75,28 @@ class TestUploadData:
         assert {sample.label for sample in double.state.project.samples.values()} == {"cat", "dog"}
         code, out, _ = call("upload", "data", data, "--json")
         assert (code, json.loads(out)["before"]) == (0, 6)
+
+    def test_one_file_that_the_service_fails_on(self, call, double, data):
+        victim = data / "dog/3.png"
+        victim.write_bytes(victim.read_bytes() + b"POISON")
+        double.poison = b"POISON"
+        code, out, err = call("upload", "data", data, "--json")
+        told = json.loads(out)
+        assert (code, told["arrived"]) == (6, 5)
+        assert told["failures"] == [{"file": "dog/3.png", "reason": "Failed to process the file"}]
+        assert "1 of 6 files did not arrive" in err
+
+    @pytest.mark.parametrize("keeps", [True, None])
+    def test_validation_samples(self, call, double, data, keeps):
+        paths = sorted(str(path.relative_to(data)) for path in data.glob("*/*.png"))
+        label = {"type": "label", "label": "x"}
+        entries = [{"path": path, "category": "validation", "label": label} for path in paths]
+        (data / "info.labels").write_text(json.dumps({"version": 1, "files": entries}))
+        double.state.project.keeps_validation_set = keeps
+        code, _, err = call("upload", "data", data, "--json")
+        categories = {sample.category for sample in double.state.project.samples.values()}
+        assert (code, categories) == (0, {"validation" if keeps else "training"})
+        assert ("6 validation samples go to training" in err) is not bool(keeps)
 
     def test_for_people(self, call, data):
         code, out, _ = call("upload", "data", data)
@@ -127,13 +153,18 @@ class TestUploadData:
         assert code == 3
         assert "Traceback" not in err
 
-    def test_interrupted(self, call, data, monkeypatch):
-        def stop(*_, **__):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        monkeypatch.setattr("ei_compat.ingestion.upload", stop)
-        code, _, err = call("upload", "data", data)
-        assert code == 143
+    def test_interrupted(self, double, data):
+        double.slow = 60.0
+        command = [sys.executable, "-m", "train", "upload", "data", str(data)]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | double.env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            until = time.monotonic() + 60
+            while not double.requests and time.monotonic() < until:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 143
         assert err == "error: stopped by SIGTERM; run the same command again: it continues where it was\n"
 
 

@@ -127,7 +127,7 @@ def test_config_says_how_it_was_made(finished: tuple[Job, Report]) -> None:
     assert config["recipe"]["fine_tune_share"] == 1.0, "without ImageNet weights everything has to learn"
     assert config["weights"] is None
     assert config["sources"] == {"train_input": None, "parameters": None}
-    assert config["recipe"]["input_scaling"] == "0..1"
+    assert config["imageInputScaling"] == config["recipe"]["input_scaling"] == "0..1"
     assert config["machine"]["threads"] >= 1
     assert config["machine"]["instructions"]
     assert config["input_shape"] == [32, 32, 3]
@@ -224,6 +224,32 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
     for name in (FLOAT_FILE, INT8_FILE):
         assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
     assert not (pieces.out / "checkpoint.npz").exists()
+
+
+@pytest.mark.slow
+def test_with_constants_averages_and_passes_a_resumed_run_ends_with_the_same_bytes(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weights to start from, features and answers are constants, which a resumed run computes again."""
+    import tf_keras as keras
+
+    from train.recipe import Recipe
+
+    start = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
+    start.save_weights(tmp_path / "start.h5")
+    changes = {"weights": str(tmp_path / "start.h5"), "min_steps": 12, "batch_size": 8, "max_prune_drop": 1.0}
+    recipe = Recipe(**SMALL | changes)
+    whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL | changes), deterministic=True)
+    pipeline.run(whole, SILENT)
+    pieces = replace(whole, out=tmp_path / "pieces")
+    run_until(pieces, 2, monkeypatch)  # after an epoch of the head
+    run_until(replace(pieces, resume=True), 4, monkeypatch)  # before the weights are averaged
+    run_until(replace(pieces, resume=True), 2, monkeypatch)  # after
+    report = pipeline.run(replace(pieces, resume=True), SILENT)
+
+    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
+    for name in (FLOAT_FILE, INT8_FILE):
+        assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
 
 
 def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(

@@ -15,7 +15,7 @@ typedef struct {
     float value;
 } ei_impulse_result_classification_t;
 
-/* One found object. A classifier finds none. */
+/* One found object, in pixels of the picture. A classifier finds none. */
 typedef struct {
     const char *label;
     uint32_t x;
@@ -36,9 +36,34 @@ typedef struct {
     int64_t anomaly_us;
 } ei_impulse_result_timing_t;
 
+/* What sketches hand to ei_print_results and the like: the one model of this library. */
 typedef struct {
-    ei_impulse_result_bounding_box_t *bounding_boxes; /* null */
-    uint32_t bounding_boxes_count;                    /* 0 */
+    uint32_t project_id;
+    const char *project_name;
+    uint32_t deploy_version;
+    uint32_t nn_input_frame_size;
+    uint32_t raw_sample_count;
+    uint32_t raw_samples_per_frame;
+    uint32_t dsp_input_frame_size;
+    uint32_t input_width;
+    uint32_t input_height;
+    uint32_t input_frames;
+    float interval_ms;
+    float frequency;
+    int sensor;
+    const char *fusion_string;
+    uint16_t label_count;
+    const char *const *categories;
+} ei_impulse_t;
+
+/* The same under the name of newer libraries, with the member that they reach it by. */
+typedef struct {
+    const ei_impulse_t *impulse;
+} ei_impulse_handle_t;
+
+typedef struct {
+    ei_impulse_result_bounding_box_t *bounding_boxes; /* null for a classifier; valid until the next run */
+    uint32_t bounding_boxes_count;
     ei_impulse_result_classification_t classification[EI_CLASSIFIER_LABEL_COUNT];
     float anomaly; /* 0 */
     ei_impulse_result_timing_t timing;

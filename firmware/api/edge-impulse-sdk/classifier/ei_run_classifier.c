@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "edge-impulse-sdk/classifier/ei_boxes.h"
+#include "edge-impulse-sdk/classifier/ei_print_results.h"
 #include "model-parameters/model_variables.h"
 
 #define CHUNK 64u /* values that are read at once, on the stack */
@@ -48,7 +50,7 @@ void run_classifier_init(void)
 
 /* ---- The signal ---- */
 
-#if !(EI_MODEL_IS_PICTURE && EI_MODEL_INPUT_IS_PIXEL)
+#if !EI_MODEL_IS_PICTURE
 /* The nearest quantised value, halves away from zero, as the reference quantises. */
 static int quantize(float value)
 {
@@ -66,13 +68,14 @@ static int quantize(float value)
 
 #if EI_MODEL_IS_PICTURE
 
-/* One channel's byte as the input tensor holds k / 255; exactly k + zero point where the scale is 1 / 255. */
-static ei_model_byte input_byte(uint32_t k)
+/* A pixel's byte of one of the model's channels as the input tensor holds it. */
+static ei_model_byte input_byte(uint32_t channel, uint32_t k)
 {
 #if EI_MODEL_INPUT_IS_PIXEL
+    (void)channel;
     return (ei_model_byte)((int)k + EI_MODEL_INPUT_MIN);
 #else
-    return (ei_model_byte)quantize((float)k / 255.0f);
+    return ei_model_pixels[channel % EI_MODEL_PIXEL_TABLES][k];
 #endif
 }
 
@@ -86,11 +89,11 @@ static bool put(float value, ei_model_byte **input)
     const uint32_t red = rgb >> 16, green = rgb >> 8 & 0xffu, blue = rgb & 0xffu;
 #if EI_CLASSIFIER_INPUT_CHANNELS == 1
     /* 0.299 R + 0.587 G + 0.114 B in 1/65536, rounded: the weights add up to 65536, so gray stays what it is */
-    *(*input)++ = input_byte((19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16);
+    *(*input)++ = input_byte(0u, (19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16);
 #else
-    *(*input)++ = input_byte(red);
-    *(*input)++ = input_byte(green);
-    *(*input)++ = input_byte(blue);
+    *(*input)++ = input_byte(0u, EI_MODEL_INPUT_IS_BGR ? blue : red);
+    *(*input)++ = input_byte(1u, green);
+    *(*input)++ = input_byte(2u, EI_MODEL_INPUT_IS_BGR ? red : blue);
 #endif
     return true;
 }
@@ -132,11 +135,50 @@ const int8_t *ei_classifier_output(void)
     return (const int8_t *)ei_model_output(arena);
 }
 
+static float score(ei_model_output_byte byte)
+{
+    return (float)(byte - EI_MODEL_OUTPUT_ZERO_POINT) * EI_MODEL_OUTPUT_SCALE;
+}
+
+#if EI_CLASSIFIER_OBJECT_DETECTION
+
+/* Each cell has a byte for the background, then one for each label. A label's score here is its highest of all cells. */
+static void fill_result(ei_impulse_result_t *result, bool debug)
+{
+    static ei_impulse_result_bounding_box_t boxes[EI_CLASSIFIER_LABEL_COUNT * ((EI_MODEL_ROWS + 1) / 2) *
+                                                  ((EI_MODEL_COLUMNS + 1) / 2)];
+    const ei_model_output_byte *output = ei_model_output(arena);
+    uint32_t count = 0;
+    for (uint32_t y = 0; y < EI_MODEL_ROWS; y++) {
+        for (uint32_t x = 0; x < EI_MODEL_COLUMNS; x++) {
+            output++;
+            for (size_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
+                const float value = score(*output++);
+                if (value > result->classification[i].value) {
+                    result->classification[i].value = value;
+                }
+                if (value >= EI_CLASSIFIER_OBJECT_DETECTION_THRESHOLD) {
+                    ei_boxes_add(boxes, &count, result->classification[i].label, value, x, y);
+                }
+            }
+        }
+    }
+    ei_boxes_finish(boxes, &count, EI_CLASSIFIER_INPUT_WIDTH / EI_MODEL_COLUMNS,
+                    EI_CLASSIFIER_INPUT_HEIGHT / EI_MODEL_ROWS);
+    result->bounding_boxes = boxes;
+    result->bounding_boxes_count = count;
+    if (debug) {
+        ei_print_results(&ei_default_impulse, result);
+    }
+}
+
+#else
+
 static void fill_result(ei_impulse_result_t *result, bool debug)
 {
     const ei_model_output_byte *output = ei_model_output(arena);
     for (size_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
-        result->classification[i].value = (float)(output[i] - EI_MODEL_OUTPUT_ZERO_POINT) * EI_MODEL_OUTPUT_SCALE;
+        result->classification[i].value = score(output[i]);
         if (debug) {
             ei_printf("%s: ", result->classification[i].label);
             ei_printf_float(result->classification[i].value);
@@ -144,6 +186,8 @@ static void fill_result(ei_impulse_result_t *result, bool debug)
         }
     }
 }
+
+#endif
 
 EI_IMPULSE_ERROR ei_classify_signal(
     ei_signal_reader read, void *context, size_t total_length, ei_impulse_result_t *result, bool debug)

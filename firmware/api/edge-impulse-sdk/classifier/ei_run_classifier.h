@@ -31,6 +31,10 @@ extern "C" {
 /* The labels, in the order of result->classification. */
 extern const char *const ei_classifier_inferencing_categories[EI_CLASSIFIER_LABEL_COUNT];
 
+/* What this library holds; `ei_default_impulse` is how sketches name it. */
+extern const ei_impulse_t ei_only_impulse;
+extern ei_impulse_handle_t ei_default_impulse;
+
 /* Reads `length` values from `offset` on into `out`; 0 where that went well. */
 typedef int (*ei_signal_reader)(void *context, size_t offset, size_t length, float *out);
 
@@ -84,6 +88,13 @@ inline EI_IMPULSE_ERROR run_classifier(ei::signal_t *signal, ei_impulse_result_t
     return ei_classify_signal(ei_read_signal, signal, signal->total_length, result, debug);
 }
 
+/* The same for sketches that name the model. */
+inline EI_IMPULSE_ERROR run_classifier(
+    ei_impulse_handle_t *, ei::signal_t *signal, ei_impulse_result_t *result, bool debug = false)
+{
+    return run_classifier(signal, result, debug);
+}
+
 #include "edge-impulse-sdk/dsp/numpy.hpp"
 
 #else /* C */
@@ -97,5 +108,7 @@ typedef struct ei_signal_t {
 EI_IMPULSE_ERROR run_classifier(signal_t *signal, ei_impulse_result_t *result, bool debug);
 
 #endif
+
+#include "edge-impulse-sdk/classifier/ei_print_results.h"
 
 #endif

@@ -1,0 +1,63 @@
+"""The size of plain JPEG and PNG pictures from their first bytes, about ten times as fast as opening them.
+
+Whatever is not plain (EXIF or XMP data that may turn the picture, a header that does not end in the first few thousand
+bytes, another kind of file) is left to Pillow, which decides what a picture is.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+FIRST_BYTES = 4096
+_PNG = b"\x89PNG\r\n\x1a\n"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG markers that begin a frame and hold its size
+_SCAN, _APP1 = 0xDA, 0xE1
+_TEXT = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt"})  # PNG chunks that may say how the picture is turned
+
+
+def plain_size(first: bytes) -> tuple[int, int] | None:
+    """Width and height of a picture that no metadata can turn.
+
+    Args:
+        first: the file's first bytes, `FIRST_BYTES` of them or the whole file.
+
+    Returns:
+        None where only a real decoder can tell.
+    """
+    if first[:3] == b"\xff\xd8\xff":
+        return _jpeg(first)
+    return _png(first) if first[:8] == _PNG else None
+
+
+def _jpeg(first: bytes) -> tuple[int, int] | None:
+    at, size = 2, None
+    while at + 4 <= len(first):
+        marker = first[at + 1]
+        if first[at] != 0xFF or marker == _APP1 or not 0xC0 <= marker <= 0xFE or 0xD0 <= marker <= 0xD9:
+            return None
+        if marker == _SCAN:
+            return size
+        length = int.from_bytes(first[at + 2 : at + 4])
+        if marker in _FRAMES:
+            if size or length < 11 or at + 9 > len(first) or first[at + 4] != 8:
+                return None
+            size = int.from_bytes(first[at + 7 : at + 9]), int.from_bytes(first[at + 5 : at + 7])
+            if 0 in size:
+                return None
+        at += 2 + length
+    return None
+
+
+def _png(first: bytes) -> tuple[int, int] | None:
+    if first[8:16] != b"\0\0\0\rIHDR" or zlib.crc32(first[12:29]) != int.from_bytes(first[29:33]):
+        return None
+    size = int.from_bytes(first[16:20]), int.from_bytes(first[20:24])
+    at = 33
+    while at + 8 <= len(first):
+        name = first[at + 4 : at + 8]
+        if name == b"IDAT":
+            return None if 0 in size else size
+        if name in _TEXT:
+            return None
+        at += 12 + int.from_bytes(first[at : at + 4])
+    return None
