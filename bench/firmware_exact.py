@@ -1,6 +1,9 @@
 """The long run of bit-exactness: random graphs and real models against the reference kernels, under the sanitizers.
 
-    nice -n 19 python bench/firmware_exact.py [--graphs 200] [--first 0] [--inputs 200] [MODEL ...]
+    nice -n 19 python bench/firmware_exact.py [--graphs 200] [--networks 0] [--first 0] [--inputs 200] [MODEL ...]
+
+Graphs are of one kind of operator each and run under the sanitizers; networks are of up to 13 operators with branches,
+several readers and every broadcast, built in batches without them.
 
 Prints one line per model and a total; exits 1 on a mismatch.
 """
@@ -17,8 +20,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "firmware")]
 
 import graphs  # noqa: E402
 import host  # noqa: E402
+import networks  # noqa: E402
 
 GRAPH_INPUTS = 6
+BATCH = 20  # networks in one program
 FAST = ("-O1", *host.SANITIZED[1:])  # slower to build, faster to run: for the large models
 
 
@@ -26,6 +31,7 @@ def main() -> int:
     """Compares everything; 0 when every byte is equal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--graphs", type=int, default=200)
+    parser.add_argument("--networks", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--inputs", type=int, default=200)
     parser.add_argument("models", nargs="*", type=Path)
@@ -41,7 +47,15 @@ def main() -> int:
             if wrong:
                 print(f"graph {seed}: {wrong} of {total} bytes differ", flush=True)
             bad += wrong
-    print(f"{len(options.models)} models and {options.graphs} graphs: {bad} bytes differ")
+        for first in range(options.first, options.first + options.networks, BATCH):
+            seeds = range(first, min(first + BATCH, options.first + options.networks))
+            found = host.batch_mismatches([networks.network(s) for s in seeds], Path(folder), GRAPH_INPUTS)
+            for seed, wrong in zip(seeds, found, strict=True):
+                if wrong:
+                    print(f"network {seed}: {wrong} bytes differ", flush=True)
+            bad += sum(found)
+            print(f"networks {options.first} to {seeds[-1]}: {bad} bytes differ so far", flush=True)
+    print(f"{len(options.models)} models, {options.graphs} graphs and {options.networks} networks: {bad} bytes differ")
     return 1 if bad else 0
 
 

@@ -221,7 +221,7 @@ class Sample:
 
     def with_category(self, category: Category | None) -> Sample:
         """The same sample in another set."""
-        return replace(self, category=category)
+        return Sample(self.id, self.name, category, self.label, self.payload, self.boxes, self.metadata)
 
     def with_label(self, label: Label) -> Sample:
         """The same sample with another label."""

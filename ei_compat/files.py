@@ -151,6 +151,8 @@ def file_digest(path: str) -> str:
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - one of many
         while piece := stream.read(CHUNK):
             digest.update(piece)
+            if len(piece) < CHUNK:
+                break
     return digest.hexdigest()
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 CHUNK_BYTES = 16 << 20  # of an array that is looked at or copied at once
-IN_MEMORY_BYTES = 1 << 30  # larger results lie in an unlinked temporary file
+IN_MEMORY_BYTES = 1 << 29  # larger results lie in an unlinked temporary file
 NUMERIC = "biuf"  # dtype kinds
 MOST_AXES, LONGEST = 32, 1 << 48  # of a shape that is taken seriously
 
@@ -133,8 +133,8 @@ def row_chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
         yield array[start : start + step]
 
 
-def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """A new array; a large one is backed by a temporary file that is already unlinked."""
+def scratch(shape: tuple[int, ...], dtype: DTypeLike, folder: Path | None = None) -> NDArray[Any]:
+    """A new array; a large one is backed by a file, already unlinked, in `folder` or where temporary files go."""
     import numpy as np
 
     from ei_compat.mapped import Mapped
@@ -143,6 +143,6 @@ def scratch(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     size = int(np.prod(shape, dtype=np.int64)) * stored.itemsize
     if size <= IN_MEMORY_BYTES:
         return np.empty(shape, stored)
-    with tempfile.TemporaryFile() as stream:
+    with tempfile.TemporaryFile(dir=folder) as stream:
         reserve(stream.fileno(), size)
         return Mapped(stream, stored, "w+", shape=shape)

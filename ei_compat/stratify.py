@@ -135,6 +135,10 @@ class _Placement:
     def room(self, index: int, side: int) -> float:
         """How well a part fits what a set still lacks; negative where it overfills."""
         classes = self.parts[index].classes
+        if len(classes) == 1:  # as most parts are; the same as below
+            ((label, count),) = classes.items()
+            wanted = self.wanted[side, label]
+            return count * (wanted - self._filled[side, label]) / wanted if wanted else float("-inf")
         if not any(self.wanted[side, label] for label in classes):
             return float("-inf")
         lacking = {label: self.wanted[side, label] - self._filled[side, label] for label in classes}

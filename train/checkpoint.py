@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import time
@@ -41,6 +42,10 @@ class Checkpoints:
         self._deadline = deadline
         self._signal: signal.Signals | None = None
         self._handlers: dict[signal.Signals, Any] = {}
+
+    def digest(self) -> bytes:
+        """SHA-256 of the fingerprint."""
+        return hashlib.sha256(json.dumps(self._fingerprint).encode()).digest()
 
     def __enter__(self) -> Checkpoints:
         return self

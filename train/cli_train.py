@@ -84,6 +84,8 @@ def train(
     from train import pipeline  # after the options are known to be good: it takes a moment
 
     report = pipeline.run(job, progress)
+    if report is None:
+        return
     progress.finish(report)
     missed = [gate for gate in report.gates if not gate.met]
     if missed:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from train.recipe import Recipe
     from train.scaling import Scaling
 
-IN_MEMORY = 2 << 30  # bytes of decoded pictures; more are kept in a file beside the results
+IN_MEMORY = 1 << 29  # bytes of decoded pictures in a set; more are kept in a file beside the results
 DIGEST_ROWS = 256
 MOST_WARNINGS = 20  # about single pictures; the report names them all
 

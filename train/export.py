@@ -10,26 +10,28 @@ import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from train.model import as_one_model, build_network
+from train.model import Network, as_one_model, build_head
+from train.quantize import freeze
 
 if TYPE_CHECKING:
-    from train.model import Network
     from train.recipe import Recipe
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every zip member, so that the same model makes the same names and dates
 
 
 def saved_model_zip(network: Network, recipe: Recipe, classes: int) -> bytes:  # noqa: ARG001 - as `keras_zip`
-    """A SavedModel for serving, its files under `saved_model/`: `x_input` [N, H, W, C] as deployed to `y_pred`."""
+    """A SavedModel for serving, its files under `saved_model/`: `x_input` [N, H, W, C] as deployed to `y_pred`.
+
+    The weights are constants of the graph.
+    """
     import tensorflow as tf
 
+    frozen = freeze(network, batch=None)  # TensorFlow spends seconds on saving 300 variables, whatever their size
     module = tf.Module()
-    module.network = [network.backbone.variables, network.head.variables]  # what the export must save
-    shape = (None, *network.backbone.input_shape[1:])
 
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32, "x_input")])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec(frozen.inputs[0].shape, tf.float32, "x_input")])
     def serve(x_input: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"y_pred": network(x_input, training=False)}
+        return {"y_pred": frozen(x_input)[0]}
 
     module.serve = serve
     folder = f"ram://ei-train-{secrets.token_hex(8)}"  # TensorFlow's file system in memory: no disk can be full
@@ -44,9 +46,9 @@ def keras_zip(network: Network, recipe: Recipe, classes: int) -> bytes:
     """`model.h5`, which `load_model` of Keras 3 and of tf-keras opens without any code of ours, zipped."""
     import h5py
 
-    plain = build_network(recipe, network.backbone.input_shape[1:], classes)
-    for target, source in zip(plain.variables, network.variables, strict=True):
-        target.assign(source)
+    plain = Network(network.backbone, build_head(recipe, classes))  # with Keras' own dropout
+    plain.head.set_weights(network.head.get_weights())
+    plain.backbone.trainable = True  # as of a fresh model; which of its layers learned here is no business of the file
     with h5py.File("model.h5", "w", driver="core", backing_store=False) as file:  # in memory
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*HDF5", category=UserWarning)  # the format users ask for

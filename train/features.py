@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ei_compat.npy import scratch
 from train.compare import drop
 from train.loop import as_input, batches
 from train.probe import Probe, fit_probe
 from train.views import Views
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from train.training import Training
 
 BATCH = 64
@@ -47,38 +50,52 @@ def extract(training: Training, *, mirror: bool) -> Features:
         training: gives the backbone and the sets.
         mirror: whether mirror images are wanted.
     """
-    data = training.data
+    import tensorflow as tf
+
+    data, backbone = training.data, training.network.backbone
     views = {name: Views(samples.x, samples.y) for name, samples in data.sets().items()}
-    plain = {name: _features(training, view) for name, view in views.items()}
-    learned, held = plain.pop("training"), plain["validation"]
-    probe = fit_probe(learned, data.training.y, held, data.validation.y, len(data.classes))
+    run = tf.function(
+        lambda x: backbone(as_input(x), training=False),
+        autograph=False,
+        input_signature=views["training"].signature()[:1],
+    )
+    count = len(data.training)
+    learned = _room(training, count * (2 if mirror else 1))
+    _fill(training, run, learned[:count], views["training"])
+    plain = {name: _room(training, len(view)) for name, view in views.items() if name != "training"}
+    for name, found in plain.items():
+        _fill(training, run, found, views[name])
+    held = plain["validation"]
+    probe = fit_probe(learned[:count], data.training.y, held, data.validation.y, len(data.classes))
     if mirror:
-        truth = data.validation.y
-        harm = drop(
-            probe.predict(held) == truth,
-            probe.predict(_features(training, views["validation"], mirrored=True)) == truth,
-        )
+        truth, mirrored = data.validation.y, _room(training, len(data.validation))
+        _fill(training, run, mirrored, views["validation"], mirrored=True)
+        harm = drop(probe.predict(held) == truth, probe.predict(mirrored) == truth)
         if harm.shown > MIRROR_HARM:
             mirror = False
             training.progress.note(f"Mirror images are left out: they cost {harm.measured:.3f} of accuracy here")
     if mirror:
-        learned = np.concatenate([learned, _features(training, views["training"], mirrored=True)])
-    return Features(learned, mirror, plain, probe)
+        _fill(training, run, learned[count:], views["training"], mirrored=True)
+    return Features(learned if mirror else learned[:count], mirror, plain, probe)
 
 
-def _features(training: Training, views: Views, *, mirrored: bool = False) -> np.ndarray:
-    """Features [N, D] of every picture, or of its mirror image, in their order."""
-    import tensorflow as tf
+def _room(training: Training, rows: int) -> np.ndarray:
+    """For features [rows, D]; where they are very many, in a file beside the results."""
+    return scratch((rows, *training.network.backbone.output_shape[1:]), np.float32, training.folder)
 
-    backbone = training.network.backbone
-    extract = tf.function(
-        lambda x: backbone(as_input(x), training=False), autograph=False, input_signature=views.signature()[:1]
-    )
-    features = np.empty((len(views), *backbone.output_shape[1:]), np.float32)
+
+def _fill(
+    training: Training,
+    run: Callable[[np.ndarray], tf.Tensor],
+    features: np.ndarray,
+    views: Views,
+    *,
+    mirrored: bool = False,
+) -> None:
+    """Computes the features [N, D] of every picture, or of its mirror image, in their order."""
     with training.progress.task("features", len(views), "picture") as task:
         done = 0
         for x, _ in batches(views, np.arange(len(views)) + len(views) * mirrored, BATCH):
-            features[done : done + len(x)] = extract(x).numpy()
+            features[done : done + len(x)] = run(x).numpy()
             done += len(x)
             task.advance(len(x))
-    return features

@@ -21,6 +21,7 @@ from train.loop import Plan, State, fit
 from train.model import learning_layers, prunable_kernels
 from train.prune import make_pruner
 from train.soft import learning_from, soften
+from train.statistics import moving_statistics
 from train.training import Training, learning_rates
 from train.views import Views
 
@@ -123,6 +124,8 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
         class_weights=training.class_weights(),
         pruner=pruner,
         average=average or None,
+        workers=training.workers,
+        statistics=moving_statistics(network),
     )
     state = fit(plan, views, Samples(data.validation.x, data.validation.y), state, training.keeper, training.progress)
     if not recipe.prune:

@@ -89,15 +89,18 @@ def _changed(pair: Pair) -> tuple[int, int]:
     return int((right & ~still_right).sum()), int((still_right & ~right).sum())
 
 
-def pruning_gates(recipe: Recipe, lost: Drop | None) -> list[Gate]:
-    """What pruning loses against the unpruned networks, as far as these pictures show it with 95 % confidence.
+def pruning_gates(recipe: Recipe, written: Drop, lost: Drop | None) -> list[Gate]:
+    """What float loses: the file after training, and pruning against the unpruned networks.
 
-    The networks differ in many answers, and by chance alone 50 pictures would fail one good run in three.
+    Of both only what the pictures show with 95 % confidence counts. The networks differ in many answers, and by chance
+    alone 50 pictures would fail one good run in three.
     """
+    name = "the float file's loss of accuracy after training, as far as validation shows it, at most"
+    gates = [Gate(name, recipe.max_int8_drop, written.shown, written.shown <= recipe.max_int8_drop + ROUNDING)]
     if lost is None:
-        return []
+        return gates
     name = "pruning's loss of accuracy, as far as the held-out pictures show it, at most"
-    return [Gate(name, recipe.max_prune_drop, lost.shown, lost.shown <= recipe.max_prune_drop + ROUNDING)]
+    return [*gates, Gate(name, recipe.max_prune_drop, lost.shown, lost.shown <= recipe.max_prune_drop + ROUNDING)]
 
 
 def sparsity_gates(recipe: Recipe, zeros: Sparsity) -> list[Gate]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from train.data import Samples
 from train.features import Features
 from train.loop import Plan, State, fit
+from train.statistics import moving_statistics
 from train.training import Training, learning_rates
 from train.views import Views
 
@@ -51,6 +52,7 @@ def train_head(training: Training, state: State, features: Features | None) -> S
         class_weights=training.class_weights(),
     )
     if features is None:
+        plan = replace(plan, workers=training.workers, statistics=moving_statistics(network))
         return fit(plan, data.training, data.validation, state, training.keeper, training.progress)
     if passes > 1 and recipe.epochs:
         training.progress.note(

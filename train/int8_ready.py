@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from train.loop import as_input, batches
-from train.statistics import measure_statistics, normalisations
+from train.statistics import averaged, measure_statistics, normalisations, shifted
 from train.training import Training
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from train.model import Network
 
 LEVELS = 127  # of a symmetric INT8 weight, on each side of zero
-FROZEN_ROUNDS = 2  # the first sees at each layer what rounding did to those before it, too; the second no more
 RANGE_PICTURES = 256
 LARGEST_FACTOR = 1e3  # between the channels of one bottleneck; a dead channel needs no more
 SMALLEST_RANGE = 1e-6  # of a channel that is always zero
@@ -69,18 +68,16 @@ def make_int8_ready(training: Training) -> None:
 def round_to_int8(training: Training) -> None:
     """Rounds the kernels, and corrects the statistics for what that changed."""
     norms = normalisations(training.network)
-    moving = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in norms]
+    stored = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in norms]
     frozen = any(not layer.trainable for layer in norms)
-    before = measure_statistics(training) if frozen else moving
+    before = measure_statistics(training) if frozen else None
     snap_kernels(training.network)
-    for _ in range(FROZEN_ROUNDS if frozen else 1):
-        after = measure_statistics(training)
-        for layer, old, was, now in zip(norms, moving, before, after, strict=True):
-            mean, variance = now
-            if not layer.trainable:
-                mean, variance = old[0] + now[0] - was[0], old[1] * (now[1] + layer.epsilon) / (was[1] + layer.epsilon)
-            layer.moving_mean.assign(mean)
-            layer.moving_variance.assign(variance)
+    after = measure_statistics(training, before)
+    now, was = averaged(after), averaged(before or after)
+    for layer, own, old, new in zip(norms, stored, was, now, strict=True):
+        mean, variance = new if layer.trainable else shifted(layer, own, old, new)
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
 
 
 def snap_kernels(network: Network) -> None:

@@ -6,6 +6,7 @@ the rest is in `State`. So a run that was killed goes on exactly where its last 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from train.data import Samples
     from train.prune import Pruner
     from train.views import Views
+    from train.workers import Workers
 
 CHECKPOINT_SECONDS = 60.0  # a long epoch is saved this often on its way
 
@@ -51,6 +53,8 @@ class Plan:
         class_weights: factor of each class in the loss, or None.
         pruner: holds the pruned weights at zero, or None.
         average: of the weights, which is measured and kept in their place once there is one, or None.
+        workers: the processes that share every batch, or None.
+        statistics: moving statistics that a step changes; where workers share it, they are averaged as gradients are.
     """
 
     phase: str
@@ -70,6 +74,8 @@ class Plan:
     class_weights: np.ndarray | None = None
     pruner: Pruner | None = None
     average: Average | None = None
+    workers: Workers | None = None
+    statistics: Sequence[tf.Variable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,7 @@ def fit(
     _restore(plan, optimizer, state)
     train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
+    follow = _join(plan, optimizer, state)
 
     def end_epoch(started: float) -> None:
         with nullcontext() if plan.average is None else plan.average.in_place(state.step - 1):
@@ -169,15 +176,18 @@ def fit(
         if _epochs_done(plan, state) < state.step // per_epoch:
             end_epoch(time.monotonic() - state.seconds)
         for epoch in range(state.step // per_epoch, plan.epochs):
+            follow()
             random = np.random.default_rng([plan.seed, len(plan.phase), epoch])
             order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
             started = time.monotonic() - state.seconds
-            for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch):
+            share = None if plan.workers is None else plan.workers.share
+            for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch, share=share):
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
                 plan.clock.assign(state.step)
                 optimizer.rate.assign(plan.rates[state.step])
-                loss, hits = (float(value) for value in train_step(*batch))
+                rows = min(plan.batch_size, len(order) - state.step % per_epoch * plan.batch_size)
+                loss, hits, seen = (float(value) for value in train_step(*batch))
                 keeper.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
@@ -187,9 +197,10 @@ def fit(
                     )
                 if plan.average is not None:
                     plan.average.after_step(state.step)
-                state.loss_sum, state.hits, state.step = state.loss_sum + loss, state.hits + int(hits), state.step + 1
+                state.loss_sum += loss * (rows / seen)  # the few rows of a last batch may be seen by every worker
+                state.hits, state.step = state.hits + round(hits * (rows / seen)), state.step + 1
                 state.seconds = time.monotonic() - started
-                task.advance(1, epoch=state.step / per_epoch, loss=loss / len(batch[1]))
+                task.advance(1, epoch=state.step / per_epoch, loss=loss / seen)
                 if state.step % per_epoch == 0:
                     end_epoch(started)
                 elif not keeper.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
@@ -252,40 +263,50 @@ def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
 
 def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies the variables into the state."""
-    state.weights = [variable.numpy() for variable in plan.everything]
-    state.optimizer = [variable.numpy() for variable in optimizer.variables]
-    state.masks = [] if plan.pruner is None else [mask.numpy() for mask in plan.pruner.masks]
-    state.average = [] if plan.average is None else [value.numpy() for value in plan.average.values]
+    copies = [[variable.numpy() for variable in variables] for variables in _variables(plan, optimizer)]
+    state.weights, state.optimizer, state.masks, state.average = copies
 
 
 def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
     """Copies a saved state into the variables; nothing to do for a phase that starts."""
     if not state.weights:
         return
-    masks = [] if plan.pruner is None else plan.pruner.masks
-    average = [] if plan.average is None else plan.average.values
-    for variables, values in (
-        (plan.everything, state.weights),
-        (optimizer.variables, state.optimizer),
-        (masks, state.masks),
-        (average, state.average),
-    ):
+    saved = (state.weights, state.optimizer, state.masks, state.average)
+    for variables, values in zip(_variables(plan, optimizer), saved, strict=True):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
 
+def _variables(plan: Plan, optimizer: Adam) -> tuple[Sequence[tf.Variable], ...]:
+    """What a step may change: the network's, the optimizer's, masks and averages."""
+    masks = () if plan.pruner is None else plan.pruner.masks
+    average = () if plan.average is None else plan.average.values
+    return plan.everything, optimizer.variables, masks, average
+
+
+def _join(plan: Plan, optimizer: Adam, state: State) -> Callable[[], None]:
+    """What is called before each epoch, so that all workers have the chief's values; nothing where there are none.
+
+    Raises:
+        UsageError: the workers are about to do different things.
+    """
+    if plan.workers is None:
+        return lambda: None
+    plan.workers.check_agreement(hashlib.sha256(repr((plan.phase, state.step, plan.epochs)).encode()).digest())
+    return plan.workers.follow_chief([v for variables in _variables(plan, optimizer) for v in variables])
+
+
 def _make_train_step(
     plan: Plan, optimizer: Adam, samples: Samples | Views
-) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Compiles one step: a batch in; its summed loss and its count of hits out."""
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """Compiles one step: a batch in; its summed loss, its count of hits and its size out, over all workers."""
     import tensorflow as tf
     import tf_keras as keras
 
     learn = plan.learn or (lambda x, *_: (plan.forward(x, training=True), 0.0))
     factors = None if plan.class_weights is None else tf.constant(plan.class_weights, tf.float32)
 
-    @tf.function(autograph=False, input_signature=samples.signature())
-    def train_step(x: tf.Tensor, y: tf.Tensor, *constants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def train_step(x: tf.Tensor, y: tf.Tensor, *constants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         x = as_input(x)
         if plan.prepare is not None:
             x = plan.prepare(x)
@@ -296,13 +317,32 @@ def _make_train_step(
             if factors is not None:
                 losses *= tf.gather(factors, y)
             loss = plan.hard * tf.reduce_mean(losses) + penalty
-        optimizer.apply(tape.gradient(loss, plan.learning))
+        hits = tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.float32)
+        sums = [tf.reduce_sum(losses), tf.reduce_sum(hits), tf.cast(tf.size(y), tf.float32)]
+        gradients = tape.gradient(loss, plan.learning)
+        if plan.workers is not None:
+            gradients, sums = _over_all(plan, plan.workers, gradients, sums)
+        optimizer.apply(gradients)
         if plan.pruner is not None:
             plan.pruner.apply()
-        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
-        return tf.reduce_sum(losses), hits
+        return tuple(sums)
 
-    return train_step
+    if plan.workers is not None:
+        return plan.workers.compile(train_step, samples.signature())
+    return tf.function(train_step, autograph=False, input_signature=samples.signature())
+
+
+def _over_all(
+    plan: Plan, workers: Workers, gradients: Sequence[tf.Tensor], sums: Sequence[tf.Tensor]
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """Mean gradients and sums over all workers, each counting as many times as it had rows; so do the statistics."""
+    rows = sums[-1]
+    means = [*gradients, *(variable.read_value() for variable in plan.statistics)]
+    *means, loss, hits, total = workers.sum([*(value * rows for value in means), *sums])
+    means = [value / total for value in means]
+    for variable, mean in zip(plan.statistics, means[len(gradients) :], strict=True):
+        variable.assign(mean)
+    return means[: len(gradients)], [loss, hits, total]
 
 
 def make_evaluate(
@@ -339,9 +379,19 @@ def as_input(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
 
 
-def batches(samples: Samples | Views, order: np.ndarray, size: int, first: int = 0) -> Iterator[tuple[np.ndarray, ...]]:
-    """Batches (x, y, ...) in the given order, from batch `first` on; the next one is read while this one is used."""
+def batches(
+    samples: Samples | Views,
+    order: np.ndarray,
+    size: int,
+    first: int = 0,
+    share: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Batches (x, y, ...) in the given order, from batch `first` on; the next one is read while this one is used.
+
+    Where a `share` of each is asked for, only that is read.
+    """
     chunks = [order[start : start + size] for start in range(first * size, len(order), size)]
+    chunks = chunks if share is None else [share(chunk) for chunk in chunks]
     with ThreadPoolExecutor(1) as reader:
         ahead = [reader.submit(samples.take, chunk) for chunk in chunks[:2]]
         for number in range(len(chunks)):

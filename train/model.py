@@ -68,12 +68,20 @@ def build_network(
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps
+    return Network(backbone, build_head(recipe, classes, dropout))
+
+
+def build_head(recipe: Recipe, classes: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
+    """The dense layers alone; arguments as of `build_network`."""
+    import tf_keras as keras
+
+    layers = keras.layers
     x = features = layers.Input((FEATURES,), name="features")
     for index, (units, rate) in enumerate(zip(recipe.head_units, recipe.head_dropout, strict=True), start=1):
         x = layers.Dense(units, activation="relu", name=f"dense_{index}")(x)
         x = (dropout or layers.Dropout)(rate)(x)
     x = layers.Dense(classes, activation="softmax", name="y_pred")(x)
-    return Network(backbone, keras.Model(features, x, name="head"))
+    return keras.Model(features, x, name="head")
 
 
 def as_one_model(network: Network) -> keras.Model:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +27,7 @@ from train.export import keras_zip, saved_model_zip
 from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
 from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.loop import State
+from train.loop import State, as_input, batches
 from train.model import Network, all_kernels, build_network, prunable_kernels
 from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
 from train.prune import sparsity
@@ -30,6 +35,7 @@ from train.report import Gate, Report, Sparsity
 from train.scaling import deployed
 from train.training import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
+from train.workers import FINISHED, Place, Workers, read_place
 
 if TYPE_CHECKING:
     from ei_compat.progress import Progress
@@ -39,24 +45,38 @@ if TYPE_CHECKING:
 DISK_FACTOR = 18  # disk space for each byte of weights: two checkpoints with Adam's moments, and the results
 
 
-def run(job: Job, progress: Progress) -> Report:
+def run(job: Job, progress: Progress) -> Report | None:
     """Trains, converts, measures, and writes everything into the output directory, each file once it is finished.
+
+    Where `TF_CONFIG` describes a cluster, several processes train together and the chief goes on alone: the others get
+    None. They write into a folder of their own, which they leave no trace of.
 
     Raises:
         UsageError, DataError: an option, the data or the output directory.
         TrainingError, ExportError: a phase failed.
         Interrupted: a signal came; the output directory holds a checkpoint if training had begun.
     """
+    place = read_place(os.environ)
+    if place is None or place.index == 0:
+        return _run(job, place, progress)
+    with tempfile.TemporaryDirectory() as own:
+        if job.resume and (job.out / CHECKPOINT).exists():
+            shutil.copy(job.out / CHECKPOINT, own)
+        return _run(replace(job, out=Path(own)), place, progress)
+
+
+def _run(job: Job, place: Place | None, progress: Progress) -> Report | None:
+    """The run of one process."""
     try:
         with outputs.OutputFolder(job.out) as folder:
-            return _phases(job, folder, progress)
+            return _phases(job, place, folder, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
             raise Interrupted(error.signal, fix=HOW_TO_GO_ON) from None
         raise
 
 
-def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
+def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
     with watch("prepare"):
@@ -77,7 +97,7 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
             progress.note(
                 f"Going on in {state.phase} at step {state.step}" if state else "Nothing to resume, starting anew"
             )
-        training = _start(job, recipe, data, weights, checkpoints, progress)
+        training = _start(job, place, recipe, data, weights, checkpoints, progress)
         folder.require(DISK_FACTOR * sum(variable.numpy().nbytes for variable in training.network.variables))
         if state is None:
             folder.clear()
@@ -96,7 +116,12 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
         if recipe.fine_tune_epochs:
             state = finetune.fine_tune(training, state, before)
     progress.note("Finished training")
+    if training.workers is not None and not training.workers.is_chief:
+        progress.note("Waiting for the chief, who goes on alone")
+        training.workers.check_agreement(FINISHED)  # who leaves earlier is not there when the chief has to start again
+        return None
     with watch("int8_ready"):
+        chosen = _right(training)
         training = deployed(training)
         make_int8_ready(training)
 
@@ -123,8 +148,9 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
         }
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
         zeros = _count_zeros(training.network, models[INT8_FILE])
+        written = drop(chosen, answers["float32"]["validation"].argmax(axis=1) == data.validation.y)
         lost = _lost(before, answers["float32"], data) if recipe.prune else None
-        gates = _gates(recipe, zeros, answers, lost, data)
+        gates = _gates(recipe, zeros, answers, written, lost, data)
         for line in warnings_of(gates):
             progress.warn(line)
 
@@ -146,11 +172,14 @@ def _phases(job: Job, folder: OutputFolder, progress: Progress) -> Report:
     )
     folder.write(outputs.texts(report, config))
     checkpoints.remove()
+    if training.workers is not None:
+        training.workers.check_agreement(FINISHED)
     return report
 
 
 def _start(
     job: Job,
+    place: Place | None,
     recipe: Recipe,
     data: TrainingData,
     weights: WeightsFile | None,
@@ -164,11 +193,26 @@ def _start(
         progress.note(f"Deterministic with {threads} threads on this processor; another machine may give other bytes")
     import tensorflow as tf
 
+    workers = None
+    if place is not None:
+        progress.note(f"Process {place.index} of {place.count} waits for the others")
+        workers = Workers(place)  # before TensorFlow does anything else
+        workers.check_agreement(checkpoints.digest())
     clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="clock")
     network = build_network(recipe, data.shape, len(data.classes), seeded_dropout(recipe.seed, clock))
     if weights is not None:
         load_weights(network.backbone, weights, data.scaling.zero)
-    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress)
+    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress, workers, job.out)
+
+
+def _right(training: Training) -> np.ndarray:
+    """For each validation picture [N] whether the network as it is now recognises it."""
+    import tensorflow as tf
+
+    network, held = training.network, training.data.validation
+    answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
+    said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
+    return np.concatenate(said).argmax(axis=1) == held.y
 
 
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
@@ -210,10 +254,14 @@ def _gates(
     recipe: Recipe,
     zeros: Sparsity,
     answers: Mapping[str, Mapping[str, np.ndarray]],
+    written: Drop,
     lost: Drop | None,
     data: TrainingData,
 ) -> list[Gate]:
     """Whether the model is as sparse, and as good after pruning and as INT8, as was asked for.
+
+    Both files come from a network that was made ready for INT8 after training, so that it could be ruined without INT8
+    being worse than float. Therefore the float file is held against the network that training chose, too.
 
     What is lost is taken over all held-out pictures together: on a small testing set a single picture is a percent.
     """
@@ -223,7 +271,7 @@ def _gates(
     ]
     return [
         *int8_gates(recipe, joined(pairs), data.classes),
-        *pruning_gates(recipe, lost),
+        *pruning_gates(recipe, written, lost),
         *sparsity_gates(recipe, zeros),
     ]
 

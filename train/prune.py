@@ -94,10 +94,14 @@ def make_pruner(
 def largest(value: np.ndarray, sparsity: float) -> np.ndarray:
     """A mask of `value`'s shape that keeps its largest magnitudes, at least `sparsity` of it zero; ties by position."""
     kept = int(np.floor(value.size * (1 - sparsity) + 1e-9))
-    mask = np.zeros(value.size, value.dtype)
-    order = np.argsort(-np.abs(value), axis=None, kind="stable")
-    mask[order[:kept]] = 1
-    return mask.reshape(value.shape)
+    if kept == 0:
+        return np.zeros_like(value)
+    magnitude = np.abs(value).ravel()
+    smallest = np.partition(magnitude, value.size - kept)[value.size - kept]  # of those that are kept
+    mask = magnitude > smallest
+    ties = np.flatnonzero(magnitude == smallest)
+    mask[ties[: kept - np.count_nonzero(mask)]] = True
+    return mask.reshape(value.shape).astype(value.dtype)
 
 
 def sparsity(arrays: Sequence[np.ndarray]) -> float:

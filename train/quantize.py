@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from train.scaling import Scaling
 
 
-def freeze(network: Network) -> Any:
-    """The network as a concrete function of one picture [1, H, W, C] with its weights as constants."""
+def freeze(network: Network, batch: int | None = 1) -> Any:
+    """The network as a concrete function of pictures [batch, H, W, C] with its weights as constants."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    shape = (1, *network.backbone.input_shape[1:])
+    shape = (batch, *network.backbone.input_shape[1:])
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32, "x_input")])
     def infer(x: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,8 @@ what it stores.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from train.training import Training
 
 BATCH, PICTURES = 128, 2048
+Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each normalisation
 
 
 def normalisations(network: Network) -> list[keras.layers.BatchNormalization]:
@@ -31,40 +33,86 @@ def normalisations(network: Network) -> list[keras.layers.BatchNormalization]:
     return [layer for layer in network.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
-def measure_statistics(training: Training) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Mean and variance [channels] of what goes into each normalisation, averaged over batches of training pictures.
+def moving_statistics(network: Network) -> list[tf.Variable]:
+    """The moving means and variances that training changes, those of the normalisations that learn."""
+    learning = [layer for layer in normalisations(network) if layer.trainable]
+    return [statistic for layer in learning for statistic in (layer.moving_mean, layer.moving_variance)]
 
-    The moving statistics of the layers that learn are no good afterwards; the caller assigns what they are to be.
+
+def measure_statistics(training: Training, before: Sequence[Moments] | None = None) -> list[Moments]:
+    """Mean and variance [channels] of what goes into each normalisation, for batch after batch of training pictures.
+
+    Args:
+        training: gives the network and the pictures, always the same ones.
+        before: what this gave before the kernels changed. Frozen layers then shift what they store by how far their
+            input moved since, so that no layer sees what the change did to those before it: some channels are amplified
+            a hundredfold on their way, and would be far off after a few layers.
     """
     import tensorflow as tf
-    import tf_keras as keras
 
-    backbone, samples = training.network.backbone, training.data.training
-    layers = normalisations(training.network)
-    probe = keras.Model(backbone.input, [layer.input for layer in layers])
+    samples, backbone = training.data.training, training.network.backbone
 
-    @tf.function(autograph=False, input_signature=samples.signature()[:1])
-    def moments(x: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        return [tf.nn.moments(value, (0, 1, 2)) for value in probe(as_input(x), training=True)]
+    @tf.function(autograph=False)
+    def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        return _forward(backbone, as_input(x), was)
 
     rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:PICTURES]
-    sums = [(np.zeros(layer.moving_mean.shape), np.zeros(layer.moving_mean.shape)) for layer in layers]
-    count = 0
+    measured: list[Moments] = []
     with training.progress.task("statistics", len(rows), "picture") as task:
         for x, _ in batches(samples, rows, BATCH):
-            if count and len(x) < BATCH:
+            if measured and len(x) < BATCH:
                 break  # a remainder would weigh as much as a whole batch
-            for total, now in zip(sums, moments(x), strict=True):
-                for part, value in zip(total, now, strict=True):
-                    part += value.numpy()
-            count += 1
+            was = None if before is None else before[len(measured)]
+            found = moments(tf.constant(x), was)
+            measured.append([(mean.numpy(), variance.numpy()) for mean, variance in found])
             task.advance(len(x))
-    return [(mean / count, variance / count) for mean, variance in sums]
+    return measured
+
+
+def averaged(measured: Sequence[Moments]) -> Moments:
+    """The mean over all batches of the mean and of the variance of each layer."""
+    return [
+        (np.mean([mean for mean, _ in layer], axis=0), np.mean([variance for _, variance in layer], axis=0))
+        for layer in zip(*measured, strict=True)
+    ]
+
+
+def shifted(
+    layer: keras.layers.BatchNormalization, stored: tuple[Any, Any], was: tuple[Any, Any], now: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    """What a frozen layer has to store once its input has gone from the mean and variance `was` to `now`."""
+    return stored[0] + now[0] - was[0], stored[1] * (now[1] + layer.epsilon) / (was[1] + layer.epsilon)
 
 
 def renew_statistics(training: Training) -> None:
     """Measures the statistics of the normalisations that learn, and stores them; frozen ones keep theirs."""
-    for layer, (mean, variance) in zip(normalisations(training.network), measure_statistics(training), strict=True):
+    measured = averaged(measure_statistics(training))
+    for layer, (mean, variance) in zip(normalisations(training.network), measured, strict=True):
         if layer.trainable:
             layer.moving_mean.assign(mean)
             layer.moving_variance.assign(variance)
+
+
+def _forward(
+    backbone: keras.Model, x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Runs the backbone layer by layer; see `measure_statistics`."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    values: dict[str, tf.Tensor] = {}
+    found: list[tuple[tf.Tensor, tf.Tensor]] = []
+    for layer in backbone.layers:
+        inputs = [values[parent.layer.name] for parent in layer.inbound_nodes[0].parent_nodes]
+        if isinstance(layer, keras.layers.InputLayer):
+            values[layer.name] = x
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            now = used = tf.nn.moments(inputs[0], (0, 1, 2))
+            if not layer.trainable:
+                used = (layer.moving_mean, layer.moving_variance)
+                used = used if was is None else shifted(layer, used, was[len(found)], now)
+            found.append(now)
+            values[layer.name] = tf.nn.batch_normalization(inputs[0], *used, layer.beta, layer.gamma, layer.epsilon)
+        else:
+            values[layer.name] = layer(inputs[0] if len(inputs) == 1 else inputs)
+    return found

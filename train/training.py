@@ -11,12 +11,15 @@ import numpy as np
 from train.loop import Keeper
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import tensorflow as tf
 
     from ei_compat.progress import Progress
     from train.data import TrainingData
     from train.model import Network
     from train.recipe import Recipe
+    from train.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Training:
         pretrained: whether the backbone came with ImageNet weights.
         keeper: saves checkpoints and hears signals.
         progress: where to report.
+        workers: the processes that train together, or None.
+        folder: where what is too large for memory may lie meanwhile; None for where temporary files go.
     """
 
     recipe: Recipe
@@ -40,6 +45,8 @@ class Training:
     pretrained: bool
     keeper: Keeper
     progress: Progress
+    workers: Workers | None = None
+    folder: Path | None = None
 
     def passes(self, epochs: int, least_steps: int, least: int = 1) -> int:
         """How often each of the epochs goes through the training set so that they have `least_steps` in all."""

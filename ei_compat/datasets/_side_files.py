@@ -102,6 +102,11 @@ class Described:
             self.names.add(name)
             self.stems.add(name.rpartition(".")[0])
 
+    @property
+    def telling(self) -> set[str]:
+        """Names without extensions that are no bare numbers or letters, which any document may hold."""
+        return {stem for stem in self.stems if len(stem) > 2 and not stem.isdigit()}
+
     def by(self, path: Path) -> bool:
         """Whether a file holds labels of any of the samples, as far as its beginning shows."""
         suffix, name = path.suffix.lower(), path.name.casefold()
@@ -115,7 +120,7 @@ class Described:
         if stem in self.stems or stem in self.names:
             return self._of_one(suffix, head, text)
         if suffix in _DOCUMENTS:
-            return _LABEL_WORDS.search(head) is not None and any(self._mentioned(text, self.names | self.stems))
+            return _LABEL_WORDS.search(head) is not None and any(self._mentioned(text, self.names | self.telling))
         return self._is_table(text)
 
     def _of_one(self, suffix: str, head: bytes, text: str) -> bool:

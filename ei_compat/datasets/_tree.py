@@ -158,9 +158,19 @@ class Tree:
             )
         for part in ("_known", "_links"):
             setattr(tree, part, frozenset(k.removeprefix(start) for k in getattr(self, part) if k.startswith(start)))
-        vars(tree).pop("samples", None)
-        vars(tree).pop("_filled", None)
+        for cached in ("samples", "_filled", "_by_suffix"):
+            vars(tree).pop(cached, None)
         return tree
+
+    @functools.cached_property
+    def _by_suffix(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(suffix_of(path), []).append(path)
+        return found
+
+    def _with(self, suffixes: Set[str]) -> list[str]:
+        return [path for suffix, paths in self._by_suffix.items() if suffix in suffixes for path in paths]
 
     @functools.cached_property
     def samples(self) -> frozenset[str]:
@@ -168,10 +178,11 @@ class Tree:
 
         A JSON or CSV file that bears a picture's name is that picture's, whatever it holds.
         """
-        certain = {path for path in self.files if suffix_of(path) in SAMPLE_SUFFIXES - TEXT_SIGNALS}
-        pictures = {stem for path in certain if suffix_of(path) in PICTURE_SUFFIXES for stem in (path, stem_of(path))}
-        texts = (path for path in self.files if suffix_of(path) in TEXT_SIGNALS and stem_of(path) not in pictures)
-        found = frozenset(certain.union(path for path in texts if is_signal(self.root / path)))
+        certain = self._with(SAMPLE_SUFFIXES - TEXT_SIGNALS)
+        texts = self._with(TEXT_SIGNALS)
+        pictures = {stem for path in self._with(PICTURE_SUFFIXES) for stem in (path, stem_of(path))} if texts else set()
+        signals = [path for path in texts if stem_of(path) not in pictures and is_signal(self.root / path)]
+        found = frozenset([*certain, *signals])
         if len(found) > self.limits.samples:
             raise LimitError(f"more than {self.limits.samples:,} files", where=self.root, fix="raise Limits.samples")
         return found
@@ -237,13 +248,12 @@ class Tree:
         """
         if self.only is not None:
             return [self.only] if suffix_of(self.only) == suffix and self._holds(self.only, marks) else []
-        found = []
-        for place, names in self._names.items():
-            candidates = [join(place, name) for name in names if suffix_of(name) == suffix]
-            candidates = [relative for relative in candidates if relative not in self.samples]
-            if len(candidates) <= MOST_LABEL_FILES:
-                found += [relative for relative in candidates if self._holds(relative, marks)]
-        return found
+        by_folder: dict[str, list[str]] = {}
+        for path in self._by_suffix.get(suffix, ()):
+            if path not in self.samples:
+                by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+        few = (paths for paths in by_folder.values() if len(paths) <= MOST_LABEL_FILES)
+        return [path for paths in few for path in paths if self._holds(path, marks)]
 
     def _holds(self, relative: str, marks: Sequence[bytes]) -> bool:
         path, missing, tail = self.root / relative, set(marks), b""
@@ -275,6 +285,7 @@ def stem_of(path: str) -> str:
     return path[: len(path) - len(suffix_of(path))]
 
 
+@functools.lru_cache(maxsize=1 << 15)  # every format asks it of every file
 def suffix_of(name: str) -> str:
     """The extension of a file's name or path in lower case, with its dot; empty where it has none."""
     name = name.rpartition("/")[2]

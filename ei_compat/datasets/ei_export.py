@@ -35,6 +35,7 @@ from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
 INFO = "info.labels"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 VERSION = 1
 
 
@@ -243,7 +244,7 @@ def write(
         for number, sample in enumerate(dataset.samples):
             category = sample.category or Category.SPLIT
             entry = _entry(sample, layout.place(sample, category, labelled_stem(sample)), category)
-            line = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+            line = _ENCODER.encode(entry)
             stream.write((",\n" if number else "\n").encode() + line.encode())
             task.advance()
         stream.write(b"\n]}\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from firmware.compiler import ENGINE
@@ -38,19 +40,36 @@ Files = dict[str, bytes]  # content by path with forward slashes
 
 
 def library(job: Job) -> Files:
-    """The library's files; the engine's lie beside the compiled model, which includes them by name alone."""
+    """The library's files; the engine's lie beside the compiled model, which includes them by name alone.
+
+    Every function of the engine and of the interface carries the model's name when it is linked, so that two packages
+    can be in one program; sources see the usual names.
+    """
     model = job.model
     files: Files = {path: (API / path).read_bytes() for path in API_FILES}
+    engine = {name: (ENGINE / name).read_text() for name in (*model.engine_sources, *model.engine_headers)}
     files |= {
-        f"tflite-model/{name}": (ENGINE / name).read_bytes() for name in (*model.engine_sources, *model.engine_headers)
+        f"tflite-model/{name}": _own(text, model.name).encode() for name, text in (engine | dict(model.files)).items()
     }
-    files |= {f"tflite-model/{name}": text.encode() for name, text in model.files.items()}
     files[f"tflite-model/{model.name}.tflite"] = job.tflite
+    files["model-parameters/model_names.h"] = headers.model_names(job).encode()
     files["model-parameters/model_metadata.h"] = headers.model_metadata(job).encode()
     files["model-parameters/model_variables.h"] = headers.model_variables(job).encode()
     files["model-parameters/model_variables.c"] = headers.labels_source(job).encode()
     files["self-test/ei_golden.h"] = headers.golden_header(job).encode()
     return files
+
+
+@cache
+def _inner_names() -> re.Pattern[str]:
+    """All names of the engine but those that its face to applications declares, and those of files."""
+    face = "|".join({"eit_status", *re.findall(r"\b(eit_\w+)\b(?!\.h)", (ENGINE / "eit.h").read_text())})
+    return re.compile(rf"\b(?!(?:{face})\b)(eit_\w+)\b(?!\.[hc]\b)")
+
+
+def _own(text: str, name: str) -> str:
+    """A source of the engine, or one generated for it, with its names put under the model's."""
+    return _inner_names().sub(rf"{name}_\1", text)
 
 
 def sources(files: Mapping[str, bytes]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,13 +14,15 @@ from pydantic.alias_generators import to_camel
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
 
 
-@pytest.fixture(scope="module")
-def job() -> dict[str, Any]:
-    documents = {
-        document["kind"]: document for document in yaml.safe_load_all((FOLDER / "kubernetes/job.yaml").read_text())
-    }
-    assert documents.keys() == {"PersistentVolumeClaim", "Job"}
-    return documents["Job"] | {"claim": documents["PersistentVolumeClaim"]["metadata"]["name"]}
+def documents(name: str) -> dict[str, Any]:
+    return {document["kind"]: document for document in yaml.safe_load_all((FOLDER / "kubernetes" / name).read_text())}
+
+
+@pytest.fixture(scope="module", params=["job.yaml", "workers.yaml"])
+def job(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found = documents(request.param)
+    assert found.keys() - {"Service"} == {"PersistentVolumeClaim", "Job"}
+    return found["Job"] | {"claim": found["PersistentVolumeClaim"]["metadata"]["name"]}
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,30 @@ def test_the_job_gives_options_that_train_has(job: dict[str, Any]) -> None:
     known = {flag for parameter in command.params for flag in parameter.opts}
     arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
     assert {argument for argument in arguments if argument.startswith("--")} <= known
+
+
+def test_every_pod_of_the_workers_finds_its_place_and_the_others() -> None:
+    from train.workers import Place, read_place
+
+    found = documents("workers.yaml")
+    job, service = found["Job"], found["Service"]
+    pod = job["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    index, config = container["env"]  # Kubernetes puts a variable into those that come behind it
+    assert job["spec"]["completionMode"] == "Indexed"
+    assert index["name"] == "JOB_COMPLETION_INDEX"
+    assert index["valueFrom"]["fieldRef"]["fieldPath"].endswith("['batch.kubernetes.io/job-completion-index']")
+    count = job["spec"]["completions"]
+    assert job["spec"]["parallelism"] == count, "all of them at once"
+    for number in range(count):
+        value = config["value"].replace("$(JOB_COMPLETION_INDEX)", str(number))
+        assert read_place({config["name"]: value}) == Place(number, count)
+    name, port = job["metadata"]["name"], container["ports"][0]["containerPort"]
+    hosts = json.loads(config["value"].replace("$(JOB_COMPLETION_INDEX)", "0"))["cluster"]["worker"]
+    assert hosts == [f"{name}-{number}.{pod['spec']['subdomain']}:{port}" for number in range(count)]
+    assert (service["spec"]["clusterIP"], service["metadata"]["name"]) == ("None", pod["spec"]["subdomain"])
+    assert service["spec"]["selector"] == {"job-name": name}
+    assert found["PersistentVolumeClaim"]["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 @pytest.mark.parametrize("name", ["train", "train-gpu"])

@@ -311,3 +311,32 @@ def test_every_extension_of_pillow_that_is_a_picture_is_decoded(tmp_path):
             assert min(picture_size(path)) >= 32, suffix
             break
     assert written > 35
+
+
+def test_numbers_in_a_document_are_no_names_of_samples(tmp_path):
+    lay(
+        tmp_path,
+        beside(folders("cat", "dog"), **{"config.json": '{"classes": ["cat", "dog"], "seed": 1, "fold": "2"}'}),
+    )
+    assert counted(tmp_path) == {"cat": 4, "dog": 4}
+
+
+def test_a_description_of_yolo_beside_folders_of_its_classes(tmp_path):
+    lay(tmp_path, beside(folders("train/cat", "train/dog"), **{"data.yaml": "names: [cat, dog]\n"}))
+    assert counted(tmp_path) == {"training/cat": 4, "training/dog": 4}
+
+
+def test_tables_are_of_the_sets_that_they_are_named_after(tmp_path):
+    head = "file_name,class_name\n"
+    tables = {"train.csv": f"{head}0.png,a\n1.png,b\n", "val.csv": f"{head}1.png,b\n2.png,a\n3.png,b\n"}
+    lay(tmp_path, beside(["images/{0-3}.png"], **tables))
+    assert counted(tmp_path) == {"training/a": 1, "validation/b": 2, "validation/a": 1}
+    (line,) = open_dataset(tmp_path).reading.lines()
+    assert line == "1 picture is listed for two sets, such as images/1.png; the later file counts, val.csv"
+
+
+def test_two_tables_of_two_classes_for_one_picture(tmp_path):
+    head = "file_name,class_name\n"
+    lay(tmp_path, beside(["images/{0-3}.png"], **{"a.csv": f"{head}0.png,a\n", "b.csv": f"{head}0.png,b\n"}))
+    with pytest.raises(DataError, match=r"b.csv.*has two classes, 'a' and 'b'"):
+        open_dataset(tmp_path)

@@ -16,6 +16,7 @@ from made import draw
 from ei_compat.credentials import Key
 from ei_compat.dataset import Box, Category, ClassLabel, Dataset, FilePayload, Sample, Unlabelled
 from ei_compat.datasets import open_dataset, write_dataset
+from ei_compat.errors import FormatError
 from ei_compat.ingestion import upload
 from ei_compat.journal import Journal
 from ei_compat.outbox import uploads_of
@@ -222,3 +223,34 @@ def test_texts_and_tables_are_samples_or_are_named(tmp_path, files, read):
     assert sorted(sample.id for sample in dataset.samples) == read
     left = {each.path for each in dataset.reading.not_read}
     assert left | set(read) | {"readme.de.txt"} >= set(files)
+
+
+BESIDE_INFO = {
+    "labels over time": "training/structured_labels.labels",
+    "key-values": "training/label_map.labels",
+    "boxes in a folder without samples": "other/bounding_boxes.labels",
+    "a table": "labels.csv",
+    "another kind of boxes": "training/annotations.coco.json",
+    "a text": "training/a.2.txt",
+    "a table of values": "training/a.3.parquet",
+    "an attachment": "attachments/a.pdf",
+    "a picture that is not listed": "training/unlisted.jpg",
+}
+
+
+@pytest.mark.parametrize("path", BESIDE_INFO.values(), ids=BESIDE_INFO)
+def test_what_lies_unread_beside_an_export_is_named(tmp_path, path):
+    data = tmp_path / "data"
+    write_info(data, entry(data, "training/a.jpg", CLASS))
+    entry(data, path)
+    dataset = open_dataset(data)
+    assert [each.path for each in dataset.reading.not_read] == [path]
+    assert any(path in line for line in dataset.reading.lines())
+
+
+def test_a_damaged_file_of_boxes_beside_an_export_is_an_error(tmp_path):
+    data = tmp_path / "data"
+    write_info(data, entry(data, "training/a.jpg", CLASS))
+    (data / "training/bounding_boxes.labels").write_text('{"version": 2, "type": "x", "boundingBoxes": {}}')
+    with pytest.raises(FormatError, match=r"training/bounding_boxes\.labels"):
+        open_dataset(data)

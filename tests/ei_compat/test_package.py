@@ -84,9 +84,8 @@ def fresh(code: str) -> str:
 
 def test_importing_loads_nothing_heavy():
     code = "import sys, pkgutil, importlib, ei_compat\n"
-    code += (
-        "for module in pkgutil.walk_packages(ei_compat.__path__, 'ei_compat.'): importlib.import_module(module.name)\n"
-    )
+    code += "for module in pkgutil.walk_packages(ei_compat.__path__, 'ei_compat.'):\n"
+    code += "    module.name == 'ei_compat.mapped' or importlib.import_module(module.name)\n"  # it is a kind of array
     code += "print(*{name.partition('.')[0] for name in sys.modules})"
     assert not HEAVY & set(fresh(code).split())
 

@@ -87,6 +87,60 @@ class Host:
         return np.frombuffer(done.stdout, np.uint8).reshape(len(values), -1)
 
 
+BATCH_MAIN = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+@INCLUDES@
+int main(int count, char **arguments)
+{
+    switch (count > 1 ? atoi(arguments[1]) : -1) {
+@CASES@
+    }
+    return 0;
+}
+"""
+BATCH_CASE = """    case @NUMBER@: {
+        static uint32_t arena[(#_ARENA_BYTES + 3u) / 4u];
+        for (;;) {
+            memset(arena, 0xa5, sizeof arena);
+            if (fread(@_input(arena), 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
+                break;
+            }
+            if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK) {
+                return 1;
+            }
+            OUTPUTS
+        }
+        break;
+    }"""
+
+
+def batch_mismatches(datas: list[bytes], folder: Path, count: int, flags: tuple[str, ...] = PLAIN) -> list[int]:
+    """For several models, built as one program: output bytes that differ from the reference."""
+    models = [compile_model(data, name=f"model{i}") for i, data in enumerate(datas)]
+    generated, cases = [], []
+    for number, model in enumerate(models):
+        generated.append(write(model, folder)[0])
+        ends = [f"_{i}" if i else "" for i in range(len(model.outputs))]
+        text = BATCH_CASE.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
+        cases.append(
+            text.replace("@NUMBER@", str(number)).replace("@", model.name).replace("#_", f"{model.name.upper()}_")
+        )
+    includes = "\n".join(f'#include "{model.name}.h"' for model in models)
+    (folder / "main.c").write_text(BATCH_MAIN.replace("@INCLUDES@", includes).replace("@CASES@", "\n".join(cases)))
+    command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", *generated, str(folder / "main.c")]
+    program = str(folder / "models")
+    subprocess.run([*command, _engine(flags), "-o", program], check=True, capture_output=True, text=True)
+    wrong = []
+    for number, (data, model) in enumerate(zip(datas, models, strict=True)):
+        values = pictures(model.input.shape, count, number, model.input.dtype)
+        done = subprocess.run([program, str(number)], input=values.tobytes(), capture_output=True, check=True)
+        made, theirs = np.frombuffer(done.stdout, np.uint8), Reference(data)(values).reshape(-1)
+        wrong.append(int(np.count_nonzero(made != theirs)) if made.size == theirs.size else theirs.size)
+    return wrong
+
+
 class Reference:
     """The reference interpreter."""
 

@@ -266,3 +266,25 @@ def test_more_than_one_subgraph_is_refused() -> None:
     data = bytearray(_float_ends())
     with pytest.raises(FormatError):
         compile_model(bytes(data[:40]), name="m")
+
+
+CALLER = """
+#include "edge-impulse-sdk/classifier/ei_run_classifier.h"
+#include "self-test/ei_self_test.h"
+int @(void);
+int @(void) { ei_impulse_result_t result; (void)result; return ei_self_test() == EI_IMPULSE_OK; }
+"""
+
+
+def test_two_packages_in_one_program(tmp_path: Path) -> None:
+    made: list[str] = []
+    for name, model in (("one", classifier()), ("two", classifier(channels=1))):
+        (tmp_path / name).mkdir()
+        folder = unpacked(packed(model, tmp_path / name, name=name), tmp_path / name / "c")
+        (folder / "caller.c").write_text(CALLER.replace("@", f"{name}_works"))
+        run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-I.", "-c", "caller.c"], folder)
+        made += [*objects(folder), str(folder / "caller.o")]
+    main = "int one_works(void); int two_works(void); int main(void) { return !(one_works() && two_works()); }"
+    (tmp_path / "main.c").write_text(main)
+    run(["gcc", "main.c", *made, "-o", "both"], tmp_path)
+    assert run(["./both"], tmp_path).count(b"self-test: passed") == 2

@@ -140,3 +140,43 @@ def test_signals_in_another_form(tmp_path, capsys):
     assert code == 0
     assert (tmp_path / "out" / "split" / "idle.one.cbor").is_file()
     assert "none" in out
+
+
+def test_what_was_not_read_is_in_the_table_and_in_json(tmp_path, capsys):
+    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    (tmp_path / "in" / "cat" / "a.heic").write_bytes(b"\0")
+    code, out, err = run(capsys, "split", tmp_path / "in", tmp_path / "one")
+    line = "1 file was not read: 1 .heic (cat/a.heic)"
+    assert (code, err) == (0, f"warning: {line}\n")
+    assert line in out
+    code, out, _ = run(capsys, "convert", tmp_path / "in", tmp_path / "two", "--to", "ei", "--json")
+    reading = json.loads(out)["reading"]
+    assert (code, reading["files"], reading["not_read"], reading["not_read_first"]) == (0, 9, 1, ["cat/a.heic"])
+    assert reading["not_read_by_kind"] == {".heic": 1}
+
+
+def test_split_leaves_out_what_train_leaves_out(tmp_path, capsys):
+    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    rows = [f"{path.relative_to(tmp_path / 'in')},{path.parent.name}" for path in (tmp_path / "in").rglob("*.png")]
+    (tmp_path / "in" / "labels.csv").write_text(
+        "\n".join(["file_name,class_name", *rows[:6], rows[6].split(",")[0] + ","])
+    )
+    code, out, err = run(capsys, "split", tmp_path / "in", tmp_path / "set")
+    assert code == 0
+    assert "warning: 2 of 8 samples have no label and are left out" in err
+    assert re.search(r"total.*│\s+6$", out, re.MULTILINE) or " 6 │" in out
+
+
+def test_a_label_file_beside_guessed_labels_is_an_error_of_every_command(tmp_path, capsys):
+    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    (tmp_path / "in" / "labels.csv").write_text("image,label\np0_0.png,dog\n")
+    commands = (
+        ["split", tmp_path / "in", tmp_path / "out"],
+        ["convert", tmp_path / "in", tmp_path / "out", "--to", "ei"],
+        ["upload", "data", tmp_path / "in", "--dry-run"],
+    )
+    for command in commands:
+        code, out, err = run(capsys, *command)
+        assert (code, out) == (3, "")
+        assert "labels.csv: holds labels too" in err
+    assert run(capsys, "split", tmp_path / "in", tmp_path / "out", "--from", "folders")[0] == 0

@@ -87,11 +87,11 @@ def test_the_distribution_is_the_binomial_where_nothing_is_gained() -> None:
 
 
 def test_what_pruning_may_lose() -> None:
-    limit = Recipe().max_prune_drop
+    limit, nothing = Recipe().max_prune_drop, Drop(0.0, 0.0)
 
-    assert [gate.met for gate in pruning_gates(Recipe(), Drop(0.5, limit + 0.01))] == [False]
-    assert [gate.met for gate in pruning_gates(Recipe(), Drop(0.5, limit))] == [True]
-    assert pruning_gates(Recipe(), None) == []
+    assert [gate.met for gate in pruning_gates(Recipe(), nothing, Drop(0.5, limit + 0.01))] == [True, False]
+    assert [gate.met for gate in pruning_gates(Recipe(), nothing, Drop(0.5, limit))] == [True, True]
+    assert [gate.met for gate in pruning_gates(Recipe(), Drop(0.5, 0.4), None)] == [False]
 
 
 def test_zeros_that_were_asked_for() -> None:

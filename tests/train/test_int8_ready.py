@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ei_compat.progress import SILENT
 from train.data import Samples
 from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, round_to_int8, snap_kernels
-from train.model import Network, build_network, prunable_kernels
+from train.model import Network, build_network, learning_layers, prunable_kernels
 from train.recipe import Recipe
 from train.statistics import renew_statistics
+from train.weights import WeightsFile, file_name, load_weights
 
 
 @pytest.fixture
@@ -112,3 +115,26 @@ def test_with_frozen_and_learning_layers_the_network_stays_the_one_that_was_chos
 
     written = features(network, pictures)
     assert np.abs(written - chosen).mean() < 0.02 * np.abs(chosen).mean()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("share", [0.7, 0.0])
+def test_imagenet_s_features_survive(shared: Path, share: float) -> None:
+    """Real frozen layers amplify what rounding does to the channels before them."""
+    network = build_network(Recipe(image_size=96), (96, 96, 3), 10)
+    load_weights(network.backbone, WeightsFile(shared / "weights" / file_name(0.35, 96), 96, "local", ""))
+    learning = learning_layers(network.backbone, share)
+    for layer in network.backbone.layers:
+        layer.trainable = layer in learning
+    files = sorted((shared / "data/sign-digits10").glob("*/*"))[::16]
+    pictures = np.stack([np.asarray(Image.open(file).convert("RGB").resize((96, 96))) for file in files])
+    samples = Samples(pictures, np.zeros(len(files), np.int32))
+    training = SimpleNamespace(
+        recipe=Recipe(), network=network, data=SimpleNamespace(training=samples), progress=SILENT
+    )
+    renew_statistics(training)
+    chosen = features(network, pictures)
+
+    make_int8_ready(training)
+
+    assert np.corrcoef(features(network, pictures).ravel(), chosen.ravel())[0, 1] > 0.97

@@ -2,6 +2,16 @@
 #ifndef EI_INFERENCING_@GUARD@_H
 #define EI_INFERENCING_@GUARD@_H
 
+#if defined(ARDUINO)
+#include <Arduino.h>
+#include <stdarg.h>
+/* Cores define these as macros; sketches and the C++ library have names of their own like them. */
+#undef min
+#undef max
+#undef round
+#undef DEFAULT
+#endif
+
 #include "edge-impulse-sdk/classifier/ei_run_classifier.h"
 
 #endif

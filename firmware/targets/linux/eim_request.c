@@ -103,8 +103,8 @@ static void write_parameters(eim_reply *reply)
     reply_text(reply, "\"interval_ms\":%d,\"label_count\":%d,\"sensor\":%d,", EI_CLASSIFIER_INTERVAL_MS,
                EI_CLASSIFIER_LABEL_COUNT, EI_CLASSIFIER_SENSOR);
     reply_text(reply, "\"slice_size\":%d,\"use_continuous_mode\":false,", EI_CLASSIFIER_SLICE_SIZE);
-    reply_text(reply, "\"inferencing_engine\":%d,\"model_type\":\"classification\",\"labels\":[",
-               EI_CLASSIFIER_INFERENCING_ENGINE);
+    reply_text(reply, "\"inferencing_engine\":%d,\"model_type\":\"%s\",\"labels\":[", EI_CLASSIFIER_INFERENCING_ENGINE,
+               EI_CLASSIFIER_OBJECT_DETECTION ? "constrained_object_detection" : "classification");
     for (size_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
         reply_text(reply, i > 0 ? "," : "");
         reply_string(reply, ei_classifier_inferencing_categories[i]);
@@ -141,6 +141,29 @@ static int read_features(void *context, size_t offset, size_t length, float *out
     return 0;
 }
 
+static void write_result(eim_reply *reply, const ei_impulse_result_t *result)
+{
+#if EI_CLASSIFIER_OBJECT_DETECTION
+    reply_text(reply, "\"bounding_boxes\":[");
+    for (uint32_t i = 0; i < result->bounding_boxes_count; i++) {
+        const ei_impulse_result_bounding_box_t *box = &result->bounding_boxes[i];
+        reply_text(reply, i > 0 ? ",{\"label\":" : "{\"label\":");
+        reply_string(reply, box->label);
+        reply_text(reply, ",\"value\":%.9g,\"x\":%u,\"y\":%u,\"width\":%u,\"height\":%u}", (double)box->value,
+                   (unsigned)box->x, (unsigned)box->y, (unsigned)box->width, (unsigned)box->height);
+    }
+    reply_text(reply, "]");
+#else
+    reply_text(reply, "\"classification\":{");
+    for (size_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
+        reply_text(reply, i > 0 ? "," : "");
+        reply_string(reply, result->classification[i].label);
+        reply_text(reply, ":%.9g", (double)result->classification[i].value);
+    }
+    reply_text(reply, "}");
+#endif
+}
+
 static bool answer_classify(const eim_request *request, const float *features, double count, int socket)
 {
     ei_impulse_result_t result;
@@ -158,13 +181,9 @@ static bool answer_classify(const eim_request *request, const float *features, d
     }
     eim_reply reply;
     begin_reply(&reply, request, socket, true);
-    reply_text(&reply, ",\"result\":{\"classification\":{");
-    for (size_t i = 0; i < EI_CLASSIFIER_LABEL_COUNT; i++) {
-        reply_text(&reply, i > 0 ? "," : "");
-        reply_string(&reply, result.classification[i].label);
-        reply_text(&reply, ":%.9g", (double)result.classification[i].value);
-    }
-    reply_text(&reply, "}},\"timing\":{\"dsp\":%.3f,\"classification\":%.3f,\"anomaly\":0}}",
+    reply_text(&reply, ",\"result\":{");
+    write_result(&reply, &result);
+    reply_text(&reply, "},\"timing\":{\"dsp\":%.3f,\"classification\":%.3f,\"anomaly\":0}}",
                (double)result.timing.dsp_us / 1000.0, (double)result.timing.classification_us / 1000.0);
     return reply_end(&reply);
 }

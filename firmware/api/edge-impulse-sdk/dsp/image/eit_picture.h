@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model-parameters/model_names.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

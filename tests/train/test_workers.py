@@ -1,0 +1,118 @@
+"""Processes that train together: what `TF_CONFIG` may say, and that two do what one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ei_compat.errors import UsageError
+from train.workers import Place, Workers, read_place
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 300
+
+
+def config(cluster: dict[str, list[str]], role: str, index: int) -> dict[str, str]:
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": role, "index": index}})}
+
+
+@pytest.mark.parametrize(
+    ("environment", "place"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"TF_CONFIG": "{}"}, None, id="empty"),
+        pytest.param(config({"worker": ["a:1"]}, "worker", 0), None, id="a cluster of one"),
+        pytest.param(config({"worker": ["a:1", "b:1"]}, "worker", 1), Place(1, 2), id="workers alone"),
+        pytest.param(config({"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "chief", 0), Place(0, 3), id="chief"),
+        pytest.param(config({"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "worker", 0), Place(1, 3), id="first worker"),
+    ],
+)
+def test_place(environment: dict[str, str], place: Place | None) -> None:
+    assert read_place(environment) == place
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        pytest.param({"TF_CONFIG": "{"}, "is not what TensorFlow describes a cluster with", id="no JSON"),
+        pytest.param({"TF_CONFIG": "[]"}, "is not what TensorFlow describes a cluster with", id="no object"),
+        pytest.param(config({"worker": ["a:1", "b:1"]}, "worker", 2), "no worker number 2", id="index"),
+        pytest.param(config({"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "ps", 0), "role 'ps'", id="role"),
+        pytest.param(config({"chief": ["a:1", "b:1"]}, "chief", 0), "with 2 chiefs", id="chiefs"),
+    ],
+)
+def test_a_place_that_cannot_be(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=f"TF_CONFIG: .*{message}|TF_CONFIG: {message}"):
+        read_place(environment)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8])
+def test_every_row_of_a_batch_is_someones(rows: int) -> None:
+    shares = []
+    for index in range(3):
+        workers = object.__new__(Workers)  # without joining a cluster
+        workers.place = Place(index, 3)
+        shares.append(workers.share(np.arange(rows)))
+    assert all(len(share) for share in shares)
+    assert sorted(np.concatenate(shares)) == sorted(np.tile(np.arange(rows), 1 if rows >= 3 else 3))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
+    """Starts the processes of `together.py`; each may be told after how many saves it dies."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*deaths: int) -> list[subprocess.Popen[str]]:
+        with socket.socket() as first, socket.socket() as second:
+            for each in (first, second):
+                each.bind(("127.0.0.1", 0))
+            hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "tests/train/together.py", tmp_path, tmp_path / f"{index}.npz", str(saves)],
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": str(ROOT)} | config({"worker": hosts}, "worker", index),
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for index, saves in enumerate(deaths)
+        ]
+        started.extend(processes)
+        return processes
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does_also_after_one_was_lost(start, tmp_path: Path) -> None:
+    from together import train
+
+    (tmp_path / "alone").mkdir()
+    alone = train(tmp_path / "alone", 0)
+
+    chief, worker = start(0, 3)
+    worker.communicate(timeout=SECONDS)
+    assert worker.returncode == 9
+    _, said = chief.communicate(timeout=SECONDS)
+    assert (chief.returncode, said.strip().splitlines()[-1]) == (
+        4,
+        "error: TF_CONFIG: another process of the cluster is lost; run again with --resume to go on, on all of them",
+    )
+    for process in start(0, 0):
+        _, said = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, said
+    for index in range(2):
+        with np.load(tmp_path / f"{index}.npz") as together:
+            for name, expected in alone.items():
+                np.testing.assert_allclose(together[name], expected, atol=1e-4, err_msg=name)
