@@ -200,7 +200,7 @@ def test_bad_arrays(fails, tmp_path: Path, x: np.ndarray, y: np.ndarray, info: d
     ("make", "says"),
     [
         pytest.param(lambda d: d.mkdir(), "empty", id="empty directory"),
-        pytest.param(lambda d: draw_classes(d, {"cat": 9}), "only one class, 'cat'", id="one class"),
+        pytest.param(lambda d: draw_classes(d, {"cat": 9}), "there is a single class, 'cat'", id="one class"),
         pytest.param(lambda d: draw_classes(d, {"cat": 9, "dog": 1}), "dog", id="a class with a single sample"),
         pytest.param(
             lambda d: (d.mkdir(), (d / "notes.txt").write_text("hello")), "no known dataset format", id="no data"
