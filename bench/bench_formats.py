@@ -41,7 +41,8 @@ SOURCE = {
     "yolo": BOXES,
     "voc": BOXES,
 }
-SIZED = {"open-images", "remo", "remo-boxes", "coco", "yolo", "voc"}  # targets that hold the pictures' sizes
+# Targets for which the loop needs the pictures' sizes: they hold them, or pixels where the source has shares.
+SIZED = {"ei-labels", "csv-boxes", "remo", "remo-boxes", "coco", "voc"}
 SIDE = 16  # pixels
 
 

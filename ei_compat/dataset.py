@@ -286,9 +286,11 @@ class Dataset:
 
 def _with_composed_labels(sample: Sample) -> Sample:
     """The sample with labels in one Unicode form, so that those that look the same are the same."""
-    if all(label.isascii() for label in labels_of(sample)):
-        return sample
     label = sample.label
+    if not sample.boxes and isinstance(label, ClassLabel) and label.label.isascii():
+        return sample  # as most are
+    if all(each.isascii() for each in labels_of(sample)):
+        return sample
     match label:
         case ClassLabel(name):
             label = ClassLabel(composed(name))

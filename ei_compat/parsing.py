@@ -30,8 +30,11 @@ def read_limited(path: str | os.PathLike[str], most: int, *, option: str) -> byt
     """
     if not os.path.isfile(path):  # noqa: PTH113 - `path` may be any path-like
         raise FormatError("not a regular file" if Path(path).exists() else "no such file", where=path)
-    with Path(path).open("rb") as stream:
-        data = stream.read(most + 1)
+    with open(path, "rb") as stream:  # noqa: PTH123 - one of many
+        size = min(os.fstat(stream.fileno()).st_size, most)
+        data = stream.read(size + 1)  # a reader takes the memory that it is asked for, not what the file holds
+        if len(data) > size:  # it has grown
+            data += stream.read(most + 1 - len(data))
     if len(data) > most:
         raise LimitError(f"larger than {most:,} bytes", where=path, fix=f"raise Limits.{option}")
     return data

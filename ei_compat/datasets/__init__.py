@@ -77,17 +77,25 @@ def open_dataset(
         raise DataError("no such file or folder", where=place, fix="check the path")
     if place.is_dir() and next(place.iterdir(), None) is None:
         raise DataError("the folder is empty", where=place, fix="put the data there")
-    tree = Tree(place, limits)
     chosen = None if format is None else format_named(format)
-    found = _read(tree) if chosen is None else (chosen.read(tree.named()), tree.named())
+    tree = Tree(place, limits, sure=chosen is not None)
+    found = _read(tree) if chosen is None else _read_as(chosen, tree)
     if found is not None:
         dataset, where = found
         if not dataset.samples:
             raise DataError(f"holds no sample (read as {dataset.format})", where=place)
-        return accounted(dataset, tree if chosen is None else where, where)
+        return accounted(dataset, tree, where)
     looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
     bare = f", and {len(tree.samples)} samples without labels" if tree.samples and tree.only is None else ""
     raise FormatError(f"no known dataset format{bare}", where=place, fix=f"looked for {looked}")
+
+
+def _read_as(kind: Format, tree: Tree) -> tuple[Dataset, Tree]:
+    """What a folder holds in a format that the user named; a mere wrapper is entered here too."""
+    place = tree
+    while place.is_wrapper() and (deeper := place.inner()) is not None and deeper.filled(""):
+        place = deeper
+    return kind.read(place), place
 
 
 def _read(tree: Tree) -> tuple[Dataset, Tree] | None:

@@ -112,8 +112,10 @@ def _advice(path: str) -> str:
     name, suffix = path.rpartition("/")[2].lower(), suffix_of(path)
     if name == "_classes.csv":
         return f"make it a table with the columns {COLUMNS}, or export the set as folders of classes"
-    if suffix in {".csv", ".tsv"}:
+    if suffix == ".csv":
         return f"give it the columns {COLUMNS}"
+    if suffix == ".tsv":
+        return f"store it as .csv with the columns {COLUMNS}"
     if suffix == ".txt":
         return "put the class names beside it, a line each in classes.txt, if it is YOLO's"
     return "convert it to COCO, Pascal VOC, YOLO or CSV"

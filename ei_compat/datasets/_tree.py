@@ -32,6 +32,7 @@ class Tree:
     Args:
         path: the folder, or a label file in it that the user named.
         limits: how many samples, and about as many other files, are listed at most.
+        sure: see below.
 
     Attributes:
         root: the folder.
@@ -46,7 +47,7 @@ class Tree:
         LimitError: when there are far more files than samples are allowed.
     """
 
-    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS, *, sure: bool = False) -> None:
         self.only = path.name if path.is_file() else None
         self.root = path if self.only is None else path.parent
         self.limits = limits
@@ -59,7 +60,7 @@ class Tree:
         self.files = tuple(self._listed())
         self._known = frozenset(self.files)
         self._by_look: dict[str, list[str]] | None = None  # made when it is needed
-        self.sure = False
+        self.sure = sure
         self.prefix = ""
 
     def _listed(self) -> Iterator[str]:
@@ -127,12 +128,6 @@ class Tree:
     def sets(self) -> dict[str, Category]:
         """The folders at the top that are named after a set, with it, in the order of their names."""
         return {name: category for name in self.folders() if (category := set_named(name)) is not None}
-
-    def named(self) -> Tree:
-        """The same folder, where the user named the format."""
-        tree = copy.copy(self)
-        tree.sure = True
-        return tree
 
     def is_wrapper(self) -> bool:
         """Whether there is nothing but one folder, and documents beside it."""
@@ -283,6 +278,12 @@ def join(folder: str, name: str) -> str:
 def stem_of(path: str) -> str:
     """A path without its extension."""
     return path[: len(path) - len(suffix_of(path))]
+
+
+def stem_of_path(path: str) -> str:
+    """The name at the end of a path without its extension, as `PurePath.stem` has it."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
 
 
 @functools.lru_cache(maxsize=1 << 15)  # every format asks it of every file

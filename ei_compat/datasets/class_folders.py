@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+import functools
+from pathlib import Path
 
 from ei_compat.dataset import ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets._class_layout import FOLDERS, layout_of
 from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.datasets._sets import is_container, set_named
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._tree import Tree, stem_of_path
 from ei_compat.errors import DataError
 from ei_compat.files import LONGEST_NAME
 from ei_compat.progress import SILENT, Progress
@@ -32,7 +33,7 @@ def read(tree: Tree) -> Dataset:
         label = ClassLabel(each.label)
         for relative in tree.samples_below(each.folder):
             payload = FilePayload(str(tree.root), relative)
-            samples.append(Sample(relative, PurePosixPath(relative).stem, each.category, label, payload))
+            samples.append(Sample(relative, stem_of_path(relative), each.category, label, payload))
     return Dataset.of(samples, format=FORMAT.name, root=tree.root, reading=Reading(remarks=layout.remarks))
 
 
@@ -65,14 +66,20 @@ def folder_of_class(sample: Sample, ending: str = "") -> str:
     if not isinstance(sample.label, ClassLabel):
         raise DataError("has no class label, which folders are named after", where=sample.id)
     label = sample.label.label
-    odd = label != label.strip() or label.startswith(".") or not label
-    odd |= set_named(label) is not None or is_container(label)
-    if len(f"{label}{ending}".encode()) > LONGEST_NAME:
-        what = f"label {label!r} has {len(label.encode())} bytes, a folder's name {LONGEST_NAME} at most"
-        raise DataError(what, where=sample.id, fix="rename the class")
-    if odd or any(character in label for character in "/\\:\0\n\r"):
-        raise DataError(f"label {label!r} cannot be a folder's name", where=sample.id, fix="rename the class")
+    if (fault := _fault_of(label, ending)) is not None:
+        raise DataError(fault, where=sample.id, fix="rename the class")
     return label + ending
+
+
+@functools.lru_cache(maxsize=4096)
+def _fault_of(label: str, ending: str) -> str | None:
+    """Why no folder can be named after a label; None where one can."""
+    if len(f"{label}{ending}".encode()) > LONGEST_NAME:
+        return f"label {label!r} has {len(label.encode())} bytes, a folder's name {LONGEST_NAME} at most"
+    odd = label != label.strip() or label.startswith(".") or not label or not set("/\\:\0\n\r").isdisjoint(label)
+    if odd or set_named(label) is not None or is_container(label):
+        return f"label {label!r} cannot be a folder's name"
+    return None
 
 
 FORMAT = Format(

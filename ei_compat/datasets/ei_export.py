@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from ei_compat.box_check import BoxCheck, size_or_none
@@ -27,7 +27,7 @@ from ei_compat.dataset import (
 from ei_compat.datasets._beside import boxes_beside
 from ei_compat.datasets._folders import Layout, labelled_stem
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree, join
+from ei_compat.datasets._tree import Tree, join, stem_of_path
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import replaced_file
 from ei_compat.parsing import ObjectWithItems, parse_json, read_text, typed
@@ -149,7 +149,7 @@ class _Export:
             payload = replace(payload, size=size_or_none(payload, self.tree.limits))
         return Sample(
             id=relative,
-            name=entry.name if entry.name is not None else PurePosixPath(relative).stem,
+            name=entry.name if entry.name is not None else stem_of_path(relative),
             category=entry.category,
             label=_label(entry.label, self._labels, where=f"{where}.label"),
             payload=payload,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ei_compat.dataset import ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets._folders import Layout, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._tree import Tree, stem_of_path
 from ei_compat.datasets.class_folders import folder_of_class
 from ei_compat.progress import SILENT, Progress
 
@@ -27,7 +27,7 @@ def read(tree: Tree) -> Dataset:
             label = ClassLabel(folder.removesuffix(ENDING))
             for relative in tree.samples_below(folder):
                 payload = FilePayload(str(path), relative)
-                samples.append(Sample(relative, PurePosixPath(relative).stem, None, label, payload))
+                samples.append(Sample(relative, stem_of_path(relative), None, label, payload))
     return Dataset.of(samples, format=FORMAT.name, root=path)
 
 

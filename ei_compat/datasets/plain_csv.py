@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ei_compat.dataset import ClassLabel, Dataset, Sample
 from ei_compat.datasets._boxes import LISTED, Listed, SetsOf, number, place_pictures, shown
@@ -82,7 +82,7 @@ def write_classes(
     """Writes the class form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [CLASS_HEADER]
     for sample, relative in place_pictures(dataset, target, options, progress):
-        name = PurePosixPath(relative).name
+        name = relative.rpartition("/")[2]
         rows.append((name, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
     write_table(target / TABLE, rows)
     return ()
@@ -96,7 +96,7 @@ def write_boxes(
     for sample, relative in place_pictures(dataset, target, options, progress):
         for box in sample.boxes or ():
             ends = box.x, box.y, box.x + box.width, box.y + box.height
-            rows.append((PurePosixPath(relative).name, _cell(sample, box.label), *map(shown, ends)))
+            rows.append((relative.rpartition("/")[2], _cell(sample, box.label), *map(shown, ends)))
     write_table(target / TABLE, rows)
     return ()
 

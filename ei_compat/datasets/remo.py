@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
@@ -141,7 +141,7 @@ def write_boxes(
 
 def _item(relative: str, sample: Sample, task: str, limits: Limits) -> dict[str, Any]:
     width, height = size_of(sample, limits)
-    name = PurePosixPath(relative).name
+    name = relative.rpartition("/")[2]
     return {"file_name": name, "height": height, "width": width, "tags": [], "task": task}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
 
 from ei_compat.box_check import BoxCheck, size_or_none
@@ -28,7 +28,7 @@ from ei_compat.dataset import (
 )
 from ei_compat.datasets._folders import Layout, file_name_of, stem_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.datasets._tree import Tree, join, looks
+from ei_compat.datasets._tree import Tree, join, looks, stem_of_path
 from ei_compat.errors import DataError, FormatError
 from ei_compat.files import write_file
 from ei_compat.limits import Limits
@@ -101,7 +101,7 @@ def read(tree: Tree) -> Dataset:
         for name in tree.samples_in(prefix.rstrip("/")):
             relative = tree.inside.file(prefix + name, where=str(root))
             payload = FilePayload(str(root), relative)
-            found[name] = Sample(relative, PurePosixPath(name).stem, category, UNLABELLED, payload)
+            found[name] = Sample(relative, stem_of_path(name), category, UNLABELLED, payload)
         samples.extend(_labelled(root / prefix, found, tree.limits, check))
     unlisted = tuple(s.id for s in samples if s.label == UNLABELLED and s.boxes is None)
     reading = Reading(tuple(_sidecars(tree)), unlisted=unlisted, remarks=check.remarks())

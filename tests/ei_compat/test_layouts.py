@@ -238,6 +238,11 @@ def test_a_user_who_names_the_format_is_believed(tmp_path, name):
     assert len(dataset) + len(dataset.reading.not_read) == dataset.reading.files
 
 
+def test_a_wrapper_is_entered_by_users_who_name_the_format_too(tmp_path):
+    lay(tmp_path, folders("photos/cat", "photos/dog"))
+    assert open_dataset(tmp_path, format="folders").labels == ("cat", "dog")
+
+
 def test_names_of_classes_lie_in_the_folder_of_the_labels(tmp_path):
     lay(tmp_path, {**dict.fromkeys(["images/{0-3}.png"], ""), "labels/classes.txt": "cat\ndog\n"})
     for number in range(4):
