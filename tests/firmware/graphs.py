@@ -334,16 +334,16 @@ CHAINS: list[Callable[[Maker], object]] = [
     lambda m: m.strided_slice(),
     lambda m: m.unary(),
     lambda m: m.softmax(),
-    lambda m: m.maximum(),
-    lambda m: m.resize(),
-    lambda m: m.pad_with(),
-    lambda m: m.slice(),
-    lambda m: m.split(),
     lambda m: (m.conv(), m.binary(), m.conv(depthwise=True), m.conv(kernel=1)),
     lambda m: (m.conv(kernel=1), m.conv(depthwise=True, kernel=3), m.conv(kernel=1), m.dense()),
     lambda m: (m.pool(), m.reshape((1, int(np.prod(m.shape)))), m.dense(), m.softmax()),
     lambda m: (m.transpose(), m.conv(), m.concatenation(), m.conv(kernel=1), m.pool()),
     lambda m: (m.reshape((1, 1, m.shape[1] * m.shape[2], m.shape[3])), m.conv(), m.mean(False, (1, 2)), m.dense()),
+    lambda m: m.maximum(),
+    lambda m: m.resize(),
+    lambda m: m.pad_with(),
+    lambda m: m.slice(),
+    lambda m: m.split(),
 ]
 KINDS = len(CHAINS)
 

@@ -100,7 +100,9 @@ class Network(Maker):
         r = self.r
         name = str(r.choice(["ADD", "SUB", "MUL"]))
         top = a.scale * b.scale * 100 if name == "MUL" else 2 * max(a.scale, b.scale)
-        scale = float(np.float32(top * 2.0 ** r.uniform(-2, 1)))
+        scale = float(
+            np.float32(max(top * 2.0 ** r.uniform(-2, 1), 2.0**-14))
+        )  # LiteRT refuses to clamp far finer ones
         shape = np.broadcast_shapes(a.shape, b.shape)
         self.put(
             name, [a.index, b.index], shape, scale, int(r.integers(-128, 128)), activation=int(r.choice([0, 0, 1, 3]))
