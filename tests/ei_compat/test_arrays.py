@@ -13,10 +13,9 @@ import pytest
 
 from ei_compat.arrays import open_arrays, targets_of
 from ei_compat.block import Mode, TrainInput
-from ei_compat.errors import DataError, EiTrainError, FormatError, UsageError
+from ei_compat.errors import DataError, EiTrainError, FormatError
 from ei_compat.npy import open_npy, row_chunks, scratch, write_rows
 from ei_compat.rows import Rows
-from ei_compat.undescribed import describe_arrays
 
 INFO = TrainInput(("cat", "dog", "owl"), Mode.CLASSIFICATION, "(4, 3, 1)", "npy")
 
@@ -393,25 +392,3 @@ def test_a_rounding_error_beyond_the_range_is_cut_off(beyond, tmp_path):
 def test_labels_a_rounding_error_away_are_taken():
     y = np.array([[0.9999999, 1e-7, -1e-8], [0, 1.0000001, 0]], np.float32)
     assert targets_of(y, INFO, where="y").tolist() == [[1, 0, 0], [0, 1, 0]]
-
-
-# Without a description
-
-
-@pytest.mark.parametrize("y", [np.eye(3)[[0, 1, 2, 0, 1, 2]], np.array([[1, 9], [2, 8], [3, 7]] * 2)])
-def test_arrays_describe_themselves(y, tmp_path):
-    split_folder(tmp_path)
-    np.save(tmp_path / "Y_split_train.npy", y)
-    np.save(tmp_path / "X_split_train.npy", np.zeros((6, 4, 3, 1)))
-    info = describe_arrays(tmp_path)
-    assert (info.classes, info.input_shape) == (("class 1", "class 2", "class 3"), (4, 3, 1))
-    assert describe_arrays(tmp_path, classes=["a", "b", "c"]).classes == ("a", "b", "c")
-    with pytest.raises(UsageError, match="--classes: 2 names for the 3 classes of Y"):
-        describe_arrays(tmp_path, classes=["a", "b"])
-
-
-def test_flat_rows_need_a_shape(tmp_path):
-    split_folder(tmp_path, shape=(12,))
-    with pytest.raises(DataError, match=r"flat rows .* --input-shape"):
-        describe_arrays(tmp_path)
-    assert describe_arrays(tmp_path, shape=(4, 3, 1)).input_shape == (4, 3, 1)
