@@ -35,7 +35,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A model's needs; `method` and `flash_method` say how they were found, `stack_bytes` is None if unmeasured."""
+    """A model's needs; `method` and `flash_method` say how they were found, `stack_bytes` is None if unmeasured.
+
+    `arena_bytes` holds the whole input, `rows_arena_bytes` takes it row by row; `arena_bound` is the latter's least.
+    """
 
     instructions: int
     method: str
@@ -43,6 +46,7 @@ class Profile:
     flash_bytes: int
     flash_method: str
     arena_bytes: int
+    rows_arena_bytes: int
     arena_bound: int
     stack_bytes: int | None
     tflite_bytes: int
@@ -66,6 +70,7 @@ class Profile:
             "flash_bytes": self.flash_bytes,
             "flash_method": self.flash_method,
             "arena_bytes": self.arena_bytes,
+            "rows_arena_bytes": self.rows_arena_bytes,
             "arena_bound": self.arena_bound,
             "stack_bytes": self.stack_bytes,
             "tflite_bytes": self.tflite_bytes,
@@ -101,6 +106,7 @@ def profile_model(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite
         flash_bytes=measured.text + measured.data if measured else constants + CODE_BYTES,
         flash_method="linked for rv32imc" if measured else ESTIMATED,
         arena_bytes=model.arena_bytes,
+        rows_arena_bytes=model.rows_arena_bytes,
         arena_bound=model.arena_bound,
         stack_bytes=measured.stack if measured else None,
         tflite_bytes=len(tflite),

@@ -8,15 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.compiler import emit, tflite
+from firmware.compiler.emit_plan import schedules
 from firmware.compiler.graph import Graph, Quantization, Shape3
 from firmware.compiler.kernels import Kernel, kernel
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.lower import lower
-from firmware.compiler.plan import plan
+from firmware.compiler.plan import plans
 from firmware.compiler.proof import prove
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
-ALWAYS = ("eit.h", "eit_engine.h", "eit_requant.h", "eit_run.c")  # of the engine, in every model
+# Of the engine, in every model.
+ALWAYS = (
+    "eit.h",
+    "eit_engine.h",
+    "eit_port.c",
+    "eit_port.h",
+    "eit_requant.h",
+    "eit_run.c",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,10 @@ class CompiledModel:
         files: text of the generated files by name.
         engine_sources: names of the engine's .c files (in `ENGINE`) that must be compiled with them.
         engine_headers: names of the engine's headers that they include.
-        arena_bytes: what the caller must provide.
+        arena_bytes: what the caller must provide for the whole input and all else.
+        rows_arena_bytes: what the caller must provide where the input comes row by row.
         whole_tensor_bytes: what an engine that keeps whole tensors needs for them, as TensorFlow Lite Micro does.
-        arena_bound: bytes that no placement of the same schedule could go below.
+        arena_bound: bytes that no placement of the same schedule could go below, with the input row by row.
         layers: in order.
         groups: how many layers run interleaved, group after group.
         input: the input tensor.
@@ -87,6 +97,7 @@ class CompiledModel:
     engine_sources: tuple[str, ...]
     engine_headers: tuple[str, ...]
     arena_bytes: int
+    rows_arena_bytes: int
     whole_tensor_bytes: int
     arena_bound: int
     layers: tuple[CompiledLayer, ...]
@@ -118,10 +129,10 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
     graph = tflite.read(tflite_bytes, file)
     program = lower(graph)
     kernels = tuple(kernel(program, layer) for layer in program.layers)
-    placed = plan(program, [k.scratch for k in kernels])
-    unit = emit.Unit(prefix, graph, program, kernels, placed)
-    source = emit.source(unit)
-    prove(source, placed.arena, file)
+    placed, rows = plans(program, [k.scratch for k in kernels])
+    unit = emit.Unit(prefix, graph, program, kernels, placed, rows)
+    source = "\n".join((emit.source(unit), schedules(unit)))
+    prove(source, (rows.arena, placed.arena), file)
 
     layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
 
@@ -137,8 +148,9 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         engine_sources=tuple(f for f in parts if f.endswith(".c")),
         engine_headers=tuple(f for f in parts if f.endswith(".h")),
         arena_bytes=placed.arena,
+        rows_arena_bytes=rows.arena,
         whole_tensor_bytes=_whole_tensor_bytes(graph),
-        arena_bound=placed.bound,
+        arena_bound=rows.bound,
         layers=layers,
         groups=tuple(len(g.stages) for g in placed.groups),
         input=tensor(graph.input),
@@ -154,7 +166,7 @@ def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
         p = program.planes[plane]
         return p.height, p.width, p.channels
 
-    shapes = shape(layer.inputs[0].plane), shape(layer.output)
+    shapes = shape(layer.inputs[0].plane if layer.inputs else layer.output), shape(layer.output)
     if k.encoded is None:
         return CompiledLayer(
             layer.label, k.function, *shapes, "", k.instructions, k.instructions, k.bytes, k.bytes, layer.macs, 0, 0

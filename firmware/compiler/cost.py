@@ -26,6 +26,7 @@ PER_DEPTHWISE_OUTPUT = 30
 PER_ADD = 45
 PER_MUL = 25
 PER_COPY = 5
+PER_SOURCE_ROW = 300  # of the picture, copied a word at a time
 PER_POOL_OUTPUT = 60
 PER_POOL_INPUT = 5
 PER_SOFTMAX = 200

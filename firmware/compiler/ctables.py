@@ -12,6 +12,7 @@ ENGINE = Path(__file__).resolve().parents[1] / "engine"
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 STRUCT = re.compile(r"(?:typedef struct|struct (\w+)) \{(.*?)\}\s*(\w*);", re.S)
 TABLE = re.compile(r"static const (eit_\w+) (\w+)(\[\w*\])? = (\{.*?\});\n", re.S)
+ROWS = re.compile(r"!= EIT_OK.*?eit_run\((\w+),", re.S)
 TOKEN = re.compile(r"[{}]|[^{},]+")
 
 Initializer = str | list["Initializer"]
@@ -24,16 +25,17 @@ class Tables:
 
     Attributes:
         structs: parameters by name, each with its fields by name.
-        arrays: "tensors" and the groups of stages by name, each a list of such.
-        runs: the groups in the order in which they are run.
-        input: number of the tensor that the caller fills.
-        outputs: numbers of the tensors that the caller reads.
+        arrays: "tensors" and the groups of stages by name, each a list of such; those of the plan for an input row by
+            row have names that start with "row_", where it is another one.
+        runs: the groups in the order in which they are run, of the plan for an input row by row and for a whole one.
+        picture: where the whole input lies, for who does not give it row by row.
+        outputs: where the caller reads the results.
     """
 
     structs: Mapping[str, Mapping[str, Value]]
     arrays: Mapping[str, tuple[Mapping[str, Value], ...]]
-    runs: tuple[str, ...]
-    input: int
+    runs: tuple[tuple[str, ...], tuple[str, ...]]
+    picture: int
     outputs: tuple[int, ...]
 
 
@@ -49,9 +51,10 @@ def read_tables(source: str) -> Tables:
             arrays[name] = tuple(_named(kind, row) for row in values)
         else:
             structs[name] = _named(kind, values)
-    runs = tuple(re.findall(r"eit_run\((\w+), \d+u, arena\)", text))
-    ends = re.findall(r"arena \+ tensors\[(\d+)\]\.offset", text)
-    return Tables(structs, arrays, runs, int(ends[0]), tuple(map(int, ends[1:])))
+    whole, by_row = (tuple(str(g["stages"]) for g in arrays[n]) for n in ("groups", re.findall(ROWS, text)[0]))
+    picture = re.findall(r"#define PICTURE (\d+)u", text)
+    output = re.findall(r"\*\)arena \+ (\d+)u;", text)
+    return Tables(structs, arrays, (by_row, whole), int(picture[0]), tuple(map(int, output)))
 
 
 def _parse(text: str) -> Initializer:

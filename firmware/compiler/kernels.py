@@ -13,6 +13,7 @@ from firmware.compiler.affine import affine
 from firmware.compiler.encode import Encoded, cut_of, encode
 from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
+from firmware.compiler.plan import Scratch
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
 
 Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
@@ -30,7 +31,7 @@ class Kernel:
         fields: initialisers of the parameters, in order; `{name}` stands for the array of that name.
         arrays: constant arrays by name.
         instructions: the estimate for one inference on RV32IMC.
-        scratch: bytes of scratch of a worker.
+        scratch: of a worker.
         cut: the channel from which on the second of two workers computes; all channels where only one can.
         tiles: the family of tile functions and the row's width, where there are tiles; `{tiles}` stands for their list.
         encoded: the weights, where there are any.
@@ -43,7 +44,7 @@ class Kernel:
     fields: tuple[str, ...]
     arrays: dict[str, Array] = field(default_factory=dict)
     instructions: int = 0
-    scratch: int = 0
+    scratch: Scratch = Scratch()  # noqa: RUF009
     cut: int = 0
     tiles: tuple[str, int] | None = None
     encoded: Encoded | None = None
@@ -55,12 +56,13 @@ class Kernel:
 
 
 FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED"}
-CONV_STEPS = (1, 2, 3, 6)  # distances of pixels for which there are tiles of every width
 
 
 def kernel(program: Program, layer: Layer) -> Kernel:
     """Picks the kernel of a layer; all planes have their final padding."""
     match layer.params:
+        case ly.Source():
+            return Kernel("0", "eit_engine.h", (), None, (), instructions=cost.PER_SOURCE_ROW * _height(program, layer))
         case ly.Pointwise():
             return _pointwise(program, layer, layer.params)
         case ly.Conv():
@@ -71,6 +73,10 @@ def kernel(program: Program, layer: Layer) -> Kernel:
             return _elementwise(program, layer, layer.params)
         case _:
             return _bytewise(program, layer)
+
+
+def _height(program: Program, layer: Layer) -> int:
+    return program.planes[layer.output].height
 
 
 def _requant(out: Requantization, weights: Int8) -> tuple[str, dict[str, Array]]:
@@ -104,7 +110,7 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     return Kernel(
         "eit_pointwise_row", "eit_pointwise.h", ("eit_pointwise_row.c", f"{family}.c", "eit_tiles.h"), "eit_pointwise",
         (requant, "{weights}", str(offset), "{tiles}", str(size)), {**arrays, "weights": encoded.data},
-        encoded.instructions, 0, cut, (family, target.width), encoded,
+        encoded.instructions, Scratch(), cut, (family, target.width), encoded,
     )  # fmt: skip
 
 
@@ -114,17 +120,17 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out, weights)
     cut, offset = cut_of(weights, encoded.encoding)
-    c, pixel = p.columns, 1
-    step = c.stride * pixel
+    c = p.columns
+    step = c.stride * p.pixel
     kind = f"eit_conv_{encoded.encoding}"
-    family = f"{kind}_{step if step in CONV_STEPS else 'any'}"
+    family = f"{kind}_{step if step in ly.CONV_STEPS else 'any'}"
     fields = (
-        requant, "{weights}", str(offset), "{tiles}", str(p.weights.shape[3]), str(pixel), str(c.kernel),
+        requant, "{weights}", str(offset), "{tiles}", str(p.weights.shape[3]), str(p.pixel), str(c.kernel),
         str(c.stride), str(c.before), str(c.dilation),
     )  # fmt: skip
     return Kernel(
         "eit_conv_row", "eit_conv.h", ("eit_conv_row.c", f"{family}.c", f"{kind}.h", "eit_tiles.h"), "eit_conv", fields,
-        {**arrays, "weights": encoded.data}, encoded.instructions, 4 * weights.shape[1] + source.stride, cut,
+        {**arrays, "weights": encoded.data}, encoded.instructions, Scratch(4 * weights.shape[1], source.stride), cut,
         (family, target.width), encoded,
     )  # fmt: skip
 
@@ -138,14 +144,14 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
     special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
     function = f"eit_depthwise_3x3_{columns.stride}" if special else "eit_depthwise_any"
+    cut, scratch = cut_of(weights, "dense")[0], Scratch(0, source.stride)
     fields = (
         requant, "(const int8_t *){weights}", str(columns.kernel), str(columns.stride), str(columns.before),
         str(columns.dilation), str(p.depth_multiplier),
     )  # fmt: skip
     return Kernel(
         function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c", "eit_depthwise_3x3.h"), "eit_depthwise",
-        fields, {**arrays, "weights": encoded.data}, encoded.instructions, source.stride, cut_of(weights, "dense")[0],
-        None, encoded,
+        fields, {**arrays, "weights": encoded.data}, encoded.instructions, scratch, cut, None, encoded,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from firmware.compiler.requantize import Requantization
 
 Bytes = npt.NDArray[np.uint8]
 ROW = Window(1)
+CONV_STEPS = (1, 2, 3, 6)  # distances of pixels for which the engine has tiles of every width
 
 
 @dataclass(slots=True)
@@ -71,11 +72,15 @@ class Pointwise:
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """Convolution; weights int8 [out, kh, kw, in]."""
+    """Convolution; weights int8 [out, kh, kw, in].
+
+    `pixel`: bytes from a column to the next, more than 1 where it reads rows of pixels, all channels of one together.
+    """
 
     out: Requantization
     weights: Int8
     columns: Window
+    pixel: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,11 @@ class DepthwiseConv:
     weights: Int8
     columns: Window
     depth_multiplier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The model's input, row by row from the caller: pixels as stored bytes, all channels of one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +188,8 @@ class Resampling:
 
 
 Params = (
-    Pointwise
+    Source
+    | Pointwise
     | Conv
     | DepthwiseConv
     | Layout
@@ -200,7 +211,7 @@ class Layer:
     Args:
         label: the operator's name and number in the file, for people.
         params: what it computes.
-        inputs: the planes it reads, one or two.
+        inputs: the planes it reads, up to two.
         output: the plane it writes.
         macs: multiply-accumulates of the dense computation.
     """
@@ -214,7 +225,7 @@ class Layer:
 
 @dataclass(slots=True)
 class Program:
-    """Layers in an order in which they can run, and their planes; input and outputs are plain bytes."""
+    """Layers in an order in which they can run, and their planes; the input is rows of pixels."""
 
     planes: list[Plane] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)

@@ -29,7 +29,7 @@ from firmware.compiler.graph import (
     Window,
     geometry,
 )
-from firmware.compiler.layers import Input, Params, Program
+from firmware.compiler.layers import CONV_STEPS, Input, Params, Program
 from firmware.compiler.lookup import softmax_exponentials
 from firmware.compiler.place import MAX_DIMENSION
 from firmware.compiler.quantize import activation_range, mean_multiplier, quantize_multiplier
@@ -119,12 +119,12 @@ class _Lowering(Values):
             replace(columns, before=columns.before + left, after=columns.after + right),
         )
 
-    def _demand(self, plane: int, columns: Window, out_width: int) -> None:
-        """Makes room for the columns that a window sees beyond the edges."""
+    def _demand(self, plane: int, columns: Window, out_width: int, pixel: int = 1) -> None:
+        """Makes room for the columns, of so many bytes each, that a window sees beyond the edges."""
         p = self.program.planes[plane]
         last = (out_width - 1) * columns.stride - columns.before + (columns.kernel - 1) * columns.dilation
-        p.pad_left = max(p.pad_left, columns.before)
-        p.pad_right = max(p.pad_right, last - (p.width - 1), 0)
+        p.pad_left = max(p.pad_left, columns.before * pixel)
+        p.pad_right = max(p.pad_right, (last + 1) * pixel - p.width, 0)
         if p.pad_left > 255 or p.stride > MAX_DIMENSION:
             raise ExportError("more than 255 columns of padding", where=self.graph.file, fix="use smaller kernels")
 
@@ -142,6 +142,14 @@ class _Lowering(Values):
         shape = geometry(target.shape)
         macs = math.prod(shape) * height * width * channels
         index, rows, columns = self._pads_of(op.inputs[0], op.rows, op.columns)
+        if self._reads_pixels(op, index, channels * columns.stride):
+            plane = self.program.input
+            self._demand(plane, columns, shape[1], channels)
+            rows_of = self.program.planes[plane]
+            rows_of.pad_right += -rows_of.stride % 4  # so that rows can be copied by words
+            params = ly.Conv(out, flat.reshape(op.weights.shape), columns, channels)
+            self._simple(op, params, Input(plane, rows), shape, macs)
+            return
         plane = self.planes(index, geometry(tensors[index].shape))
         if (height, width, rows.stride, columns.stride) == (1, 1, 1, 1) and not any(
             (rows.before, rows.after, columns.before, columns.after)
@@ -151,6 +159,14 @@ class _Lowering(Values):
         self._demand(plane, columns, shape[1])
         params = ly.Conv(out, flat.reshape(op.weights.shape), columns)
         self._simple(op, params, Input(plane, rows), shape, macs)
+
+    def _reads_pixels(self, op: Convolution, index: int, step: int) -> bool:
+        """Whether a convolution can take the caller's rows as they come: it alone reads them, and tiles fit them."""
+        pixels = self.plain.get(index) == self.program.input
+        direct = index == op.inputs[0] or len(self.readers[op.inputs[0]]) == 1
+        alone = direct and len(self.readers[index]) == 1 and index not in self.graph.outputs
+        one = self.program.planes[self.program.input].channels == 1
+        return pixels and alone and one and step in CONV_STEPS
 
     def _fully_connected(self, op: Convolution, params: ly.Pointwise) -> None:
         source = self.graph.tensors[op.inputs[0]]
@@ -297,7 +313,7 @@ class _Lowering(Values):
         for position, index in enumerate(op.inputs):
             size = math.prod(self.graph.tensors[index].shape) // outer
             params = ly.Copy((1, 1, outer, size), 0, (0, 0, size, 1), start, (0, 0, total, 1))
-            source = self.stored_bytes(index)
+            source = self.plain_bytes(index)
             inputs: tuple[Input, ...] = (Input(source, Window(self.program.planes[source].height, 0)),)
             if position:
                 inputs = (*inputs, Input(made))  # the part before this one is in place
@@ -323,7 +339,7 @@ class _Lowering(Values):
         sizes = (*missing, *target.shape)
         strides_out = tuple(math.prod(sizes[i + 1 :]) for i in range(4))
         strides_in = (*(0 for _ in missing), *op.strides)
-        source = self.stored_bytes(op.inputs[0])
+        source = self.plain_bytes(op.inputs[0])
         rows = Window(self.program.planes[source].height, 0)
         params = ly.Copy(sizes, op.start, strides_in, 0, strides_out)  # type: ignore[arg-type]
         self.add(self._label(op), params, (Input(source, rows),), made)

@@ -8,7 +8,7 @@ here from its own C code, not from the windows by which the planner decided how 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ei_compat.errors import ExportError
 from firmware.compiler.ctables import Tables, field_names, read_tables
 
 Ints = npt.NDArray[np.int64]
+READER = 0  # in place of a kernel
 NOTHING, SCRATCH = -(1 << 62), -(1 << 61)
 TENSOR = 1 << 40  # more than any tensor has elements
 
@@ -62,12 +63,13 @@ class Source:
 class Stage:
     """A stage; `params` are the fields of its parameters."""
 
-    kernel: str
+    kernel: str | int
     params: Mapping[str, Any]
     output: Tensor
     sources: tuple[Source, ...]
     scratch: int
-    second_scratch: int
+    blank: int
+    second: int
     complete: bool
 
 
@@ -86,31 +88,38 @@ class Span:
         return self.tensor.number * TENSOR + self.element - start
 
 
-def prove(source: str, arena_bytes: int, where: str) -> None:
-    """Proves the schedule of a generated `<name>.c`.
+def prove(source: str, arenas: tuple[int, int], where: str) -> None:
+    """Proves the schedule of a generated `<name>.c`, both with the input row by row and with all of it in the arena.
 
     Args:
         source: its text.
-        arena_bytes: the arena's size.
+        arenas: the arena's size for either.
         where: how an error names the model.
 
     Raises:
         ExportError: a kernel would read something else than it wants, or touch bytes outside the arena.
     """
     tables = read_tables(source)
-    tensors = tuple(Tensor(i, **t) for i, t in enumerate(tables.arrays["tensors"]))  # type: ignore[arg-type]
-    proof = _Proof(arena_bytes, where)
-    given = tensors[tables.input]
-    proof.write(_flat(given, 0, given.height * given.row_bytes, "the input"))
-    for name in tables.runs:
-        proof.run([_stage(tables, tensors, row) for row in tables.arrays[name]])
-    for wanted in (tensors[number] for number in tables.outputs):
-        proof.read(_flat(wanted, 0, wanted.height * wanted.row_bytes, "the output"), "the caller")
+    for size, names, whole in zip(arenas, tables.runs, (False, True), strict=True):
+        prefix = names[0].removesuffix("group0")
+        tensors = tuple(Tensor(i, **t) for i, t in enumerate(tables.arrays[f"{prefix}tensors"]))  # type: ignore[arg-type]
+        groups = [[_stage(tables, tensors, row) for row in tables.arrays[name]] for name in names]
+        given = next((s.output for stages in groups for s in stages if s.kernel == READER), tensors[0])
+        row = given.width * given.channels
+        picture = replace(given, number=len(tensors), offset=tables.picture, row_bytes=row, ring=given.height)
+        proof = _Proof(size, where, picture if whole else None)
+        if whole:
+            proof.write(_flat(picture, 0, picture.height * row, "the input"))
+        for stages in groups:
+            proof.run(stages)
+        made = {s.output.offset: s.output for stages in groups for s in stages if s.complete}
+        for wanted in (made[offset] for offset in tables.outputs):
+            proof.read(_flat(wanted, 0, wanted.height * wanted.row_bytes, "the output"), "the caller")
 
 
 def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) -> Stage:
     def tensor(name: str) -> Tensor:
-        return tensors[int(name.removeprefix("tensors[").removesuffix("]"))]
+        return tensors[int(name.split("[")[1].removesuffix("]"))]
 
     names = field_names("eit_input")
     inputs = [dict(zip(names, values, strict=True)) for values in row["input"]]
@@ -122,7 +131,8 @@ def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) 
         tensor(row["output"]),
         sources,
         row["scratch"],
-        row["second_scratch"],
+        row["blank"],
+        row["second"],
         bool(row["complete"]),
     )
 
@@ -130,9 +140,10 @@ def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) 
 class _Proof:
     """The arena of tags."""
 
-    def __init__(self, arena_bytes: int, where: str) -> None:
+    def __init__(self, arena_bytes: int, where: str, picture: Tensor | None) -> None:
         self.tags = np.full(arena_bytes, NOTHING, np.int64)
         self.where = where
+        self.picture = picture  # the whole input in the arena
 
     def run(self, stages: list[Stage]) -> None:
         """A group, in the order in which `eit_run` makes its rows."""
@@ -147,19 +158,33 @@ class _Proof:
         """One call of a kernel: it may read and write in any order, so nothing it touches may overlap."""
         who = f"{stage.kernel}, row {y}"
         reads, writes, scratch = KERNELS[stage.kernel](stage, y)
+        if stage.kernel == READER and self.picture is not None:
+            reads = [_row(self.picture, y)]
         for span in reads:
             self.read(span, who)
-        workers = [stage.scratch, stage.scratch + stage.second_scratch] if scratch else []
-        for number, at in enumerate(workers):
-            if at % 4 or at + scratch > len(self.tags) or (number and at < workers[0] + scratch):
-                raise self.fault(f"{who} has its scratch at {at}")
-            self.tags[at : at + scratch] = SCRATCH
+        areas = self.areas(stage, scratch, who)
+        for area in areas:
+            self.tags[area] = SCRATCH
         for span in writes:
             self.write(span)
+        if stage.kernel == READER and [s.address for s in reads] == [s.address for s in writes]:
+            reads = []  # a row that is read from where it is written, byte by byte
         for span in (*reads, *writes):
             self.read(span, who)
-        if any((self.tags[at : at + scratch] != SCRATCH).any() for at in workers):
+        if any((self.tags[area] != SCRATCH).any() for area in areas):
             raise self.fault(f"{who} overwrites its own scratch")
+
+    def areas(self, stage: Stage, scratch: tuple[int, int], who: str) -> list[slice]:
+        """A worker's scratch and its blank row; those of a second worker lie behind the arena."""
+        size, blank = scratch
+        areas = [slice(at, at + length) for at, length in ((stage.scratch, size), (stage.blank, blank)) if length]
+        if any(area.stop > len(self.tags) for area in areas) or (size and stage.scratch % 4):
+            raise self.fault(f"{who} has its scratch at {stage.scratch} and {stage.blank}")
+        if len(areas) == 2 and areas[0].start < areas[1].stop and areas[1].start < areas[0].stop:
+            raise self.fault(f"{who} has its blank row in its scratch")
+        if stage.second % 4 or stage.second < len(self.tags):
+            raise self.fault(f"{who} has a second worker's scratch at {stage.second}")
+        return areas
 
     def read(self, span: Span, who: str) -> None:
         """Demands that the bytes are there."""
@@ -194,7 +219,8 @@ def _next(stages: list[Stage], done: list[int], wanted: int) -> int:
     return wanted
 
 
-Touched = tuple[list[Span], list[Span], int]  # reads, writes, bytes of scratch
+Touched = tuple[list[Span], list[Span], tuple[int, int]]  # reads, writes, bytes of scratch and of a blank row
+NO_SCRATCH = (0, 0)
 
 
 def _row(tensor: Tensor, y: int) -> Span:
@@ -213,62 +239,72 @@ def _inside(source: Source, rows: list[int]) -> list[Span]:
 
 
 def _windows(stage: Stage, y: int) -> Touched:
-    return _inside(stage.sources[0], stage.sources[0].rows(y)), [_row(stage.output, y)], 0
+    return _inside(stage.sources[0], stage.sources[0].rows(y)), [_row(stage.output, y)], NO_SCRATCH
 
 
 def _conv(stage: Stage, y: int) -> Touched:
     reads, writes, _ = _windows(stage, y)
     taps = stage.sources[0].kernel * stage.params["kernel_width"] * stage.params["channels"]
-    return reads, writes, 4 * taps + stage.sources[0].tensor.plane
+    return reads, writes, (4 * taps, _blank(stage, y))
 
 
 def _depthwise(stage: Stage, y: int) -> Touched:
     reads, writes, _ = _windows(stage, y)
-    return reads, writes, stage.sources[0].tensor.plane
+    return reads, writes, (0, _blank(stage, y))
+
+
+def _blank(stage: Stage, y: int) -> int:
+    """Bytes of a row of zero points, where a row beyond the edge is read."""
+    source = stage.sources[0]
+    return source.tensor.plane if len(_inside(source, source.rows(y))) < source.kernel else 0
 
 
 def _pointwise(stage: Stage, y: int) -> Touched:
     tensor, p = stage.sources[0].tensor, stage.params
     if not p["values"]:
-        return [_row(tensor, y)], [_row(stage.output, y)], 0
-    return [_flat(tensor, tensor.pad_left, p["values"])], [_row(stage.output, y)], 0
+        return [_row(tensor, y)], [_row(stage.output, y)], NO_SCRATCH
+    return [_flat(tensor, tensor.pad_left, p["values"])], [_row(stage.output, y)], NO_SCRATCH
 
 
 def _elementwise(stage: Stage, y: int) -> Touched:
     """The row that broadcasting means must be the one that the kernel's stride leads to."""
     reads = [_row(s.tensor, 0 if s.tensor.height == 1 else y) for s in stage.sources]
     reads += [_row(s.tensor, y * s.stride) for s in stage.sources]
-    return reads, [_row(stage.output, y)], 0
+    return reads, [_row(stage.output, y)], NO_SCRATCH
 
 
 def _same_row(stage: Stage, y: int) -> Touched:
-    return [_row(stage.sources[0].tensor, y)], [_row(stage.output, y)], 0
+    return [_row(stage.sources[0].tensor, y)], [_row(stage.output, y)], NO_SCRATCH
 
 
 def _mean(stage: Stage, y: int) -> Touched:
     source = stage.sources[0]
-    return [_row(source.tensor, y * source.stride + k) for k in range(source.kernel)], [_row(stage.output, y)], 0
+    reads = [_row(source.tensor, y * source.stride + k) for k in range(source.kernel)]
+    return reads, [_row(stage.output, y)], NO_SCRATCH
 
 
 def _whole(stage: Stage, y: int) -> Touched:
     """Tables say which rows are read: any."""
     source = stage.sources[0]
-    return _inside(source, list(range(source.tensor.height))), [_row(stage.output, y)], 0
+    return _inside(source, list(range(source.tensor.height))), [_row(stage.output, y)], NO_SCRATCH
 
 
 def _pad(stage: Stage, y: int) -> Touched:
-    return _inside(stage.sources[0], [y - stage.params["top"]]), [_row(stage.output, y)], 0
+    return _inside(stage.sources[0], [y - stage.params["top"]]), [_row(stage.output, y)], NO_SCRATCH
 
 
 def _to_planes(stage: Stage, y: int) -> Touched:
+    tensor = stage.sources[0].tensor
+    if tensor.height == stage.output.height:
+        return [_row(tensor, y)], [_row(stage.output, y)], NO_SCRATCH
     count = stage.output.width * stage.output.channels
-    return [_flat(stage.sources[0].tensor, y * count, count)], [_row(stage.output, y)], 0
+    return [_flat(tensor, y * count, count)], [_row(stage.output, y)], NO_SCRATCH
 
 
 def _to_pixels(stage: Stage, y: int) -> Touched:
     tensor = stage.sources[0].tensor
     count = tensor.width * tensor.channels
-    return [_row(tensor, y)], [_flat(stage.output, y * count, count)], 0
+    return [_row(tensor, y)], [_flat(stage.output, y * count, count)], NO_SCRATCH
 
 
 def _copy(stage: Stage, _y: int) -> Touched:
@@ -279,10 +315,11 @@ def _copy(stage: Stage, _y: int) -> Touched:
             elements = np.add.outer(elements, np.arange(size) * stride)
         elements = elements.reshape(-1)
         sides.append([Span(tensor, tensor.offset + elements, elements, "what it copies")])
-    return sides[0], sides[1], 0
+    return sides[0], sides[1], NO_SCRATCH
 
 
-def _kernels() -> Iterator[tuple[str, Callable[[Stage, int], Touched]]]:
+def _kernels() -> Iterator[tuple[str | int, Callable[[Stage, int], Touched]]]:
+    yield READER, lambda stage, y: ([], [_row(stage.output, y)], NO_SCRATCH)
     yield from {"eit_pointwise_row": _pointwise, "eit_conv_row": _conv}.items()
     for name in ("3x3_1", "3x3_2", "any"):
         yield f"eit_depthwise_{name}", _depthwise
@@ -294,4 +331,4 @@ def _kernels() -> Iterator[tuple[str, Callable[[Stage, int], Touched]]]:
     yield from {"eit_planes_from_pixels": _to_planes, "eit_pixels_from_planes": _to_pixels}.items()
 
 
-KERNELS: dict[str, Callable[[Stage, int], Touched]] = dict(_kernels())
+KERNELS: dict[str | int, Callable[[Stage, int], Touched]] = dict(_kernels())

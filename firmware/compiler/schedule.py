@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from firmware.compiler.layers import Input, Layer, Plane, Program
+from firmware.compiler.layers import Layer, Plane, Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,6 @@ class Lifetimes:
 
     birth: dict[int, int]
     death: dict[int, int]
-
-
-def rows_needed(source: Input, y: int, height: int) -> int:
-    """How many rows of an input must exist before output row y can be made."""
-    rows = source.rows
-    return max(0, min(height, y * rows.stride - rows.before + (rows.kernel - 1) * rows.dilation + 1))
 
 
 def last_readers(program: Program) -> list[int]:
@@ -77,25 +71,35 @@ def replay(program: Program, stages: Sequence[Stage], start: int) -> tuple[list[
     """
     layers = [program.layers[s.layer] for s in stages]
     heights = [program.planes[layer.output].height for layer in layers]
+    needs = [_needs(program.planes, stage, layer) for stage, layer in zip(stages, layers, strict=True)]
     done = [0] * len(stages)
     events: list[tuple[int, int]] = []
     lives: dict[int, Lifetimes] = {}
     for target in range(len(stages) - 1, -1, -1):
         while stages[target].complete and done[target] < heights[target]:
-            current = target
-            while (source := _missing(program.planes, stages[current], layers[current], done, done[current])) >= 0:
-                current = source
-            _record(program.planes, layers[current], done[current], start + len(events), lives)
-            events.append((current, done[current]))
-            done[current] += 1
+            path = [target]  # each wants a row of the next one; only the last one's rows change
+            while path:
+                current = path[-1]
+                y = done[current]
+                for producer, stride, before, height in needs[current]:
+                    if done[producer] < min(height, y * stride - before):
+                        path.append(producer)
+                        break
+                else:
+                    _record(program.planes, layers[current], y, start + len(events), lives)
+                    events.append((current, y))
+                    done[current] += 1
+                    path.pop()
     return events, lives
 
 
-def _missing(planes: Sequence[Plane], stage: Stage, layer: Layer, done: Sequence[int], y: int) -> int:
-    for source, producer in zip(layer.inputs, stage.producers, strict=True):
-        if producer >= 0 and done[producer] < rows_needed(source, y, planes[source.plane].height):
-            return producer
-    return -1
+def _needs(planes: Sequence[Plane], stage: Stage, layer: Layer) -> list[tuple[int, int, int, int]]:
+    """Per input that a stage of the group makes: its rows before output row y are min(height, y * stride - before)."""
+    return [
+        (producer, s.rows.stride, s.rows.before - (s.rows.kernel - 1) * s.rows.dilation - 1, planes[s.plane].height)
+        for s, producer in zip(layer.inputs, stage.producers, strict=True)
+        if producer >= 0
+    ]
 
 
 def _record(planes: Sequence[Plane], layer: Layer, y: int, event: int, lives: dict[int, Lifetimes]) -> None:

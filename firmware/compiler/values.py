@@ -5,6 +5,7 @@ from __future__ import annotations
 from firmware.compiler import layers as ly
 from firmware.compiler.graph import Graph, Shape3, Tensor, Window, geometry
 from firmware.compiler.layers import Input, Layer, Params, Plane, Program
+from firmware.compiler.place import MAX_DIMENSION
 
 
 class Values:
@@ -20,7 +21,14 @@ class Values:
         self.planar: dict[int, int] = {}
         self.plain: dict[int, int] = {}
         source = graph.tensors[graph.input]
-        self.program.input = self.plain[graph.input] = self.plane(source, geometry(source.shape), plain=True)
+        height, width, channels = geometry(source.shape)
+        if channels == 1:  # rows of pixels and rows of planes are the same
+            self.program.input = self.planar[graph.input] = self.plane(source, (height, width, channels))
+        else:
+            long = width * channels > MAX_DIMENSION  # the engine's columns have 16 bits, its channels 32
+            shape = (height, 1, width * channels) if long else (height, width * channels, 1)
+            self.program.input = self.plain[graph.input] = self.plane(source, shape)
+        self.add("input", ly.Source(), (), self.program.input)
 
     def plane(self, tensor: Tensor, shape: Shape3, *, plain: bool = False) -> int:
         """Adds a plane for a tensor and returns its number; `plain`: bytes in the model's own order."""
@@ -49,10 +57,9 @@ class Values:
                 return self.planar[index]
         target = wanted or geometry(tensor.shape)
         source = self.plain_bytes(index)
-        flip = source == self.program.input and self.graph.input not in self.graph.unsigned
         made = self.plane(tensor, target)
         rows = self._rows_of(source, target)
-        self.add("layout", ly.Layout(to_planes=True, flip=flip), (Input(source, rows),), made)
+        self.add("layout", ly.Layout(to_planes=True, flip=False), (Input(source, rows),), made)
         self.planar[index] = made
         return made
 
@@ -69,13 +76,6 @@ class Values:
             self.add("layout", ly.Layout(to_planes=False, flip=False), (Input(source),), made)
             self.plain[index] = made
         return self.plain[index]
-
-    def stored_bytes(self, index: int) -> int:
-        """The same, in stored form: never the caller's int8 input itself."""
-        if self.plain.get(index) == self.program.input and self.graph.input not in self.graph.unsigned:
-            self.planes(index)
-            del self.plain[index]
-        return self.plain_bytes(index)
 
     def finish(self) -> Program:
         """Adds the conversions to the caller's outputs and returns the program."""

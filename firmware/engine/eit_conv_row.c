@@ -1,16 +1,15 @@
 #include "eit_conv.h"
 
 /* For every tap of output row y, the offset in the arena of the byte that pixel 0 multiplies. Rows beyond the edge are a
- * plane of zero points behind the taps. Each worker has its own. */
+ * plane of zero points. Each worker has its own. */
 static const uint32_t *conv_taps(const eit_stage *stage, const eit_conv *p, uint8_t *arena, uint32_t y, uint32_t first)
 {
     const eit_input *input = &stage->input[0];
     const eit_tensor *tensor = input->tensor;
     const uint32_t columns = (uint32_t)tensor->pad_left - (uint32_t)p->pad * p->pixel;
     const uint32_t count = (uint32_t)input->kernel * p->kernel_width * p->channels;
-    uint8_t *scratch = eit_scratch(stage, arena, first);
-    uint32_t *taps = (uint32_t *)(void *)scratch;
-    uint8_t *blank = scratch + 4u * count;
+    uint32_t *taps = (uint32_t *)(void *)eit_scratch(stage, arena, first);
+    uint8_t *blank = eit_blank(stage, arena, first, 4u * count);
     uint32_t *tap = taps;
     for (uint32_t k = 0; k < input->kernel; k++) {
         const uint32_t row = y * input->stride + k * input->dilation - input->pad; /* wraps above the first row */

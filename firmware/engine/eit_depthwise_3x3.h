@@ -42,7 +42,7 @@ EIT_INLINE eit_nine eit_nine_of(const int8_t *code, const eit_requant *q, uint32
     const eit_tensor *output = (stage)->output;                                                                        \
     const uint32_t top = (y) * (stage)->input[0].stride - (stage)->input[0].pad;                                       \
     const uint32_t width = output->width;                                                                              \
-    uint8_t *blank = eit_scratch(stage, arena, first);                                                                 \
+    uint8_t *blank = eit_blank(stage, arena, first, 0u);                                                               \
     uint32_t plane0, plane1, plane2;                                                                                   \
     const uint8_t *r0 = eit_depthwise_row(stage, p, arena, blank, top, &plane0);                                       \
     const uint8_t *r1 = eit_depthwise_row(stage, p, arena, blank, top + 1u, &plane1);                                  \

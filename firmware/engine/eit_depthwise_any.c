@@ -21,7 +21,7 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_stage *stage, cons
         for (uint32_t k = 0; k < input->kernel; k++) {
             uint32_t plane;
             const uint32_t row = y * input->stride + k * input->dilation - input->pad;
-            const uint8_t *x = eit_depthwise_row(stage, p, arena, eit_scratch(stage, arena, first), row, &plane);
+            const uint8_t *x = eit_depthwise_row(stage, p, arena, eit_blank(stage, arena, first, 0u), row, &plane);
             x += source * plane + x0 * stride;
             for (uint32_t column = 0; column < p->kernel_width; column++) {
                 const int32_t weight = *w++;

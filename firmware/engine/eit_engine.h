@@ -10,7 +10,7 @@
 #ifndef EIT_ENGINE_H
 #define EIT_ENGINE_H
 
-#include <stdint.h>
+#include "eit.h"
 
 #define EIT_MAX_STAGES 32 /* stages that run interleaved; the compiler keeps to it */
 
@@ -45,12 +45,13 @@ typedef void (*eit_row_kernel)(const eit_stage *stage, uint8_t *arena, uint32_t 
 
 /* One layer: a kernel, its parameters, and where its rows come from and go to. */
 struct eit_stage {
-    eit_row_kernel kernel;
+    eit_row_kernel kernel; /* null: the rows come from the reader */
     const void *params;
     const eit_tensor *output;
     eit_input input[2]; /* the second one's tensor may be null */
     uint32_t scratch;        /* offset in the arena of bytes that only matter during one call, a multiple of 4 */
-    uint32_t second_scratch; /* from there to the second worker's, a multiple of 4 */
+    uint32_t blank;          /* of bytes for a row beyond the edge, where there is such a row */
+    uint32_t second;         /* of the second of two workers' scratch, its blank row behind it */
     uint32_t cut;            /* the output channel from which on the second of two workers computes */
     uint16_t complete;       /* 1: all rows are wanted, not only those that the group's last stage asks for */
 };
@@ -84,16 +85,43 @@ static inline uint8_t *eit_row(const eit_tensor *tensor, uint8_t *arena, uint32_
     return arena + tensor->offset + (y % tensor->ring) * tensor->row_bytes;
 }
 
-/* The scratch of the worker that computes from channel `first` on. */
+/* The scratch of the worker that computes from channel `first` on, and its blank row behind so many bytes of scratch. */
 static inline uint8_t *eit_scratch(const eit_stage *stage, uint8_t *arena, uint32_t first)
 {
-    return arena + stage->scratch + (first != 0u ? stage->second_scratch : 0u);
+    return arena + (first != 0u ? stage->second : stage->scratch);
+}
+
+static inline uint8_t *eit_blank(const eit_stage *stage, uint8_t *arena, uint32_t first, uint32_t scratch)
+{
+    return arena + (first != 0u ? stage->second + scratch : stage->blank);
 }
 
 /* Brings channels first..end-1 of a finished row into an activation's range, where that is not all of 0..255. */
 void eit_limit(const eit_requant *q, const eit_tensor *tensor, uint8_t *row, uint32_t first, uint32_t end);
 
-/* Runs a group of stages, each row as soon as the rows it needs are there and no sooner than it is asked for. */
-void eit_run(const eit_stage *stages, uint32_t count, uint8_t *arena);
+/* Where the input's rows come from. */
+typedef struct {
+    eit_row_reader read;
+    void *context;
+} eit_reader;
+
+/* Stages that run interleaved. */
+typedef struct {
+    const eit_stage *stages;
+    uint32_t count;
+} eit_group;
+
+/* Runs groups of stages one after the other, each row as soon as the rows it needs are there and no sooner than it is
+ * asked for. With EIT_WORKERS 2 another core makes half of each row's channels. 0, or what the reader returned. */
+int eit_run(const eit_group *groups, uint32_t count, uint8_t *arena, const eit_reader *reader);
+
+/* A whole picture in memory as a reader's context. */
+typedef struct {
+    const uint8_t *pixels;
+    uint32_t row_bytes;
+    uint8_t flip; /* 0x80 where it holds int8 */
+} eit_whole;
+
+int eit_read_whole(void *context, uint32_t y, uint8_t *row);
 
 #endif

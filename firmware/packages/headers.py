@@ -78,7 +78,7 @@ def model_metadata(job: Job) -> str:
         "TFLITE_OUTPUT_SCORE_TENSOR": "-1",
         **{f"LOAD_FFT_{1 << i}": 0 for i in range(5, 13)},
         "HAS_MODEL_VARIABLES": 1,
-        "TFLITE_LARGEST_ARENA_SIZE": model.arena_bytes,
+        "TFLITE_LARGEST_ARENA_SIZE": model.rows_arena_bytes,
         "TFLITE_INPUT_DATATYPE": f"EI_CLASSIFIER_DATATYPE_{model.input.dtype.upper()}",
         "TFLITE_OUTPUT_DATATYPE": f"EI_CLASSIFIER_DATATYPE_{job.result.dtype.upper()}",
         "TFLITE_INPUT_QUANTIZED": 1,
@@ -149,7 +149,8 @@ def model_variables(job: Job) -> str:
         [
             f'#include "tflite-model/{model.name}.h"',
             "",
-            f"#define EI_MODEL_ARENA_BYTES {upper}_ARENA_BYTES",
+            f"#define EI_MODEL_ARENA_BYTES {upper}_ROWS_ARENA_BYTES",
+            f"#define EI_MODEL_INPUT_ROWS {upper}_INPUT_ROWS",
             f"#define EI_MODEL_IS_PICTURE {int(job.picture)} /* 1: the signal is 0xRRGGBB per pixel */",
             f"#define EI_MODEL_INPUT_IS_PIXEL {int(job.picture and not len(tables))} /* 1: a pixel k is k + MIN */",
             f"#define EI_MODEL_INPUT_IS_BGR {int(job.scaling is not None and job.scaling.bgr)}",
@@ -164,7 +165,7 @@ def model_variables(job: Job) -> str:
             f"typedef {TYPES[job.result.dtype]} ei_model_output_byte;",
             "",
             *_pixels_declared(tables, job),
-            *(f"#define ei_model_{f} {model.name}_{f}" for f in ("input", "invoke")),
+            *(f"#define ei_model_{f} {model.name}_{f}" for f in ("invoke_rows",)),
             f"#define ei_model_output {model.name}_output{end}",
         ],
     )

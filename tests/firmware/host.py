@@ -17,28 +17,48 @@ from firmware.compiler import ENGINE, CompiledModel, compile_model
 Bytes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 PLAIN = ("-O1",)
+WORKERS = ("-DEIT_WORKERS=2", "-pthread")
+THREADS = ("-O1", "-g", "-fsanitize=thread", *WORKERS)
 SANITIZED = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
-# Reads inputs from stdin, writes outputs to stdout; the arena is as small as allowed and full of rubbish each time.
+# Reads inputs from stdin, writes outputs to stdout; the arenas are as small as allowed and full of rubbish each time.
+# Each input is given both as a whole and row by row, every row once and in order; both must give the same.
 MAIN = """
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "@.h"
+static unsigned char input[#_INPUT_BYTES];
+static uint32_t next;
+static int read_row(void *context, uint32_t y, uint8_t *row)
+{
+    if (context != input || y != next++ || y >= #_INPUT_ROWS) {
+        return 1;
+    }
+    for (uint32_t i = 0; i < #_INPUT_ROW_BYTES; i++) {
+        row[i] = input[y * #_INPUT_ROW_BYTES + i] ^ FLIP;
+    }
+    return 0;
+}
 int main(void)
 {
-    void *arena = malloc(#_ARENA_BYTES);
+    void *arena = malloc(#_ARENA_BYTES), *rows = malloc(#_ROWS_ARENA_BYTES);
     for (;;) {
         memset(arena, 0xa5, #_ARENA_BYTES);
-        if (fread(@_input(arena), 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
+        memset(rows, 0x5a, #_ROWS_ARENA_BYTES);
+        if (fread(input, 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
             break;
         }
-        if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK) {
+        memcpy(@_input(arena), input, #_INPUT_BYTES);
+        next = 0;
+        if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK ||
+            @_invoke_rows(rows, #_ROWS_ARENA_BYTES, read_row, input) != EIT_OK) {
             return 1;
         }
         OUTPUTS
     }
     free(arena);
+    free(rows);
     return 0;
 }
 """
@@ -74,9 +94,12 @@ class Host:
         self.model = compile_model(data, name="model")
         generated = write(self.model, folder)[0]
         main, self.program = folder / "main.c", folder / "model"
+        flip = "0" if self.model.input.dtype == "uint8" else "0x80"
         ends = [f"_{i}" if i else "" for i in range(len(self.model.outputs))]
         text = MAIN.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
-        main.write_text(text.replace("@", self.model.name).replace("#_", f"{self.model.name.upper()}_"))
+        for key, value in {"@": self.model.name, "FLIP": flip, "#_": f"{self.model.name.upper()}_"}.items():
+            text = text.replace(key, value)
+        main.write_text(text)
         command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", generated, str(main), _engine(flags)]
         subprocess.run([*command, "-o", str(self.program)], check=True, capture_output=True, text=True)
 
@@ -163,6 +186,11 @@ class Reference:
             made = [self.interpreter.get_tensor(o["index"]).reshape(-1) for o in self.outputs]
             rows.append(np.concatenate([m.view(np.uint8) for m in made]))
         return np.stack(rows)
+
+
+def answers(data: bytes, values: Bytes) -> npt.NDArray[np.int8]:
+    """What the reference gives for one input."""
+    return Reference(data)(values[None])[0].view(np.int8)
 
 
 def pictures(shape: tuple[int, ...], count: int, seed: int = 0, dtype: str = "int8") -> Bytes:

@@ -36,6 +36,12 @@ def test_random_network_under_the_sanitizers(seed: int, tmp_path: Path) -> None:
     assert wrong == 0
 
 
+@pytest.mark.parametrize("seed", [16, 18, 20])
+def test_two_workers_make_the_same_bytes_and_never_race(seed: int, tmp_path: Path) -> None:
+    wrong, _ = host.mismatches(graphs.graph(seed), tmp_path, 4, host.THREADS)
+    assert wrong == 0
+
+
 @pytest.mark.parametrize("name", ["ADD", "SUB", "MUL"])
 def test_an_operand_of_one_row_lives_as_long_as_the_rows_it_meets(name: str, tmp_path: Path) -> None:
     """A gate, then another layer of the same group; a gate as last layer is right by luck."""

@@ -6,6 +6,7 @@ import re
 import tarfile
 from pathlib import Path
 
+import host
 import numpy as np
 import pytest
 from official import program
@@ -13,7 +14,6 @@ from packages_made import WARNINGS, classifier, needs, objects, packed, run, sou
 
 from firmware import qemu
 from firmware.compiler import ENGINE
-from firmware.packages.golden import interpret
 
 STUBS = Path(__file__).with_name("esp")
 XTENSA = "xtensa-lx106-elf-gcc"
@@ -70,7 +70,7 @@ def test_the_example_prints_the_references_bytes_in_qemu(shared: Path, tmp_path:
         assert lines[0] == "self-test: passed"
         numbers = (folder / "self-test/ei_golden.h").read_text().split("ei_golden_input[] = {")[1].split("}")[0]
         values = (np.array([int(n) for n in re.findall(r"\d+", numbers)]) - 128).astype(np.int8)
-        expected = interpret(model, values).tolist()
+        expected = host.answers(model, values).tolist()
         assert [int(re.findall(r"\((-?\d+)\)$", line)[0]) for line in lines[1:4]] == expected
         assert [line.split(":")[0] for line in lines[1:4]] == LABELS
         seen.add(tuple(expected))

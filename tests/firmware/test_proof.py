@@ -24,9 +24,9 @@ def _gated(seed: int = 0) -> bytes:
     return made.finish()
 
 
-def _source(data: bytes) -> tuple[str, int]:
+def _source(data: bytes) -> tuple[str, tuple[int, int]]:
     model = compile_model(data, name="m")
-    return model.files["m.c"], model.arena_bytes
+    return model.files["m.c"], (model.rows_arena_bytes, model.arena_bytes)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -83,7 +83,7 @@ def test_every_tensor_at_another_tensors_place_is_found(number: int) -> None:
     tensors = read_tables(source).arrays["tensors"]
     assert number < len(tensors)
     proof.prove(source, arena, "m")
-    moved = _changed(source, "tensors", number, 0, arena - 1)
+    moved = _changed(source, "tensors", number, 0, arena[1] - 1)
     with pytest.raises(ExportError, match="schedule is wrong"):
         proof.prove(moved, arena, "m")
 
@@ -100,7 +100,8 @@ def test_a_ring_that_is_too_small_is_found() -> None:
         proof.prove(smaller, arena, "m")
 
 
-def test_an_arena_that_is_too_small_is_found() -> None:
-    source, arena = _source(graphs.graph(16))
+@pytest.mark.parametrize("less", [(8, 0), (0, 8)], ids=["rows", "whole"])
+def test_an_arena_that_is_too_small_is_found(less: tuple[int, int]) -> None:
+    source, arenas = _source(graphs.graph(16))
     with pytest.raises(ExportError, match="schedule is wrong"):
-        proof.prove(source, arena - 8, "m")
+        proof.prove(source, (arenas[0] - less[0], arenas[1] - less[1]), "m")

@@ -1,13 +1,16 @@
 // Classifies what the camera of an ESP32-CAM (AI-Thinker) sees. Board: "AI Thinker ESP32-CAM", with PSRAM.
 #include <@NAME@_inferencing.h>
 
-#include "edge-impulse-sdk/dsp/image/image.hpp"
+#include "edge-impulse-sdk/dsp/image/eit_picture.h"
 #include "esp_camera.h"
 
-static const int FRAME_WIDTH = @FRAME_WIDTH@;  // FRAMESIZE_@FRAME@
-static const int FRAME_HEIGHT = @FRAME_HEIGHT@;
+static const size_t FRAME_WIDTH = @FRAME_WIDTH@;  // FRAMESIZE_@FRAME@
+static const size_t FRAME_HEIGHT = @FRAME_HEIGHT@;
 
-static uint8_t *picture;  // RGB, first of the whole frame, then of the model's size
+static camera_fb_t *frame;                         // while it is classified
+static eit_crop crop;                              // what of it the model sees
+static uint8_t row[3 * EI_CLASSIFIER_INPUT_WIDTH];  // RGB, of the model's size
+static uint32_t rowY;
 
 static bool startCamera() {
   camera_config_t config = {};
@@ -39,29 +42,29 @@ static bool startCamera() {
 }
 
 static bool takePicture() {
-  camera_fb_t *frame = esp_camera_fb_get();
+  frame = esp_camera_fb_get();
   if (frame == nullptr) {
     return false;
   }
-  const bool whole = frame->width == FRAME_WIDTH && frame->height == FRAME_HEIGHT;
-  for (size_t i = 0; whole && i < (size_t)FRAME_WIDTH * FRAME_HEIGHT; i++) {
-    const uint32_t value = (uint32_t)frame->buf[2 * i] << 8 | frame->buf[2 * i + 1];  // RGB565, high byte first
-    const uint32_t red = value >> 11, green = value >> 5 & 0x3f, blue = value & 0x1f;
-    picture[3 * i] = (uint8_t)(red << 3 | red >> 2);
-    picture[3 * i + 1] = (uint8_t)(green << 2 | green >> 4);
-    picture[3 * i + 2] = (uint8_t)(blue << 3 | blue >> 2);
+  if (frame->width != FRAME_WIDTH || frame->height != FRAME_HEIGHT) {
+    esp_camera_fb_return(frame);
+    return false;
   }
-  esp_camera_fb_return(frame);
-  if (whole) {
-    ei::image::processing::crop_and_interpolate_rgb888(
-      picture, FRAME_WIDTH, FRAME_HEIGHT, picture, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT);
-  }
-  return whole;
+  crop = eit_fit_shortest(frame->buf, FRAME_WIDTH, FRAME_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT);
+  crop.rgb565 = 1;
+  rowY = EI_CLASSIFIER_INPUT_HEIGHT;  // none yet
+  return true;
 }
 
+// Pixels in the order in which the model asks for them: each row is cut out of the frame, resized and converted once.
 static int getData(size_t offset, size_t length, float *out) {
   for (size_t i = 0; i < length; i++) {
-    const uint8_t *pixel = picture + 3 * (offset + i);
+    const uint32_t y = (offset + i) / EI_CLASSIFIER_INPUT_WIDTH;
+    if (y != rowY) {
+      eit_resize_row(&crop, y, row, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT, 3);
+      rowY = y;
+    }
+    const uint8_t *pixel = row + 3 * ((offset + i) % EI_CLASSIFIER_INPUT_WIDTH);
     out[i] = (float)((uint32_t)pixel[0] << 16 | (uint32_t)pixel[1] << 8 | pixel[2]);
   }
   return 0;
@@ -69,8 +72,7 @@ static int getData(size_t offset, size_t length, float *out) {
 
 void setup() {
   Serial.begin(115200);
-  picture = (uint8_t *)ps_malloc(FRAME_WIDTH * FRAME_HEIGHT * 3);
-  while (picture == nullptr || !startCamera()) {
+  while (!startCamera()) {
     ei_printf("no camera or no PSRAM: is the board an AI Thinker ESP32-CAM?\n");
     delay(5000);
   }
@@ -88,6 +90,7 @@ void loop() {
 
   ei_impulse_result_t result = { 0 };
   EI_IMPULSE_ERROR error = run_classifier(&signal, &result, false);
+  esp_camera_fb_return(frame);
   if (error != EI_IMPULSE_OK) {
     ei_printf("run_classifier failed (%d)\n", error);
     return;

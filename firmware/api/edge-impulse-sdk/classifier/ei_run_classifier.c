@@ -7,6 +7,7 @@
 #include "model-parameters/model_variables.h"
 
 #define CHUNK 64u /* values that are read at once, on the stack */
+#define ROW_VALUES (EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE / EI_MODEL_INPUT_ROWS)
 
 /* ---- The arena ---- */
 
@@ -66,6 +67,12 @@ static int quantize(float value)
 }
 #endif
 
+/* As the compiled model reads it: from 0 up. */
+static uint8_t stored(ei_model_byte byte)
+{
+    return (uint8_t)((int)byte - EI_MODEL_INPUT_MIN);
+}
+
 #if EI_MODEL_IS_PICTURE
 
 /* A pixel's byte of one of the model's channels as the input tensor holds it. */
@@ -80,7 +87,7 @@ static ei_model_byte input_byte(uint32_t channel, uint32_t k)
 }
 
 /* Writes one pixel; false where the value is not 0 to 0xFFFFFF. */
-static bool put(float value, ei_model_byte **input)
+static bool put(float value, uint8_t **input)
 {
     if (!(value >= 0.0f && value <= 16777215.0f)) {
         return false;
@@ -89,11 +96,11 @@ static bool put(float value, ei_model_byte **input)
     const uint32_t red = rgb >> 16, green = rgb >> 8 & 0xffu, blue = rgb & 0xffu;
 #if EI_CLASSIFIER_INPUT_CHANNELS == 1
     /* 0.299 R + 0.587 G + 0.114 B in 1/65536, rounded: the weights add up to 65536, so gray stays what it is */
-    *(*input)++ = input_byte(0u, (19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16);
+    *(*input)++ = stored(input_byte(0u, (19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16));
 #else
-    *(*input)++ = input_byte(0u, EI_MODEL_INPUT_IS_BGR ? blue : red);
-    *(*input)++ = input_byte(1u, green);
-    *(*input)++ = input_byte(2u, EI_MODEL_INPUT_IS_BGR ? red : blue);
+    *(*input)++ = stored(input_byte(0u, EI_MODEL_INPUT_IS_BGR ? blue : red));
+    *(*input)++ = stored(input_byte(1u, green));
+    *(*input)++ = stored(input_byte(2u, EI_MODEL_INPUT_IS_BGR ? red : blue));
 #endif
     return true;
 }
@@ -101,31 +108,40 @@ static bool put(float value, ei_model_byte **input)
 #else
 
 /* Writes one value; false where it is not a number. */
-static bool put(float value, ei_model_byte **input)
+static bool put(float value, uint8_t **input)
 {
-    *(*input)++ = (ei_model_byte)quantize(value);
+    *(*input)++ = stored((ei_model_byte)quantize(value));
     return value == value;
 }
 
 #endif
 
-static EI_IMPULSE_ERROR read_signal(ei_signal_reader read, void *context)
+/* The signal while it is read, row by row of the input. */
+typedef struct {
+    ei_signal_reader read;
+    void *context;
+    uint64_t us; /* that reading took */
+} row_source;
+
+static int read_row(void *context, uint32_t y, uint8_t *row)
 {
+    row_source *source = context;
+    const uint64_t start = ei_read_timer_us();
     float values[CHUNK];
-    ei_model_byte *input = ei_model_input(arena);
-    for (size_t offset = 0; offset < EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE; offset += CHUNK) {
-        const size_t rest = EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE - offset;
+    for (size_t done = 0; done < ROW_VALUES; done += CHUNK) {
+        const size_t rest = ROW_VALUES - done;
         const size_t count = rest < CHUNK ? rest : CHUNK;
-        if (read(context, offset, count, values) != 0) {
-            return EI_IMPULSE_DSP_ERROR;
+        if (source->read(source->context, y * ROW_VALUES + done, count, values) != 0) {
+            return 1;
         }
         for (size_t i = 0; i < count; i++) {
-            if (!put(values[i], &input)) {
-                return EI_IMPULSE_DSP_ERROR;
+            if (!put(values[i], &row)) {
+                return 1;
             }
         }
     }
-    return EI_IMPULSE_OK;
+    source->us += ei_read_timer_us() - start;
+    return 0;
 }
 
 /* ---- The result ---- */
@@ -208,20 +224,14 @@ EI_IMPULSE_ERROR ei_classify_signal(
     if (ei_run_impulse_check_canceled() != EI_IMPULSE_OK) {
         return EI_IMPULSE_CANCELED;
     }
+    row_source source = {read, context, 0};
     const uint64_t start = ei_read_timer_us();
-    const EI_IMPULSE_ERROR error = read_signal(read, context);
-    if (error != EI_IMPULSE_OK) {
-        return error;
+    const eit_status status = ei_model_invoke_rows(arena, EI_MODEL_ARENA_BYTES, read_row, &source);
+    if (status != EIT_OK) {
+        return status == EIT_ERROR_INPUT ? EI_IMPULSE_DSP_ERROR : EI_IMPULSE_INFERENCE_ERROR;
     }
-    if (ei_run_impulse_check_canceled() != EI_IMPULSE_OK) {
-        return EI_IMPULSE_CANCELED;
-    }
-    const uint64_t ready = ei_read_timer_us();
-    if (ei_model_invoke(arena, EI_MODEL_ARENA_BYTES) != EIT_OK) {
-        return EI_IMPULSE_INFERENCE_ERROR;
-    }
-    result->timing.dsp_us = (int64_t)(ready - start);
-    result->timing.classification_us = (int64_t)(ei_read_timer_us() - ready);
+    result->timing.dsp_us = (int64_t)source.us;
+    result->timing.classification_us = (int64_t)(ei_read_timer_us() - start - source.us);
     result->timing.dsp = (int)(result->timing.dsp_us / 1000);
     result->timing.classification = (int)(result->timing.classification_us / 1000);
     fill_result(result, debug);

@@ -7,6 +7,9 @@
  * In C++ `signal_t::get_data` is a std::function, or a plain function where EIDSP_SIGNAL_C_FN_POINTER is 1; in C it is
  * a plain function. The library itself is C and the same for all.
  *
+ * The signal is read row by row while the model runs, each value once and in order; values that no result depends on are
+ * not asked for. So nothing holds the whole picture, and the arena has no room for it.
+ *
  * The arena (EI_CLASSIFIER_TFLITE_LARGEST_ARENA_SIZE bytes) is static, or where EI_CLASSIFIER_ALLOCATION_HEAP is
  * defined taken by ei_malloc when first needed and kept until run_classifier_deinit. There is one, so only one task may
  * classify at a time.
@@ -54,6 +57,9 @@ void run_classifier_deinit(void);
 
 #ifdef __cplusplus
 }
+
+#include <string> // sketches use these without including them
+#include <vector>
 
 #if defined(EIDSP_SIGNAL_C_FN_POINTER) && EIDSP_SIGNAL_C_FN_POINTER == 1
 namespace ei {

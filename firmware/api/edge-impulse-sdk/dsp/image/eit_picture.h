@@ -16,6 +16,7 @@ typedef struct {
     const uint8_t *pixels;
     uint32_t stride;
     uint32_t x, y, width, height;
+    int rgb565; /* not 0: two bytes per pixel as cameras send them, high byte first; read as three channels */
 } eit_crop;
 
 /* The largest rectangle in the middle of a width x height picture with the shape of target_width : target_height. */
@@ -27,6 +28,10 @@ eit_crop eit_fit_shortest(
  * `channels` bytes per pixel. `target` may be the source where neither side grows. Sides 1..4096.
  */
 void eit_resize(const eit_crop *source, uint8_t *target, uint32_t width, uint32_t height, uint32_t channels);
+
+/* Row y of what eit_resize makes, for who wants one at a time. */
+void eit_resize_row(
+    const eit_crop *source, uint32_t y, uint8_t *target, uint32_t width, uint32_t height, uint32_t channels);
 
 #ifdef __cplusplus
 }

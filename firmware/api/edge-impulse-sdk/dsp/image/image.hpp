@@ -20,7 +20,7 @@ inline int resize_image(
         return EIDSP_PARAMETER_INVALID;
     }
     const eit_crop all = {
-        srcImage, uint32_t(srcWidth), 0, 0, uint32_t(srcWidth), uint32_t(srcHeight)};
+        srcImage, uint32_t(srcWidth), 0, 0, uint32_t(srcWidth), uint32_t(srcHeight), 0};
     eit_resize(&all, dstImage, uint32_t(dstWidth), uint32_t(dstHeight), uint32_t(pixel_size_B));
     return EIDSP_OK;
 }

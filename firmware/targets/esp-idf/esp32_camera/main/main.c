@@ -5,7 +5,6 @@
 #include "edge-impulse-sdk/classifier/ei_run_classifier.h"
 #include "edge-impulse-sdk/dsp/image/eit_picture.h"
 #include "esp_camera.h"
-#include "esp_heap_caps.h"
 #include "sdkconfig.h"
 #include "self-test/ei_self_test.h"
 
@@ -40,41 +39,36 @@ static const camera_config_t camera = {
     .grab_mode = CAMERA_GRAB_WHEN_EMPTY,
 };
 
-static uint8_t *picture; /* RGB, first of the whole frame, then of the model's size */
-
-/* RGB565 as the camera sends it, high byte first, to three bytes; low bits repeat the high ones, so white is 255. */
-static void unpack(const uint8_t *frame, uint8_t *rgb, size_t pixels)
-{
-    for (size_t i = 0; i < pixels; i++) {
-        const uint32_t value = (uint32_t)frame[2 * i] << 8 | frame[2 * i + 1];
-        const uint32_t red = value >> 11, green = value >> 5 & 0x3fu, blue = value & 0x1fu;
-        rgb[3 * i] = (uint8_t)(red << 3 | red >> 2);
-        rgb[3 * i + 1] = (uint8_t)(green << 2 | green >> 4);
-        rgb[3 * i + 2] = (uint8_t)(blue << 3 | blue >> 2);
-    }
-}
+static camera_fb_t *frame;                            /* while it is classified */
+static eit_crop crop;                                 /* what of it the model sees */
+static uint8_t row[3 * EI_CLASSIFIER_INPUT_WIDTH];    /* RGB, of the model's size */
+static uint32_t row_y;
 
 static int take_picture(void)
 {
-    camera_fb_t *frame = esp_camera_fb_get();
+    frame = esp_camera_fb_get();
     if (frame == NULL || frame->width != FRAME_WIDTH || frame->height != FRAME_HEIGHT) {
         if (frame != NULL) {
             esp_camera_fb_return(frame);
         }
         return -1;
     }
-    unpack(frame->buf, picture, FRAME_WIDTH * FRAME_HEIGHT);
-    esp_camera_fb_return(frame);
-    const eit_crop crop =
-        eit_fit_shortest(picture, FRAME_WIDTH, FRAME_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT);
-    eit_resize(&crop, picture, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT, 3u);
+    crop = eit_fit_shortest(frame->buf, FRAME_WIDTH, FRAME_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT);
+    crop.rgb565 = 1;
+    row_y = EI_CLASSIFIER_INPUT_HEIGHT; /* none yet */
     return 0;
 }
 
+/* Pixels in the order in which the model asks for them: each row is cut out of the frame, resized and converted once. */
 static int get_data(size_t offset, size_t length, float *out)
 {
     for (size_t i = 0; i < length; i++) {
-        const uint8_t *pixel = picture + 3 * (offset + i);
+        const uint32_t y = (uint32_t)((offset + i) / EI_CLASSIFIER_INPUT_WIDTH);
+        const uint8_t *pixel = row + 3 * ((offset + i) % EI_CLASSIFIER_INPUT_WIDTH);
+        if (y != row_y) {
+            eit_resize_row(&crop, y, row, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT, 3u);
+            row_y = y;
+        }
         out[i] = (float)((uint32_t)pixel[0] << 16 | (uint32_t)pixel[1] << 8 | pixel[2]);
     }
     return 0;
@@ -90,6 +84,7 @@ static void classify(void)
         return;
     }
     const EI_IMPULSE_ERROR error = run_classifier(&signal, &result, false);
+    esp_camera_fb_return(frame);
     if (error != EI_IMPULSE_OK) {
         ei_printf("run_classifier failed (%d)\n", error);
         return;
@@ -109,9 +104,8 @@ void app_main(void)
         return;
     }
 #endif
-    picture = heap_caps_malloc(FRAME_WIDTH * FRAME_HEIGHT * 3u, MALLOC_CAP_SPIRAM);
-    if (picture == NULL || esp_camera_init(&camera) != ESP_OK) {
-        ei_printf("no camera or no external RAM: is this an ESP32-CAM (AI-Thinker)?\n");
+    if (esp_camera_init(&camera) != ESP_OK) {
+        ei_printf("no camera or no external RAM for its frame: is this an ESP32-CAM (AI-Thinker)?\n");
         return;
     }
     for (;;) {
