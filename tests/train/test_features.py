@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +23,7 @@ class Notes(list[str]):
         return SILENT.task("")
 
 
-def training_on(pictures: np.ndarray, classes: np.ndarray) -> SimpleNamespace:
+def training_on(pictures: np.ndarray, classes: np.ndarray, folder: Path) -> SimpleNamespace:
     """A backbone that gives the pixels of the middle row as they are."""
     import tf_keras as keras
 
@@ -31,7 +32,7 @@ def training_on(pictures: np.ndarray, classes: np.ndarray) -> SimpleNamespace:
     samples = Samples(pictures, classes.astype(np.int32))
     data = SimpleNamespace(training=samples, validation=samples, classes=("left", "right"))
     data.sets = lambda: {"training": samples, "validation": samples}
-    return SimpleNamespace(network=SimpleNamespace(backbone=backbone), data=data, progress=Notes())
+    return SimpleNamespace(network=SimpleNamespace(backbone=backbone), data=data, folder=folder, progress=Notes())
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,13 @@ def training_on(pictures: np.ndarray, classes: np.ndarray) -> SimpleNamespace:
         pytest.param(lambda classes: np.stack([classes, classes], 1), True, id="dark and bright"),
     ],
 )
-def test_mirror_images_are_used_unless_they_cost_accuracy(bright, mirrored: bool) -> None:
+def test_mirror_images_are_used_unless_they_cost_accuracy(bright, mirrored: bool, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     classes = np.arange(60) % 2
     pictures = random.uniform(0, 0.2, (60, 3, 2, 1)).astype(np.float32)
     pictures += bright(classes)[:, None, :, None]
 
-    training = training_on(pictures, classes)
+    training = training_on(pictures, classes, tmp_path)
     features = extract(training, mirror=True)
 
     assert features.mirrored == mirrored
