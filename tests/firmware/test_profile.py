@@ -34,7 +34,7 @@ def test_bars(name: str, instructions: float, flash: float, rows: int, whole: in
     example = np.frombuffer(profile._example(model), np.int8)
     inputs = np.stack([example, host.pictures(model.input.shape, 1)[0]])
     made = qemu.measure(model, [row.tobytes() for row in inputs])  # counted: the first
-    assert np.array_equal(np.array(made.outputs), host.Reference(data)(inputs))
+    assert np.array_equal(np.array(made.outputs).astype(np.uint8), host.Reference(data)(inputs))
     assert made.instructions <= instructions * MILLION
     assert model.rows_arena_bytes <= rows
     assert model.arena_bytes <= whole
@@ -52,7 +52,7 @@ def test_small_graphs_on_the_target() -> None:
         model = compile_model(data, name="model")
         inputs = host.pictures(model.input.shape, 2)
         made = qemu.measure(model, [row.tobytes() for row in inputs])
-        assert np.array_equal(np.array(made.outputs), host.Reference(data)(inputs))
+        assert np.array_equal(np.array(made.outputs).astype(np.uint8), host.Reference(data)(inputs))
 
 
 def test_estimate_is_labelled_and_json() -> None:
