@@ -261,7 +261,6 @@ def test_wrong_arguments_are_explained(program: Path, tmp_path: Path) -> None:
 # timeout it sends only as much of a request as fits into the socket's buffer, so that one is left out.
 OFFICIAL = """
 import importlib.util, json, sys
-import host
 import numpy as np
 spec = importlib.util.spec_from_file_location("runner", sys.argv[1] + "/edge_impulse_linux/runner.py")
 module = importlib.util.module_from_spec(spec)

@@ -47,6 +47,17 @@ def test_every_file_compiles_for_xtensa_without_a_warning(tmp_path: Path) -> Non
             run(command, folder)
 
 
+def test_the_second_core_compiles_for_xtensa_without_a_warning(tmp_path: Path) -> None:
+    needs(XTENSA)
+    made = unpacked(packed(classifier(), tmp_path), tmp_path / "c") / "tflite-model"
+    listed = sorted(path.name for path in made.glob("*.c"))
+    for cores in (1, 2):
+        flags = (*WARNINGS, "-O2", *ESP32, "-DEIT_WORKERS=2", f"-DportNUM_PROCESSORS={cores}")
+        run([XTENSA, "-std=c99", *flags, "-c", *listed], made)
+        names = run(["nm", "eit_port.o"], made).decode()
+        assert ("xTaskCreateStaticPinnedToCore" in names) == (cores == 2)
+
+
 @pytest.mark.slow
 @pytest.mark.qemu
 @pytest.mark.shared

@@ -82,6 +82,7 @@ def test_the_deployed_files_recognise_what_studio_feeds(name: str, tmp_path: Pat
     """Trains a head on arrays so scaled, and runs both files through LiteRT on fresh ones."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    from firmware.package import package
     from train import pipeline
     from train.job import Job
     from train.outputs import FLOAT_FILE, INT8_FILE
@@ -108,7 +109,11 @@ def test_the_deployed_files_recognise_what_studio_feeds(name: str, tmp_path: Pat
 
     pipeline.run(job, SILENT)
 
-    assert json.loads((job.out / "config.json").read_text())["recipe"]["input_scaling"] == name
+    written = json.loads((job.out / "config.json").read_text())
+    assert written["imageInputScaling"] == written["recipe"]["input_scaling"] == name
+    packaged = package(job.out, name="colours", version="1", output=tmp_path / "colours.zip")
+    assert packaged.job.scaling is not None
+    assert packaged.job.scaling.name == name
     pixels, y = draw(40)
     for file in (FLOAT_FILE, INT8_FILE):
         interpreter = Interpreter(
