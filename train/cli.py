@@ -8,6 +8,7 @@ the others either, whose types take longer to make than a small set to convert.
 from __future__ import annotations
 
 import errno
+import functools
 import importlib
 import sys
 import traceback
@@ -38,13 +39,20 @@ def program(
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
-def command_line(areas: Sequence[str] = AREAS) -> typer.Typer:
+def command_line(first: str = "") -> typer.Typer:
+    """The program, as far as a line that begins with this word needs it."""
+    return _with((ALONE[first],) if first in ALONE else AREAS)
+
+
+@functools.cache
+def _with(areas: tuple[str, ...]) -> typer.Typer:
     """The program with the commands of these modules."""
     app = typer.Typer(
         name="ei-train",
         help="Train image models for microcontrollers, compatible with Edge Impulse.",
         epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training "
-        "failed, 5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint saved.",
+        "failed, 5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint "
+        "saved.",
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
@@ -70,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS:
         arguments.insert(0, "train")
     try:
-        app = command_line((ALONE[arguments[0]],) if arguments[0] in ALONE else AREAS)
+        app = command_line(arguments[0])
         sys.exit(app(args=arguments, prog_name="ei-train", standalone_mode=False) or 0)
     except Exception as error:
         if debug:
