@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def main() -> None:
                 print(f"finished with {code} before kill {kills + 1}; starting over")
                 if code != 0:
                     sys.exit("a resumed run failed")
+                shutil.rmtree(folder / "killed")  # a finished run would be resumed as finished
                 continue
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ei_compat.block import Mode, TrainInput
 from ei_compat.errors import DataError, FormatError
-from ei_compat.npy import open_npy, row_chunks, take_rows
+from ei_compat.npy import CHUNK_BYTES, open_npy
 from ei_compat.parsing import read_json, typed
 from ei_compat.progress import SILENT, Progress
+from ei_compat.rows import Rows
 from ei_compat.stratify import apportion
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ X_TESTING, Y_TESTING = "X_holdout.npy", "Y_holdout.npy"  # our addition, ignored
 X_UNSPLIT, Y_UNSPLIT = "X_train_features.npy", "y_train.npy"
 CUSTOM_SPLIT = "custom_validation_split.json"
 SEED = 3  # of Edge Impulse's own split
+ROUNDING = 1e-3  # share of the range by which a value may pass its ends; a quarter of an 8-bit step, a step of float16
+SURE = 1e-3  # distance from 0 and 1 at which a label is still one of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +34,7 @@ class Arrays:
     """What a block trains on.
 
     Attributes:
-        x_train: float32 (N, …) in the input's shape, memory-mapped where it is large.
+        x_train: float32 (N, …) in the input's shape, read from the disk and converted row by row.
         y_train: float32 one-hot (N, classes); (N, 1) numbers for regression.
         x_validation: as `x_train`.
         y_validation: as `y_train`.
@@ -40,11 +43,11 @@ class Arrays:
         split_here: whether the folder held one array that was split by `info`.
     """
 
-    x_train: NDArray[np.float32]
+    x_train: Rows
     y_train: NDArray[np.float32]
-    x_validation: NDArray[np.float32]
+    x_validation: Rows
     y_validation: NDArray[np.float32]
-    x_testing: NDArray[np.float32] | None
+    x_testing: Rows | None
     y_testing: NDArray[np.float32] | None
     split_here: bool
 
@@ -66,13 +69,13 @@ def open_arrays(
     Args:
         folder: holds the split form (used as it is) or the unsplit one (split as `info` says, seed 3).
         info: classes, shape and, for the unsplit form, how to split.
-        value_range: what every value of X must lie in; None for any finite value.
+        value_range: what every value of X must lie in, but for rounding, which is cut off; None for any finite value.
         progress: counts the rows that are checked.
 
     Raises:
         DataError: for a missing file, rows of X and Y that do not pair, values that are not finite or out of range,
             Python objects, or a mode that has no such arrays.
-        FormatError: for a damaged file or a shape that does not fit the input.
+        FormatError: for a damaged file, or rows that are neither flat nor exactly of the input's shape.
     """
     if info.mode not in {Mode.CLASSIFICATION, Mode.REGRESSION}:
         raise DataError(f"mode {info.mode} is not supported here", where="mode", fix="use classification")
@@ -81,8 +84,8 @@ def open_arrays(
     if not holds_arrays(folder):
         raise DataError(f"holds neither {X_TRAIN} nor {X_UNSPLIT}", where=folder)
 
-    def pair(x_name: str, y_name: str) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        x = _open_x(folder / x_name, info.input_shape)
+    def pair(x_name: str, y_name: str) -> tuple[Rows, NDArray[Any]]:
+        x = _open_x(folder / x_name, info.input_shape, value_range)
         y = open_npy(folder / y_name)
         if len(x) != len(y):
             raise DataError(f"{len(x)} rows, but {y_name} has {len(y)}", where=folder / x_name)
@@ -101,7 +104,7 @@ def open_arrays(
         x, y = pair(X_UNSPLIT, Y_UNSPLIT)
         all_targets = targets_of(y, info, where=folder / Y_UNSPLIT)
         rows = _split_rows(y, all_targets, info, folder)
-        x_train, x_validation = (take_rows(x, side) for side in rows)
+        x_train, x_validation = (x.only(side) for side in rows)
         targets = [all_targets[side] for side in rows]
         split_here = True
     for x, name in ((x_train, "training"), (x_validation, "validation")):
@@ -114,42 +117,55 @@ def open_arrays(
     return Arrays(x_train, targets[0], x_validation, targets[1], x_testing, y_testing, split_here)
 
 
-def _open_x(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    import numpy as np
-
+def _open_x(path: Path, shape: tuple[int, ...], limits: tuple[float, float] | None) -> Rows:
     x = open_npy(path)
-    if x.ndim < 1 or x[:1].size != (math.prod(shape) if len(x) else 0):
-        raise FormatError(f"shape {x.shape} does not fit inputShapeString {shape}", where=path)
-    return x.astype(np.float32, copy=False).reshape((len(x), *shape))
+    if len(x) and x.shape[1:] not in {shape, (math.prod(shape),)}:
+        order = " in the order height, width, channels" if len(shape) == 3 else ""
+        raise FormatError(
+            f"rows of shape {x.shape[1:]} do not fit inputShapeString {shape}{order}",
+            where=path,
+            fix=f"store exactly that shape, or flat rows of {math.prod(shape)} values{_hint(x.shape[1:], shape)}",
+        )
+    return Rows(x, shape, limits=limits)
+
+
+def _hint(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """How the axes may have been mixed up."""
+    if len(wanted) == 3 and found == (wanted[2], *wanted[:2]) != wanted:
+        return "; the channels come first here: np.moveaxis(x, 1, -1)"
+    if len(wanted) == 3 and found == (wanted[1], wanted[0], wanted[2]) != wanted:
+        return "; height and width are swapped here: np.swapaxes(x, 1, 2)"
+    return ""
 
 
 def check_values(
-    x: NDArray[Any], value_range: tuple[float, float] | None, *, where: Path | str, progress: Progress = SILENT
+    x: Rows, value_range: tuple[float, float] | None, *, where: Path | str, progress: Progress = SILENT
 ) -> None:
     """Looks at every value once, in pieces.
 
     Raises:
-        DataError: for one that is not finite or outside `value_range`; names its row.
+        DataError: for one that is not finite or outside `value_range` by more than rounding; names its row.
     """
     import numpy as np
 
     low, high = value_range or (-math.inf, math.inf)
-    start = 0
+    slack = ROUNDING * (high - low) if value_range else 0.0
+    raw, step = Rows(x.stored, x.row_shape, x.chosen), max(1, CHUNK_BYTES // x.row_bytes)
     with progress.task(f"check {Path(where).name}", len(x), "rows") as task:
-        for chunk in row_chunks(x):
-            if chunk.size:
-                least, greatest = float(chunk.min()), float(chunk.max())  # both NaN where any value is
-                if not (math.isfinite(least) and math.isfinite(greatest) and least >= low and greatest <= high):
-                    bad = ~(np.isfinite(chunk) & (chunk >= low) & (chunk <= high))
-                    first = tuple(int(i) for i in np.argwhere(bad)[0])
-                    wanted = "finite" if value_range is None else f"from {low:g} to {high:g}"
-                    row = start + first[0]
-                    raise DataError(
-                        f"value {chunk[first]} in row {row} is not {wanted}",
-                        where=where,
-                        fix="export the pixels scaled to 0..1" if value_range == (0.0, 1.0) else None,
-                    )
-            start += len(chunk)
+        for start in range(0, len(x), step):
+            chunk = raw[start : start + step]
+            least, greatest = float(chunk.min()), float(chunk.max())  # both NaN where any value is
+            if not (least >= low - slack and greatest <= high + slack and math.isfinite(least + greatest)):
+                bad = ~(np.isfinite(chunk) & (chunk >= low - slack) & (chunk <= high + slack))
+                first = tuple(int(i) for i in np.argwhere(bad)[0])
+                wanted = "finite" if value_range is None else f"from {low:g} to {high:g}"
+                raise DataError(
+                    f"value {chunk[first]} in row {start + first[0]} is not {wanted}",
+                    where=where,
+                    fix="export the pixels scaled to 0..1, or say in imageInputScaling how they are scaled"
+                    if value_range == (0.0, 1.0)
+                    else None,
+                )
             task.advance(len(chunk))
 
 
@@ -174,29 +190,52 @@ def targets_of(y: NDArray[Any], info: TrainInput, *, where: Path | str) -> NDArr
     if info.mode is Mode.REGRESSION:
         return _numbers(y, info, where=where)
     classes = len(info.classes)
-    if y.ndim == 2 and y.shape[1] == classes and _is_one_hot(y):
-        return np.ascontiguousarray(y, np.float32)
+    if y.ndim == 2 and y.shape[1] == classes and _within_one(y):
+        check_one_hot(y, where=where)
+        return np.ascontiguousarray(np.rint(y), np.float32)
     if y.ndim == 2 and y.shape[1] in {2, 4}:
         return np.eye(classes, dtype=np.float32)[_class_indices(y, classes, where=where)]
+    if y.ndim == 2 and y.shape[1] == classes:
+        check_one_hot(y, where=where)
     raise DataError(
         f"shape {y.shape} is neither one-hot for {classes} classes nor integers with 2 or 4 columns", where=where
     )
 
 
-def _is_one_hot(y: NDArray[Any]) -> bool:
+def _within_one(y: NDArray[Any]) -> bool:
+    """Whether these are meant as one-hot: class indices, counted from one, and ids pass 1 somewhere."""
     import numpy as np
 
-    return bool(np.all(y >= 0) and np.all(np.abs(y.sum(axis=1, dtype=np.float64) - 1) < 1e-3))
+    return bool(np.all((y >= -SURE) & (y <= 1 + SURE)))
+
+
+def check_one_hot(y: NDArray[Any], *, where: Path | str) -> None:
+    """Looks at every row (N, classes).
+
+    Raises:
+        DataError: for one that is not a single 1 among zeros; names it.
+    """
+    import numpy as np
+
+    values = y.astype(np.float64)
+    nearest = np.rint(values)
+    good = (np.abs(values - nearest) <= SURE).all(axis=1) & (nearest >= 0).all(axis=1) & (nearest.sum(axis=1) == 1)
+    bad = np.flatnonzero(~good)
+    if len(bad):
+        shown = ", ".join(f"{value:g}" for value in values[bad[0]][:8]) + (", …" if y.shape[1] > 8 else "")
+        more = f", as are {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise DataError(
+            f"row {bad[0]} is not one-hot: {shown}{more}", where=where, fix="give every row one class: one 1, else 0"
+        )
 
 
 def _class_indices(y: NDArray[Any], classes: int, *, where: Path | str) -> NDArray[np.int64]:
     import numpy as np
 
     column = y[:, 0]
-    if not (np.all(np.isfinite(column)) and np.all(column == np.rint(column))):
-        raise DataError("rows do not sum to 1 and the first column holds no class index", where=where)
-    if len(column) and not (column.min() >= 1 and column.max() <= classes):
-        raise DataError(f"a class index is not from 1 to {classes}", where=where)
+    bad = np.flatnonzero(~((column == np.rint(column)) & (column >= 1) & (column <= classes)))
+    if len(bad):
+        raise DataError(f"class index {column[bad[0]]} in row {bad[0]} is not from 1 to {classes}", where=where)
     indices: NDArray[np.int64] = column.astype(np.int64) - 1
     return indices
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ei_compat.documents import from_document, to_document, write_json
 from ei_compat.errors import FormatError
 from ei_compat.parsing import read_json
+from ei_compat.pixels import InputScaling
 
 LARGEST_INPUT = 1 << 28  # numbers in one input, far above any microcontroller's
 LONGEST_SHAPE = 200  # characters
@@ -40,6 +41,7 @@ class TrainInput:
         train_test_split: the VALIDATION share, 0 to 1.
         stratified_train_test: whether each class is split by that share.
         max_training_time_seconds: 0 where there is no limit.
+        image_input_scaling: one of `InputScaling`: what the pixels of X, and the model's input, are scaled to.
         unknown: members that this version does not know, kept for writing.
     """
 
@@ -70,6 +72,7 @@ class TrainInput:
     tensorboard_logging: bool = False
     custom_validation_split: bool = False
     validation_metadata_key: str | None = None
+    image_input_scaling: str | None = None
     custom_variants_to_profile: list[Any] | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -118,6 +121,10 @@ def parse_train_input(document: Any, *, where: str = "train_input.json") -> Trai
     if not 0 <= info.train_test_split < 1:
         raise FormatError(f"{info.train_test_split} is not from 0 to below 1", where=f"{where}, trainTestSplit")
     parse_shape(info.input_shape_string, where=f"{where}, inputShapeString")
+    if info.image_input_scaling is not None and info.image_input_scaling not in set(InputScaling):
+        raise FormatError(
+            f"{info.image_input_scaling!r} is none of {', '.join(InputScaling)}", where=f"{where}, imageInputScaling"
+        )
     return info
 
 

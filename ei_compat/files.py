@@ -33,7 +33,9 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # writing does not say where
         beside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
@@ -96,6 +98,21 @@ def refuse_occupied(target: Path) -> None:
         raise DataError("is not a folder", where=target, fix="name a new folder")
     if target.is_dir() and next(target.iterdir(), None) is not None:
         raise DataError("is not empty", where=target, fix="name a new or an empty folder")
+
+
+def reserve(handle: int, size: int) -> None:
+    """Takes `size` bytes of disk for an open file, so that a full disk shows here and not as a bus error later.
+
+    Where the system (macOS) or the file system cannot, the file only gets its length.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(handle, 0, size)
+            return
+        except OSError as error:
+            if error.errno not in {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}:
+                raise
+    os.ftruncate(handle, size)
 
 
 def _sync_folder(folder: Path) -> None:

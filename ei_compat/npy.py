@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import replaced_file
+from ei_compat.files import replaced_file, reserve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,14 +144,5 @@ def scratch(shape: tuple[int, ...], dtype: DTypeLike, folder: Path | None = None
     if size <= IN_MEMORY_BYTES:
         return np.empty(shape, stored)
     with tempfile.TemporaryFile(dir=folder) as stream:
-        os.posix_fallocate(stream.fileno(), 0, size)  # a full disk shows here, and not as a bus error
+        reserve(stream.fileno(), size)
         return Mapped(stream, stored, "w+", shape=shape)
-
-
-def take_rows(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
-    """The chosen rows in the order of `rows`, gathered in pieces."""
-    chosen = scratch((len(rows), *array.shape[1:]), array.dtype)
-    step = max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
-    for start in range(0, len(rows), step):
-        chosen[start : start + step] = array[rows[start : start + step]]
-    return chosen

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -15,13 +17,14 @@ LARGEST_ZOOM = 1.2  # a crop keeps at least 1 / 1.2 of each side
 BRIGHTNESS = 0.2  # largest change of all pixels, in units of the whole range
 
 
-def augment(pictures: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
+def augment(pictures: tf.Tensor, seed: int, step: tf.Tensor, zero: np.ndarray | float = 0.0) -> tf.Tensor:
     """Draws a variant of each picture.
 
     Args:
-        pictures: float32 [N, H, W, C] in [0, 1].
+        pictures: float32 [N, H, W, C] in [0, 1], less `zero`.
         seed: of the run.
         step: int64 scalar; the same seed and step give the same variants.
+        zero: what was taken from the pixels, one value or one for each channel; see `train.scaling`.
 
     Returns:
         Pictures of the same shape and range.
@@ -41,4 +44,5 @@ def augment(pictures: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
         [top, tf.where(mirrored, left + side, left), top + side, tf.where(mirrored, left, left + side)], axis=1
     )
     cropped = tf.image.crop_and_resize(pictures, boxes, tf.range(count), (height, width))
-    return tf.clip_by_value(cropped + uniform(4, -BRIGHTNESS, BRIGHTNESS)[:, None, None, None], 0.0, 1.0)
+    black = -np.asarray(zero, np.float32)
+    return tf.clip_by_value(cropped + uniform(4, -BRIGHTNESS, BRIGHTNESS)[:, None, None, None], black, black + 1)

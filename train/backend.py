@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ei_compat.errors import TrainingError
 from train import supervisor
@@ -41,6 +42,12 @@ def processor() -> list[str]:
     from numpy._core import _multiarray_umath  # np.show_runtime() prints the same; there is no public name
 
     return sorted(name for name, found in _multiarray_umath.__cpu_features__.items() if found)
+
+
+def machine() -> dict[str, Any]:
+    """What of the machine may change the last bits of a result: processors that may be used, and their instructions."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"architecture": platform.machine(), "threads": allowed, "instructions": processor()}
 
 
 def check_processor() -> None:

@@ -104,13 +104,13 @@ class Checkpoints:
                 meta = json.loads(file["meta"].tobytes())
                 lists = {name: [file[f"{name}.{i}"] for i in range(meta["lengths"][name])] for name in ARRAY_LISTS}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UsageError("the checkpoint is damaged", where=self.path, fix="run again without --resume") from error
+            raise UsageError("the checkpoint is damaged", where=self.path, fix="--overwrite starts anew") from error
         changed = [k for k, v in self._fingerprint.items() if meta["fingerprint"].get(k) != v]
         if changed:
             raise UsageError(
                 f"the checkpoint was made with another {', '.join(changed)}",
                 where=self.path,
-                fix="give the same options and data, or run again without --resume",
+                fix="give the same options and data, or --overwrite to start anew",
             )
         supervisor.resumable(True)
         return State(**meta["state"], **lists, history=[Epoch(**line) for line in meta["history"]])
@@ -119,3 +119,13 @@ class Checkpoints:
         """Deletes the file once the results are written."""
         self.path.unlink(missing_ok=True)
         supervisor.resumable(False)
+
+
+def described(path: Path) -> str:
+    """How far the training of a checkpoint has come, in words."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            meta = json.loads(file["meta"].tobytes())
+        return f"of {len(meta['history'])} epochs"
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return "that is damaged"

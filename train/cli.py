@@ -21,6 +21,8 @@ from train import __version__, console, supervisor
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
 
+MORE_SPACE = "free some space and run again"
+DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
 AREAS = ("cli_train", "cli_data", "cli_firmware", "cli_remote")  # modules of commands, in the order of the help
@@ -98,7 +100,9 @@ def _as_failure(error: Exception) -> EiTrainError:
         case typer.TyperException():
             return UsageError(error.format_message().rstrip("."), fix="see --help")
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return DataError("no space left on the device", where=error.filename, fix="free some space and run again")
+            return DataError("no space left on the device", where=error.filename, fix=MORE_SPACE)
+        case _ if any(sign in str(error) for sign in DISK_FULL):  # of HDF5 or TensorFlow, as text alone
+            return DataError("no space left on the device", fix=MORE_SPACE)
         case OSError(filename=str()):
             where = error.filename2 or error.filename  # of the two names that a link or a move has, the new one
             return DataError(str(error.strerror).lower(), where=where, fix="check the path and its permissions")

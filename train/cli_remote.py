@@ -129,7 +129,9 @@ def upload_model(
     last_layer: str | None = typer.Option(None, help="What a detector's output means: fomo, yolov5, …"),
     minimum_confidence: float = typer.Option(0.5, help="Below it a detector's finding is left out, 0 to 1."),
     input_type: str = typer.Option("image", help="image, audio, time-series or other."),
-    input_scaling: str = typer.Option("0..1", help="Range of the pixels: 0..1, -1..1, -128..127, 0..255, torch, …"),
+    input_scaling: str | None = typer.Option(
+        None, help="Of the pixels: 0..1, -1..1, -128..127, 0..255, torch, … [default: that of the run, else 0..1]"
+    ),
     input_shape: str | None = typer.Option(None, help="Such as 1,96,96,3: fixes the open dimensions of an ONNX model."),
     resize_mode: str = typer.Option("fit-short", help="fit-short, fit-long, squash or crop."),
     frequency_hz: float | None = typer.Option(None, help="Of audio and time series."),
@@ -155,10 +157,11 @@ def upload_model(
     from train.remote_views import BuiltView, ModelView
 
     if model.is_dir():
+        input_scaling = input_scaling or _scaling_of_run(model)
         model, beside = _of_run(model)
         labels_file = labels_file or (beside if labels is None else None)
     info = ModelInfo(
-        input_of(input_type, input_scaling, resize_mode, frequency_hz, window_ms),
+        input_of(input_type, input_scaling or "0..1", resize_mode, frequency_hz, window_ms),
         output_of(output_type, _labels(labels, labels_file), last_layer, minimum_confidence),
     )
     shape = _shape(input_shape)
@@ -192,6 +195,15 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     if not re.fullmatch(r"[1-9]\d{0,6}(,[1-9]\d{0,6})*", text):
         raise UsageError("must be whole numbers with commas between", where=f"--input-shape {text}")
     return tuple(map(int, text.split(",")))
+
+
+def _scaling_of_run(folder: Path) -> str | None:
+    """What the run's model is given for pixels, where its config.json says so."""
+    from ei_compat.parsing import read_json
+
+    path = folder / "config.json"
+    document = read_json(path) if path.is_file() else {}
+    return document.get("imageInputScaling") if isinstance(document, dict) else None
 
 
 def _of_run(folder: Path) -> tuple[Path, Path]:

@@ -13,9 +13,13 @@ from pydantic.fields import FieldInfo
 
 from ei_compat.errors import GateError, UsageError
 from train import console
+from train.options import BlockCommand
 from train.recipe import Recipe
 
-ALIASES = {"batch_size": ("--batch_size",)}  # Edge Impulse's own spelling, in most of its blocks
+ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
+    "batch_size": ("--batch_size",),
+    "validation_share": ("--validation-set-size",),
+}
 
 
 def train(
@@ -25,13 +29,20 @@ def train(
     info_file: Path | None = typer.Option(
         None, "--info-file", "--input-file", help="train_input.json of arrays; else looked for here and beside them."
     ),
+    input_shape: str | None = typer.Option(
+        None, help='Of a picture, such as "(96, 96, 3)", for flat arrays without a train_input.json.'
+    ),
+    classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     data_format: str | None = typer.Option(
         None, "--from", help="The data's format, where it is not to be found out, as folders; see `formats`."
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
     ),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in --out-directory."),
+    resume: bool = typer.Option(
+        False, "--resume", help="Go on from the checkpoint in --out-directory; a finished run is not repeated."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in --out-directory."),
     enforce_time_limit: bool = typer.Option(
         False, "--enforce-time-limit", help="Let maxTrainingTimeSeconds of train_input.json stop the training."
     ),
@@ -42,22 +53,32 @@ def train(
 
     Unknown options are ignored with a warning, as Edge Impulse's own training does.
     """
+    from train.exported import find_parameters
     from train.job import Job
     from train.progress import make_progress
 
     progress = make_progress(log_format)
     if context.args:
         progress.warn(f"ignored, not an option of train: {' '.join(context.args)}")
-    given = {name: value for name, value in knobs.items() if value is not None}
+    if resume and overwrite:
+        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
+    parameters = find_parameters(data_directory, info_file)
+    overridden = {name: value for name, value in knobs.items() if value is not None}
+    given = ({} if parameters is None else parameters.values) | overridden
     job = Job(
         data=data_directory,
         out=out_directory,
         recipe=_recipe(given),
         given=frozenset(given),
+        overridden=frozenset(overridden),
+        parameters=parameters,
         info_file=info_file,
+        input_shape=input_shape,
+        classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
         data_format=data_format,
         deterministic=ensure_determinism,
         resume=resume,
+        overwrite=overwrite,
         enforce_time_limit=enforce_time_limit,
     )
     from train import pipeline  # after the options are known to be good: it takes a moment
@@ -141,5 +162,5 @@ def demo(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(context_settings=settings)(_spell_out(train, _recipe_options()))
+    app.command(cls=BlockCommand, context_settings=settings)(_spell_out(train, _recipe_options()))
     app.command()(demo)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ei_compat.errors import DataError, UsageError
+from ei_compat.files import encodable, reserve
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from ei_compat.block import TrainInput
     from ei_compat.dataset import Dataset, Sample
     from ei_compat.progress import Progress
     from ei_compat.reading import Reading
     from train.job import Job
     from train.recipe import Recipe
+    from train.scaling import Scaling
 
 IN_MEMORY = 1 << 29  # bytes of decoded pictures in a set; more are kept in a file beside the results
 DIGEST_ROWS = 256
 MOST_WARNINGS = 20  # about single pictures; the report names them all
-PICTURES_INSTEAD = "leave the option out, or give the pictures instead of arrays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Samples:
     """Pictures, or features of them, and their classes.
 
     Attributes:
-        x: uint8 pixels [N, H, W, C], float32 pixels in [0, 1] or float32 features; may be memory-mapped.
+        x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or look like an array
+            (`ei_compat.rows.Rows`, `train.scaling.Inputs`).
         y: int32 class indices [N].
     """
 
@@ -70,8 +71,10 @@ class TrainingData:
         format: how it was stored, such as `ei-export` or `arrays`.
         broken: pictures that were skipped, with the reason.
         reading: the account of the user's folder.
-        max_training_seconds: what `train_input.json` allows, or None.
-        sha256: digest of everything above.
+        scaling: what the deployed model is given for pixels.
+        info_file: the `train_input.json` that was read, or None.
+        max_training_seconds: what it allows, or None.
+        sha256: digest of the classes and the sets.
     """
 
     classes: tuple[str, ...]
@@ -81,6 +84,8 @@ class TrainingData:
     format: str
     broken: tuple[tuple[str, str], ...]
     reading: Reading
+    scaling: Scaling
+    info_file: Path | None
     max_training_seconds: float | None
     sha256: str
 
@@ -112,7 +117,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
     from ei_compat.datasets import open_dataset
 
     if job.data.is_dir() and holds_arrays(job.data):
-        return _from_arrays(job, _find_info(job.data, job.info_file), progress)
+        return _from_arrays(job, progress)
     if job.out.resolve().is_relative_to(job.data.resolve()) and not (job.data / "info.labels").is_file():
         raise UsageError(
             "lies inside the data directory, where the next run would take it for a class",
@@ -123,68 +128,40 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         progress.warn(f"{job.info_file} describes arrays; {job.data} holds pictures, so it is not used")
     if job.enforce_time_limit:
         progress.warn("--enforce-time-limit has no limit to enforce: pictures come without a train_input.json")
+    for option, value in (("--input-shape", job.input_shape), ("--classes", job.classes)):
+        if value is not None:
+            progress.warn(f"{option} describes arrays; {job.data} holds pictures, so it is not used")
     return _from_pictures(open_dataset(job.data, format=job.data_format), job.recipe, job.out, progress)
 
 
-def _find_info(folder: Path, given: Path | None) -> TrainInput:
-    """The `train_input.json` of a folder of arrays: named, in the working directory, or beside the arrays."""
-    from ei_compat.block import read_train_input
-
-    places = [given] if given is not None else [Path("train_input.json"), folder / "train_input.json"]
-    for place in places:
-        if place.is_file():
-            return read_train_input(place)
-    looked = " and ".join(str(place) for place in places)
-    raise DataError("arrays need a train_input.json", where=looked, fix="name it with --info-file")
-
-
-def _from_arrays(job: Job, info: TrainInput, progress: Progress) -> TrainingData:
-    from ei_compat.arrays import open_arrays
+def _from_arrays(job: Job, progress: Progress) -> TrainingData:
     from ei_compat.datasets import account_of_arrays
+    from train.array_data import picture_shape, read_arrays
+    from train.exported import describe
+    from train.scaling import Scaling
 
+    info, path = (described := describe(job, progress)).info, described.path
     if info.mode != "classification":
         raise DataError(
             f"mode {info.mode} is not supported yet", where="train_input.json", fix="train a classification project"
         )
-    shape = info.input_shape
-    if len(shape) != 3 or shape[2] not in (1, 3) or min(shape[:2]) < 32:
-        raise DataError(
-            f"inputShapeString {info.input_shape_string} is no picture this network can take",
-            where="train_input.json",
-            fix="pictures need (height, width, channels) with at least 32 pixels a side and 1 or 3 channels",
-        )
-    if "image_size" in job.given and (job.recipe.image_size, job.recipe.image_size) != shape[:2]:
-        raise UsageError(
-            f"the arrays hold pictures of {shape[0]}x{shape[1]} pixels",
-            where=f"--image-size {job.recipe.image_size}",
-            fix=PICTURES_INSTEAD,
-        )
-    if "channels" in job.given and job.recipe.channels != shape[2]:
-        raise UsageError(
-            f"the arrays hold pictures of {shape[2]} channels",
-            where=f"--channels {job.recipe.channels}",
-            fix=PICTURES_INSTEAD,
-        )
+    named = info.image_input_scaling or job.recipe.input_scaling
+    if "input_scaling" in job.given and named != job.recipe.input_scaling:
+        raise UsageError(f"{path} says {named}", where=f"--input-scaling {job.recipe.input_scaling}")
+    scaling = Scaling.of(named, picture_shape(job, info)[2])
+    check_classes(info.classes)
     reading = account_of_arrays(job.data)
     for line in reading.lines():
         progress.warn(line)
-    arrays = open_arrays(job.data, info, progress=progress)
-    pairs = {
-        "training": (arrays.x_train, arrays.y_train),
-        "validation": (arrays.x_validation, arrays.y_validation),
-        "testing": (arrays.x_testing, arrays.y_testing),
-    }
-    sets = {name: Samples(x, _indices(y)) for name, (x, y) in pairs.items() if x is not None and y is not None}
-    return _checked(info.classes, sets, "arrays", (), reading, info.max_training_time_seconds or None)
-
-
-def _indices(one_hot: np.ndarray) -> np.ndarray:
-    return one_hot.argmax(axis=1).astype(np.int32)
+    sets = read_arrays(job, info, scaling, progress)
+    found = _Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
+    return _checked(info.classes, sets, found, progress)
 
 
 def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
     from ei_compat.dataset import Category
     from ei_compat.split import labelled
+    from train.scaling import Scaling
 
     for line in dataset.reading.lines():
         progress.warn(line)
@@ -192,12 +169,15 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
     if bare is not None:
         progress.warn(bare)
     dataset = _with_validation(dataset, recipe, progress)
+    check_classes(dataset.labels)
+    scaling = Scaling.of(recipe.input_scaling, recipe.channels)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
         chosen = dataset.only(category).samples
         if chosen:
-            sets[category.value], skipped = _decode(chosen, dataset.labels, recipe, scratch, progress)
+            samples, skipped = _decode(chosen, dataset.labels, recipe, scratch, progress)
+            sets[category.value] = replace(samples, x=scaling.for_training(samples.x))
             broken.extend(skipped)
     for name, reason in broken[:MOST_WARNINGS]:
         progress.warn(f"{name}: skipped, {reason}")
@@ -207,13 +187,12 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
             where=dataset.root,
             fix="repair or remove them, or raise --max-broken",
         )
-    return _checked(dataset.labels, sets, dataset.format, tuple(broken), dataset.reading)
+    found = _Found(dataset.format, tuple(broken), dataset.reading, scaling)
+    return _checked(dataset.labels, sets, found, progress)
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
     """The same samples with a validation set: their own, or a share of the others that are not for testing."""
-    from dataclasses import replace
-
     from ei_compat.dataset import Category
     from ei_compat.split import Shares, split_dataset
 
@@ -250,20 +229,38 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     from ei_compat.mapped import Mapped
 
     with tempfile.TemporaryFile(dir=scratch) as file:
-        os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)))  # a full disk shows here, and not as a bus error
+        reserve(file.fileno(), int(np.prod(shape)))
         return Mapped(file, np.uint8, mode="w+", shape=shape)
 
 
-def _checked(
-    classes: Iterable[str],
-    sets: dict[str, Samples],
-    form: str,
-    broken: tuple[tuple[str, str], ...],
-    reading: Reading,
-    seconds: float | None = None,
-) -> TrainingData:
+class _Found(NamedTuple):
+    """What is known of the data beside the sets; see `TrainingData`."""
+
+    format: str
+    broken: tuple[tuple[str, str], ...]
+    reading: Reading
+    scaling: Scaling
+    info_file: Path | None = None
+    max_training_seconds: float | None = None
+
+
+def check_classes(labels: Iterable[str]) -> None:
+    """Refuses names that no list of labels, one a line, can hold.
+
+    Raises:
+        DataError: a name is empty or blank, or has a line break, a tab, a control character or half a character.
+    """
+    for label in labels:
+        odd = [character for character in label if unicodedata.category(character) in {"Cc", "Zl", "Zp"}]
+        if odd or not label.strip() or not encodable(label):
+            what = f"holds {odd[0]!r}" if odd else "is empty" if not label.strip() else "is not valid Unicode"
+            raise DataError(
+                f"the name of a class {what}", where=f"class {label!a}", fix="rename it; labels.txt has one a line"
+            )
+
+
+def _checked(labels: tuple[str, ...], sets: dict[str, Samples], found: _Found, progress: Progress) -> TrainingData:
     """Refuses data that nothing can be learned from."""
-    labels = tuple(classes)
     if len(labels) < 2:
         raise DataError(
             f"there is only one class, {labels[0]!r}" if labels else "there is no class",
@@ -273,21 +270,23 @@ def _checked(
     for name in ("training", "validation"):
         if name not in sets:
             raise DataError(f"the {name} set is empty", fix="split the data anew with `ei-train split`")
-    counts = np.bincount(sets["training"].y, minlength=len(labels))
-    if (counts == 0).any():
-        absent = ", ".join(label for label, count in zip(labels, counts, strict=True) if not count)
+    if absent := _absent(labels, sets["training"]):
         raise DataError(f"no training sample of class {absent}", fix="add some, or leave the class out")
+    if absent := _absent(labels, sets["validation"]):
+        progress.warn(f"no validation sample of class {absent}: nothing is known of how well it is recognised")
     return TrainingData(
         classes=labels,
         training=sets["training"],
         validation=sets["validation"],
         testing=sets.get("testing"),
-        format=form,
-        broken=broken,
-        reading=reading,
-        max_training_seconds=seconds,
         sha256=_digest(labels, sets.values()),
+        **found._asdict(),
     )
+
+
+def _absent(labels: tuple[str, ...], samples: Samples) -> str:
+    counts = np.bincount(samples.y, minlength=len(labels))
+    return ", ".join(label for label, count in zip(labels, counts, strict=True) if not count)
 
 
 def _digest(labels: tuple[str, ...], sets: Iterable[Samples]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import repeat
@@ -62,6 +62,11 @@ class Scores:
         return asdict(self)
 
 
+def read_scores(document: Mapping[str, Any]) -> Scores:
+    """The scores that `as_json` gave."""
+    return Scores(**document | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
+
+
 def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Scores:
     """Compares predictions [N, classes] with class indices [N]."""
     predicted = probabilities.argmax(axis=1)
@@ -91,7 +96,7 @@ def predict(tflite: bytes, samples: Samples, *, name: str = "evaluate", progress
 
     Args:
         tflite: a model with one picture [1, H, W, C] in, float32 or int8, and probabilities [1, classes] out.
-        samples: uint8 pixels, or float32 in [0, 1].
+        samples: give what the model takes: uint8 pixels for [0, 1], or float32.
         name: of the task in the progress.
         progress: one step per sample.
 
@@ -129,7 +134,7 @@ def _predict_rows(interpreter: Any, samples: Samples, rows: np.ndarray, task: An
     for position, row in enumerate(rows):
         if stop.is_set():
             break
-        interpreter.set_tensor(entry["index"], _quantised(samples.x[row : row + 1], entry))
+        interpreter.set_tensor(entry["index"], _quantised(samples.take(np.array([row]))[0], entry))
         interpreter.invoke()
         results[position] = _dequantised(interpreter.get_tensor(exit_["index"])[0], exit_)
         task.advance()

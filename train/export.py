@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import tempfile
+import json
+import secrets
 import warnings
 import zipfile
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from train.model import Network, as_one_model, build_head
 from train.quantize import freeze
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every zip member, so that the same model makes the same names and dates
 
 
-def saved_model_zip(network: Network) -> bytes:
-    """A SavedModel for serving, its files under `saved_model/`: `x_input` [N, H, W, C] in [0, 1] to `y_pred`.
+def saved_model_zip(network: Network, recipe: Recipe, classes: int) -> bytes:  # noqa: ARG001 - as `keras_zip`
+    """A SavedModel for serving, its files under `saved_model/`: `x_input` [N, H, W, C] as deployed to `y_pred`.
 
     The weights are constants of the graph.
     """
@@ -33,30 +34,62 @@ def saved_model_zip(network: Network) -> bytes:
         return {"y_pred": frozen(x_input)[0]}
 
     module.serve = serve
-    with tempfile.TemporaryDirectory() as folder:
+    folder = f"ram://ei-train-{secrets.token_hex(8)}"  # TensorFlow's file system in memory: no disk can be full
+    try:
         tf.saved_model.save(module, folder, signatures={"serving_default": serve})
-        return _zipped(Path(folder), "saved_model")
+        return _zipped(_files_below(folder, "saved_model/"))
+    finally:
+        tf.io.gfile.rmtree(folder)
 
 
 def keras_zip(network: Network, recipe: Recipe, classes: int) -> bytes:
-    """`model.h5`, which `keras.models.load_model` opens without any code of ours, zipped."""
+    """`model.h5`, which `load_model` of Keras 3 and of tf-keras opens without any code of ours, zipped."""
+    import h5py
+
     plain = Network(network.backbone, build_head(recipe, classes))  # with Keras' own dropout
     plain.head.set_weights(network.head.get_weights())
     plain.backbone.trainable = True  # as of a fresh model; which of its layers learned here is no business of the file
-    with tempfile.TemporaryDirectory() as folder:
+    with h5py.File("model.h5", "w", driver="core", backing_store=False) as file:  # in memory
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*HDF5", category=UserWarning)  # the format users ask for
-            as_one_model(plain).save(Path(folder) / "model.h5", include_optimizer=False)
-        return _zipped(Path(folder), "")
+            as_one_model(plain).save(file, include_optimizer=False)
+        file.attrs["model_config"] = json.dumps(_for_keras_3(json.loads(file.attrs["model_config"])))
+        file.flush()
+        return _zipped({"model.h5": file.id.get_file_image()})
 
 
-def _zipped(folder: Path, root: str) -> bytes:
-    """A zip of every file and empty folder below `folder`, in a stable order."""
+def _for_keras_3(config: Any) -> Any:
+    """The configuration without what Keras 3 refuses and Keras 2 has by default: groups of a depthwise convolution."""
+    if isinstance(config, list):
+        return [_for_keras_3(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DepthwiseConv2D":
+        return config | {"config": {name: value for name, value in config["config"].items() if name != "groups"}}
+    return {name: _for_keras_3(value) for name, value in config.items()}
+
+
+def _files_below(folder: str, root: str) -> dict[str, bytes]:
+    """Every file and empty folder (a name that ends in a slash) below a folder of TensorFlow's file systems."""
+    import tensorflow as tf
+
+    found: dict[str, bytes] = {}
+    for place, folders, names in tf.io.gfile.walk(folder):
+        inside = root + "".join(f"{part}/" for part in place.removeprefix(folder).split("/") if part)
+        for name in names:
+            with tf.io.gfile.GFile(f"{place.rstrip('/')}/{name}", "rb") as file:
+                found[inside + name] = file.read()
+        if not names and not folders:
+            found[inside] = b""
+    return found
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip of these files, in a stable order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            name = str(Path(root) / path.relative_to(folder))
-            member = zipfile.ZipInfo(name + "/" * path.is_dir(), EPOCH)
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, EPOCH)
             member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, b"" if path.is_dir() else path.read_bytes())
+            archive.writestr(member, files[name])
     return buffer.getvalue()

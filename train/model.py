@@ -61,7 +61,8 @@ def build_network(
 
     keras.utils.set_random_seed(recipe.seed)
     layers = keras.layers
-    cells = keras.applications.MobileNetV2(input_shape=shape, alpha=recipe.alpha, include_top=False, weights=None)
+    pixels = layers.Input(shape, name="x_input")
+    cells = keras.applications.MobileNetV2(input_tensor=pixels, alpha=recipe.alpha, include_top=False, weights=None)
     average = layers.GlobalAveragePooling2D(name="average")(cells.output)  # a name of its own, the same in every run
     backbone = keras.Model(cells.input, average, name=cells.name)
     for layer in backbone.layers:
@@ -84,11 +85,16 @@ def build_head(recipe: Recipe, classes: int, dropout: Callable[[float], Any] | N
 
 
 def as_one_model(network: Network) -> keras.Model:
-    """The network as a single Keras model with an input named `x_input`, for saving."""
+    """The network as a single Keras model with an input named `x_input`, for saving.
+
+    It is flat: Keras 3 cannot read what Keras 2 writes of models within models.
+    """
     import tf_keras as keras
 
-    pixels = keras.layers.Input(network.backbone.input_shape[1:], name="x_input")
-    return keras.Model(pixels, network.head(network.backbone(pixels)), name="ei_train")
+    x = network.backbone.output
+    for layer in network.head.layers[1:]:
+        x = layer(x)
+    return keras.Model(network.backbone.input, x, name="ei_train")
 
 
 def learning_layers(backbone: keras.Model, share: float) -> list[keras.layers.Layer]:

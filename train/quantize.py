@@ -18,6 +18,7 @@ from train import backend
 if TYPE_CHECKING:
     from train.data import Samples
     from train.model import Network
+    from train.scaling import Scaling
 
 
 def freeze(network: Network, batch: int | None = 1) -> Any:
@@ -50,7 +51,7 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
 
     Args:
         frozen: from `freeze`.
-        calibration: float32 pictures [N, H, W, C] whose values reach exactly 0 and 1.
+        calibration: float32 pictures [N, H, W, C] whose values reach exactly the ends of the input's range.
 
     Raises:
         ExportError: TensorFlow's converter failed.
@@ -81,11 +82,11 @@ def _convert(converter: Any, what: str) -> bytes:
         raise ExportError(f"converting {what} failed: {reason}") from error
 
 
-def calibration_set(training: Samples, classes: int, count: int, seed: int) -> np.ndarray:
-    """At most `count` training pictures, spread evenly over the classes, as float32 in [0, 1].
+def calibration_set(training: Samples, scaling: Scaling, classes: int, count: int, seed: int) -> np.ndarray:
+    """At most `count` training pictures, spread evenly over the classes, as float32 in the deployed scaling.
 
-    One corner pixel of the first becomes black and one white: the range then is exactly 0 to 1 whatever the pictures
-    hold, and the statistics of the layers behind hardly notice, as they would a whole black picture.
+    One corner pixel of the first becomes black and one white: the range then is exactly the scaling's whatever the
+    pictures hold, and the statistics of the layers behind hardly notice, as they would a whole black picture.
     """
     draw = np.random.default_rng(seed)
     shares = [draw.permutation(np.flatnonzero(training.y == c)) for c in range(classes)]
@@ -93,5 +94,5 @@ def calibration_set(training: Samples, classes: int, count: int, seed: int) -> n
     rows = [rows[i] for i in range(rounds) for rows in shares if i < len(rows)][:count]
     pixels = training.take(np.sort(np.array(rows)))[0]
     pictures = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else np.array(pixels)
-    pictures[0, 0, 0], pictures[0, -1, -1] = 0.0, 1.0
+    pictures[0, 0, 0], pictures[0, -1, -1] = scaling.black, scaling.white
     return pictures

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ei_compat.pixels import InputScaling
+
 
 def knob(default: Any, meaning: str, **bounds: Any) -> Any:
     """A recipe value with its meaning, which is also the option's help, and its bounds."""
@@ -40,6 +42,11 @@ class Recipe(BaseModel):
     # The network.
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")
+    input_scaling: InputScaling = knob(
+        InputScaling.ZERO_TO_ONE,
+        "what the deployed model is given for pixels: 0..1, -1..1, -128..127, 0..255, torch or "
+        "bgr-subtract-imagenet-mean; train_input.json says it for arrays",
+    )
     alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0")
     weights: str = knob("auto", "ImageNet weights: auto, imagenet (an error without), none, or a .h5 file")
     head_units: tuple[int, ...] = knob((128, 64), "units of the head's dense layers, in order, as in 128,64")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from train.console import Columns
-from train.evaluate import Scores
+from train.evaluate import Scores, read_scores
 from train.loop import Epoch
 
 VERSION = 1  # of report.json's layout
@@ -40,6 +40,8 @@ class Gate:
     asked: float
     measured: float
     met: bool
+    chance: float | None = None  # p-value of a loss like this where the true one is as asked; see `train.gates`
+    pictures: int | None = None  # that it was measured on
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,29 @@ class Report:
             for label, s in scores.items()
         ]
         return Columns(f"INT8 on {name}, by class", ["class", "precision", "recall", "F1", "samples"], rows)
+
+
+def read_report(document: Mapping[str, Any]) -> Report:
+    """The report of a `report.json`.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    if document["version"] != VERSION:
+        raise ValueError(f"version {document['version']}")
+    metrics = {
+        kind: {name: read_scores(scores) for name, scores in by_set.items()}
+        for kind, by_set in document["metrics"].items()
+    }
+    return Report(
+        **document
+        | {
+            "metrics": metrics,
+            "sparsity": Sparsity(**document["sparsity"]),
+            "gates": [Gate(**gate) for gate in document["gates"]],
+            "history": [Epoch(**line) for line in document["history"]],
+        }
+    )
 
 
 def training_log(history: Sequence[Epoch]) -> str:

@@ -66,7 +66,8 @@ class Training:
             return None
         from train.augment import augment
 
-        return lambda pictures: augment(pictures, self.recipe.seed, self.clock)
+        zero = self.data.scaling.zero
+        return lambda pictures: augment(pictures, self.recipe.seed, self.clock, zero)
 
 
 def learning_rates(start: float, steps: int, decay: float) -> np.ndarray:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PUBLISHED = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 PUBLISHED_SIZES = (96, 128, 160, 192, 224)
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+TOP = {"predictions"}  # the layers of Keras' classifier that have weights; an export's own file holds them
 LARGEST_FILE = 64 * 2**20  # bytes; alpha 1.0 without its top has 9.4 MB
 
 
@@ -46,9 +47,9 @@ class WeightsFile:
     sha256: str
 
 
-def file_name(alpha: float, size: int) -> str:
-    """Keras' published name for a width multiplier and an input size, without the classifier."""
-    return f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}_no_top.h5"
+def file_name(alpha: float, size: int, *, top: bool = False) -> str:
+    """Keras' published name for a width multiplier and an input size, without the classifier or with it."""
+    return f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_{size}{'' if top else '_no_top'}.h5"
 
 
 def find_weights(asked: str, *, alpha: float, size: int, progress: Progress) -> WeightsFile | None:
@@ -78,8 +79,8 @@ def find_weights(asked: str, *, alpha: float, size: int, progress: Progress) -> 
         return WeightsFile(path, None, "given", _digest(path))
     by_distance = sorted(PUBLISHED_SIZES, key=lambda s: (abs(s - size), -s))
     for near in by_distance:
-        for folder in _local_folders():
-            if (path := folder / file_name(alpha, near)).is_file():
+        for path in (folder / file_name(alpha, near, top=top) for folder in _local_folders() for top in (False, True)):
+            if path.is_file():
                 return WeightsFile(path, near, "local", _digest(path))
     try:
         path = _download(file_name(alpha, by_distance[0]))
@@ -95,10 +96,11 @@ def find_weights(asked: str, *, alpha: float, size: int, progress: Progress) -> 
 
 
 def _local_folders() -> Iterator[Path]:
-    """Where weights may lie: baked into the image, beside the user's work, downloaded before."""
+    """Where weights may lie: in the image, beside the user's work, in an Edge Impulse export, downloaded before."""
     if baked := os.environ.get("EI_TRAIN_WEIGHTS"):
         yield Path(baked)
     yield Path("weights")
+    yield Path("transfer-learning-weights") / "keras"
     yield _cache_folder()
 
 
@@ -142,12 +144,13 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_weights(backbone: keras.Model, file: WeightsFile) -> None:
+def load_weights(backbone: keras.Model, file: WeightsFile, zero: np.ndarray | float = 0.0) -> None:
     """Puts ImageNet weights into the backbone, with the [-1, 1] rescale and, for one channel, the colours folded in.
 
     Args:
-        backbone: MobileNetV2 for pixels in [0, 1], with 3 or 1 input channels.
+        backbone: MobileNetV2 for pixels in [0, 1], less `zero`, with 3 or 1 input channels.
         file: weights for 3 channels in [-1, 1].
+        zero: what is taken from the pixels before, one value or one for each channel; see `train.scaling`.
 
     Raises:
         DataError: the file is not HDF5, or a tensor's name or shape does not fit.
@@ -171,21 +174,24 @@ def load_weights(backbone: keras.Model, file: WeightsFile) -> None:
         layer.set_weights(
             [found[name] for name in expected] if layer.name != "Conv1" else [found["kernel"][:, :, :channels]]
         )
-    if tensors:
+    if unknown := sorted(set(tensors) - TOP):
         raise DataError(
-            f"has layers that MobileNetV2 without its top lacks: {', '.join(sorted(tensors)[:3])}", where=file.path
+            f"has layers that MobileNetV2 lacks: {', '.join(unknown[:3])}",
+            where=file.path,
+            fix="give Keras' own MobileNetV2 weights, with or without the top",
         )
-    _fold_rescale(backbone, _read_tensors(file.path)["Conv1"]["kernel"])
+    _fold_rescale(backbone, _read_tensors(file.path)["Conv1"]["kernel"], zero)
 
 
-def _fold_rescale(backbone: keras.Model, kernel: np.ndarray) -> None:
-    """Makes a first convolution for [-1, 1] take [0, 1]: conv(2x - 1, k) = conv(x, 2k) - sum(k).
+def _fold_rescale(backbone: keras.Model, kernel: np.ndarray, zero: np.ndarray | float) -> None:
+    """Makes a first convolution for [-1, 1] take x = pixel / 255 - z.
 
-    The constant moves into the batch normalisation's moving mean. Only the padded border differs, which now means black
-    instead of mid-grey. With a single channel the three colours see the same value, so their kernels add up.
+    conv(2(x + z) - 1, k) = conv(x, 2k) - sum((1 - 2z)k). The constant moves into the batch
+    normalisation's moving mean. Only the padded border differs, which now means the value 0 of x instead of mid-grey.
+    With a single channel the three colours see the same value, so their kernels add up.
     """
     convolution, normalisation = backbone.get_layer("Conv1"), backbone.get_layer("bn_Conv1")
-    total = kernel.sum(axis=(0, 1, 2))
+    total = ((1 - 2 * np.asarray(zero, np.float32)).reshape(-1, 1) * kernel).sum(axis=(0, 1, 2))
     if backbone.input_shape[-1] == 1:
         kernel = kernel.sum(axis=2, keepdims=True)
     convolution.set_weights([2 * kernel])

@@ -7,7 +7,7 @@ static void task(void *argument)
     eit_port *port = argument;
     port->work(port->argument);
     xTaskNotifyGive(port->tasks[0]);
-    vTaskSuspend(NULL); /* deleted by eit_port_wait: its memory must outlive it */
+    vTaskSuspend(0); /* deleted by eit_port_wait: its memory must outlive it */
 }
 
 int eit_port_start(eit_port *port, void (*work)(void *), void *argument)
@@ -18,9 +18,9 @@ int eit_port_start(eit_port *port, void (*work)(void *), void *argument)
     port->arrived[0] = 0;
     port->arrived[1] = 0;
     port->tasks[0] = xTaskGetCurrentTaskHandle();
-    port->tasks[1] = xTaskCreateStaticPinnedToCore(task, "eit", sizeof port->stack, port, uxTaskPriorityGet(NULL), port->stack,
+    port->tasks[1] = xTaskCreateStaticPinnedToCore(task, "eit", sizeof port->stack, port, uxTaskPriorityGet(0), port->stack,
                                                    &port->memory, xPortGetCoreID() == 0 ? 1 : 0);
-    return port->tasks[1] == NULL;
+    return port->tasks[1] == 0;
 #else
     (void)task;
     (void)port;

@@ -12,25 +12,17 @@ static uint32_t rows_needed(const eit_input *input, uint32_t y)
     return end < input->tensor->height ? end : input->tensor->height;
 }
 
-/* The stage that must make its next row so that `wanted` can: `wanted` itself or one it depends on. */
-static uint32_t next_stage(const eit_stage *stages, const uint16_t *done, uint32_t wanted)
+/* The stage whose row is missing for the next row of stage `current`, or `current` itself. */
+static uint32_t missing(const eit_stage *stages, const uint16_t *done, uint32_t current)
 {
-    uint32_t current = wanted;
-    for (;;) {
-        const eit_stage *stage = &stages[current];
-        uint32_t source = current;
-        for (uint32_t i = 0; i < 2u && stage->input[i].tensor != 0; i++) {
-            const eit_input *input = &stage->input[i];
-            if (input->producer >= 0 && done[input->producer] < rows_needed(input, done[current])) {
-                source = (uint32_t)input->producer;
-                break;
-            }
+    const eit_stage *stage = &stages[current];
+    for (uint32_t i = 0; i < 2u && stage->input[i].tensor != 0; i++) {
+        const eit_input *input = &stage->input[i];
+        if (input->producer >= 0 && done[input->producer] < rows_needed(input, done[current])) {
+            return (uint32_t)input->producer;
         }
-        if (source == current) {
-            return current;
-        }
-        current = source;
     }
+    return current;
 }
 
 /* Writes the zero point into the padding of channels first..end-1 of a finished row. */
@@ -146,12 +138,21 @@ static void work(eit_team *team, uint32_t worker)
         const eit_stage *stages = team->groups[group].stages;
         uint16_t done[EIT_MAX_STAGES] = {0};
         for (uint32_t target = team->groups[group].count; target-- > 0u;) {
+            uint8_t path[EIT_MAX_STAGES]; /* each wants a row of the next one */
+            uint32_t depth = 0;
+            path[0] = (uint8_t)target;
             while (stages[target].complete != 0u && done[target] < stages[target].output->height) {
-                const uint32_t s = next_stage(stages, done, target);
+                const uint32_t s = path[depth];
+                const uint32_t source = missing(stages, done, s);
+                if (source != s) {
+                    path[++depth] = (uint8_t)source;
+                    continue;
+                }
                 if (make_row(team, &stages[s], done[s], worker) != 0) {
                     return;
                 }
                 done[s]++;
+                depth -= depth != 0u;
             }
         }
     }

@@ -123,8 +123,8 @@ def model_metadata(job: Job) -> str:
 OWN_NAMES = (
     "ei_boxes_add", "ei_boxes_finish", "ei_classifier_inferencing_categories", "ei_classifier_output",
     "ei_classify_signal", "ei_default_impulse", "ei_golden_get_data", "ei_model_pixels", "ei_only_impulse",
-    "ei_print_results", "ei_read_signal", "ei_self_test", "eit_fit_shortest", "eit_resize", "run_classifier",
-    "run_classifier_deinit", "run_classifier_init",
+    "ei_print_results", "ei_read_signal", "ei_self_test", "eit_fit_shortest", "eit_resize", "eit_resize_row",
+    "run_classifier", "run_classifier_deinit", "run_classifier_init",
 )  # fmt: skip
 
 

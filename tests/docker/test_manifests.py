@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
+from pydantic import BaseModel, Field, model_validator
+from pydantic.alias_generators import to_camel
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
 
@@ -30,7 +32,6 @@ def services() -> dict[str, Any]:
 
 def test_the_job_is_confined(job: dict[str, Any]) -> None:
     pod = job["spec"]["template"]["spec"]
-    assert pod["restartPolicy"] in {"Never", "OnFailure"}
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] > 0  # the image itself starts as root, see docker/entrypoint.py
@@ -42,6 +43,66 @@ def test_the_job_is_confined(job: dict[str, Any]) -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert "command" not in container  # the image's own entry point
+
+
+class ExitCodes(BaseModel, extra="forbid", alias_generator=to_camel):
+    """PodFailurePolicyOnExitCodesRequirement of batch/v1 [kubernetes.io, API reference, Job v1]."""
+
+    container_name: str | None = None
+    operator: Literal["In", "NotIn"]
+    values: list[Annotated[int, Field(ge=0, le=255)]] = Field(min_length=1, max_length=255)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ExitCodes:
+        assert self.values == sorted(set(self.values)), "ordered and without duplicates"
+        assert self.operator == "NotIn" or 0 not in self.values
+        return self
+
+
+class PodCondition(BaseModel, extra="forbid", alias_generator=to_camel):
+    """PodFailurePolicyOnPodConditionsPattern."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"] = "True"
+
+
+class Rule(BaseModel, extra="forbid", alias_generator=to_camel):
+    """PodFailurePolicyRule: exactly one of the two conditions."""
+
+    action: Literal["FailJob", "FailIndex", "Ignore", "Count"]
+    on_exit_codes: ExitCodes | None = None
+    on_pod_conditions: list[PodCondition] | None = Field(default=None, max_length=20)
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Rule:
+        assert (self.on_exit_codes is None) != (self.on_pod_conditions is None)
+        return self
+
+
+class FailurePolicy(BaseModel, extra="forbid", alias_generator=to_camel):
+    """PodFailurePolicy: the first rule that matches counts."""
+
+    rules: list[Rule] = Field(max_length=20)
+
+    def action(self, code: int) -> str:
+        for rule in self.rules:
+            if rule.on_exit_codes and (code in rule.on_exit_codes.values) == (rule.on_exit_codes.operator == "In"):
+                return rule.action
+        return "Count"
+
+
+def test_the_job_repeats_only_what_a_repetition_can_change(job: dict[str, Any]) -> None:
+    spec = job["spec"]
+    policy = FailurePolicy.model_validate(spec["podFailurePolicy"])
+    (container,) = spec["template"]["spec"]["containers"]
+
+    assert {code: policy.action(code) for code in (2, 3, 5)} == dict.fromkeys((2, 3, 5), "FailJob")
+    assert {policy.action(code) for code in (1, 4, 6, 130, 134, 137, 143)} == {"Count"}
+    assert spec["template"]["spec"]["restartPolicy"] == "Never", "the API refuses a failure policy with any other"
+    assert spec["podReplacementPolicy"] == "Failed", "the API refuses a failure policy with any other"
+    assert spec["backoffLimit"] > 0
+    assert "--resume" in container["args"]
+    assert {rule.on_exit_codes.container_name for rule in policy.rules if rule.on_exit_codes} == {container["name"]}
 
 
 def test_the_job_mounts_what_it_names(job: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ from ei_compat.limits import Limits
 from ei_compat.npy import open_npy
 from ei_compat.parameters import parse_parameters, to_arguments
 from ei_compat.parsing import parse_json
+from ei_compat.rows import Rows
 from ei_compat.structured import read_structured
 
 SMALL = Limits(picture_pixels=1 << 16, label_file_bytes=1 << 20, samples=100, signal_values=10_000)
@@ -90,7 +91,7 @@ def parse_npy(data: bytes) -> object:
     array = open_npy(path)
     if array.size > SMALL.signal_values:
         return None
-    check_values(array, (0.0, 1.0), where=path)
+    check_values(Rows(array, array.shape[1:]), (0.0, 1.0), where=path)
     return targets_of(array, TrainInput(("a", "b"), "classification", "(2,)", "npy"), where=path)  # type: ignore[arg-type]
 
 

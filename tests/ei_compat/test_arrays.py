@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 from ei_compat.arrays import open_arrays, targets_of
 from ei_compat.block import Mode, TrainInput
 from ei_compat.errors import DataError, EiTrainError, FormatError
-from ei_compat.npy import open_npy, row_chunks, scratch, take_rows, write_rows
+from ei_compat.npy import open_npy, row_chunks, scratch, write_rows
+from ei_compat.rows import Rows
 
 INFO = TrainInput(("cat", "dog", "owl"), Mode.CLASSIFICATION, "(4, 3, 1)", "npy")
 
@@ -42,15 +45,15 @@ def unsplit_folder(root: Path, labels: list[int], ids: list[int] | None = None) 
     return root
 
 
-def numbers(x: np.ndarray) -> list[int]:
-    return [round(float(value) * 1000) for value in x.reshape(len(x), -1)[:, 0]]
+def numbers(x: Rows) -> list[int]:
+    return [round(float(value) * 1000) for value in x[:].reshape(len(x), -1)[:, 0]]
 
 
 def test_the_split_form(tmp_path):
     arrays = open_arrays(split_folder(tmp_path), INFO)
     assert arrays.x_train.shape == (6, 4, 3, 1)
-    assert isinstance(arrays.x_train.base, np.memmap) or isinstance(arrays.x_train, np.memmap)
-    assert arrays.x_train.dtype == arrays.y_train.dtype == np.float32
+    assert isinstance(arrays.x_train.stored, np.memmap)
+    assert arrays.x_train[:].dtype == arrays.y_train.dtype == np.float32
     assert (numbers(arrays.x_train), numbers(arrays.x_validation)) == ([0, 1, 2, 3, 4, 5], [500, 501, 502])
     assert arrays.y_validation.tolist() == np.eye(3).tolist()
     assert (arrays.x_testing, arrays.split_here) == (None, False)
@@ -118,15 +121,23 @@ def test_label_forms(count, y, expected):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.array([[0, 1], [3, 2]]), "class index is not from 1 to 3"),
-        (np.array([[4, 1], [3, 2]]), "class index is not from 1 to 3"),
-        (np.array([[0.5, 0.5]]), "first column holds no class index"),
-        (np.array([[np.nan, 1]]), "first column holds no class index"),
+        (np.array([[0, 1], [3, 2]]), "class index 0 in row 0 is not from 1 to 3"),
+        (np.array([[4, 1], [3, 2]]), "class index 4 in row 0 is not from 1 to 3"),
+        (np.array([[0.5, 0.5]]), "class index 0.5 in row 0 is not from 1 to 3"),
+        (np.array([[np.nan, 1]]), "class index nan in row 0 is not from 1 to 3"),
         (np.array([1, 2, 3]), r"shape \(3,\) is neither one-hot for 3 classes nor"),
         (np.eye(5), r"shape \(5, 5\) is neither"),
-        (np.array([[0, 1, 1]]), r"shape \(1, 3\) is neither"),
+        (np.array([[0, 1, 0], [0, 1, 1]]), "row 1 is not one-hot: 0, 1, 1; give every row one class"),
+        (np.array([[0.5, 0.5, 0], [0, 0.25, 0.75]]), "row 0 is not one-hot: 0.5, 0.5, 0, as are 1 more"),
+        (np.array([[0, 0, 1], [0, 0, 0]]), "row 1 is not one-hot: 0, 0, 0"),
+        (np.array([[0, 0, 1], [0, 0, 2]]), "row 1 is not one-hot: 0, 0, 2"),
+        (np.array([[0, 0, 1], [1, -1, 1]]), "row 1 is not one-hot: 1, -1, 1"),
+        (np.array([[0, 0, 1], [0, np.nan, 1]]), "row 1 is not one-hot: 0, nan, 1"),
     ],
-    ids=["zero", "too large", "no whole number", "NaN", "one dimension", "other count", "two hot"],
+    ids=[
+        *("zero", "too large", "no whole number", "NaN", "one dimension", "other count"),
+        *("two ones", "halves", "nothing", "a two", "negative", "NaN in one-hot"),
+    ],
 )
 def test_labels_that_cannot_be(y, message):
     with pytest.raises(DataError, match=message):
@@ -217,12 +228,12 @@ def spoiled(name: str, array: np.ndarray | bytes | None, **changes: object):
         (*spoiled("X_split_train.npy", None), "holds neither X_split_train.npy nor X_train_features.npy"),
         (*spoiled("Y_split_test.npy", None), "Y_split_test.npy: no such file"),
         (*spoiled("X_split_test.npy", np.full((3, 12), np.nan)), "value nan in row 0 is not from 0 to 1"),
-        (*spoiled("X_split_test.npy", rows(3) + 1), "in row 1 is not from 0 to 1"),
+        (*spoiled("X_split_test.npy", 10 * rows(3) + 1), "in row 1 is not from 0 to 1"),
         (*spoiled("X_split_test.npy", rows(3) - 0.0015), "in row 0 is not from 0 to 1"),
         (*spoiled("X_split_test.npy", np.full((3, 12), np.inf)), "value inf in row 0"),
         (
             *spoiled("X_split_train.npy", np.zeros((6, 11))),
-            r"shape \(6, 11\) does not fit inputShapeString",
+            r"rows of shape \(11,\) do not fit inputShapeString \(4, 3, 1\) in the order height, width, channels",
         ),
         (*spoiled("X_split_train.npy", np.array([{}, 1], object)), "holds Python objects, which are never loaded"),
         (*spoiled("X_split_train.npy", np.array(["a"])), "is not numeric"),
@@ -277,8 +288,8 @@ def test_what_numpy_writes(shape, order, tmp_path):
 def test_the_range_is_the_callers(tmp_path):
     split_folder(tmp_path)
     save(tmp_path / "X_split_train.npy", rows(6) - 1)
-    assert open_arrays(tmp_path, INFO, value_range=(-1, 1)).x_train.min() == -1
-    assert open_arrays(tmp_path, INFO, value_range=None).x_train.min() == -1
+    assert open_arrays(tmp_path, INFO, value_range=(-1, 1)).x_train[:].min() == -1
+    assert open_arrays(tmp_path, INFO, value_range=None).x_train[:].min() == -1
     with pytest.raises(EiTrainError):
         open_arrays(tmp_path, INFO)
 
@@ -310,8 +321,74 @@ def test_large_results_lie_in_a_file_without_a_name(monkeypatch):
     monkeypatch.setattr("ei_compat.npy.IN_MEMORY_BYTES", 100)
     monkeypatch.setattr("ei_compat.npy.CHUNK_BYTES", 64)
     array = np.arange(60, dtype=np.float32).reshape(20, 3)
-    taken = take_rows(array, np.array([5, 1, 19], np.int64).repeat(9))
-    assert isinstance(taken, np.memmap)
-    assert taken[::9].tolist() == array[[5, 1, 19]].tolist()
+    assert isinstance(scratch((200, 3), "float32"), np.memmap)
     assert not isinstance(scratch((2, 2), "uint8"), np.memmap)
     assert [len(chunk) for chunk in row_chunks(array)] == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("refusal", [None, errno.EOPNOTSUPP])
+def test_where_space_cannot_be_reserved_the_file_is_made_without(refusal, monkeypatch):
+    """As on macOS, whose Python lacks the call, and on file systems that refuse it."""
+    if refusal is None:
+        monkeypatch.delattr(os, "posix_fallocate")
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(refusal, "no")))
+    monkeypatch.setattr("ei_compat.npy.IN_MEMORY_BYTES", 100)
+    mapped = scratch((200, 3), "float32")
+    mapped[:] = 7
+    assert (isinstance(mapped, np.memmap), float(mapped.sum())) == (True, 4200)
+
+
+def test_a_full_disk_shows_when_space_is_reserved(monkeypatch):
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    monkeypatch.setattr("ei_compat.npy.IN_MEMORY_BYTES", 100)
+    with pytest.raises(OSError, match="full"):
+        scratch((200, 3), "float32")
+
+
+# Shapes and types
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ((1, 4, 3), r"\(1, 4, 3\) .* \(4, 3, 1\) .*height, width, channels.*channels come first here"),
+        ((3, 4, 1), r"\(3, 4, 1\) .* \(4, 3, 1\) .*height and width are swapped here"),
+        ((4, 3), r"\(4, 3\) .* \(4, 3, 1\)"),
+        ((2, 6, 1), r"\(2, 6, 1\) .* \(4, 3, 1\)"),
+        ((12, 1), r"\(12, 1\) .* \(4, 3, 1\)"),
+        ((1, 12), r"\(1, 12\) .* \(4, 3, 1\)"),
+        ((4, 1, 3), r"\(4, 1, 3\) .* \(4, 3, 1\)"),
+        ((1, 4, 3, 1), r"\(1, 4, 3, 1\) .* \(4, 3, 1\)"),
+    ],
+)
+def test_only_the_exact_shape_and_flat_rows_are_taken(stored, message, tmp_path):
+    split_folder(tmp_path)
+    np.save(tmp_path / "X_split_test.npy", np.zeros((3, *stored), np.float32))
+    with pytest.raises(FormatError, match=message):
+        open_arrays(tmp_path, INFO)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["<f8", "<f2", ">f4", ">f8", "u1", "?", "<i8"])
+def test_every_type_and_order_is_given_as_float32_rows(dtype, order, tmp_path):
+    split_folder(tmp_path)
+    x = (np.random.default_rng(1).random((6, 4, 3, 1)) > 0.5).astype(dtype)
+    np.save(tmp_path / "X_split_train.npy", np.asarray(x, order=order))
+    rows_read = open_arrays(tmp_path, INFO).x_train
+    for chosen in (slice(1, 4), np.array([5, 0, 5])):
+        given = rows_read[chosen]
+        assert (given.dtype, given.dtype.isnative, given.flags.c_contiguous) == (np.float32, True, True)
+        assert np.array_equal(given, x[chosen].astype(np.float32))
+
+
+@pytest.mark.parametrize("beyond", [1 + 1e-7, 1 + 1e-5, 1.0009, -1e-6])
+def test_a_rounding_error_beyond_the_range_is_cut_off(beyond, tmp_path):
+    split_folder(tmp_path)
+    np.save(tmp_path / "X_split_train.npy", np.full((6, 12), beyond, np.float64))
+    assert open_arrays(tmp_path, INFO).x_train[:].ravel()[0] == min(max(beyond, 0), 1)
+
+
+def test_labels_a_rounding_error_away_are_taken():
+    y = np.array([[0.9999999, 1e-7, -1e-8], [0, 1.0000001, 0]], np.float32)
+    assert targets_of(y, INFO, where="y").tolist() == [[1, 0, 0], [0, 1, 0]]

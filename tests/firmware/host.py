@@ -188,6 +188,11 @@ class Reference:
         return np.stack(rows)
 
 
+def answers(data: bytes, values: Bytes) -> npt.NDArray[np.int8]:
+    """What the reference gives for one input."""
+    return Reference(data)(values[None])[0].view(np.int8)
+
+
 def pictures(shape: tuple[int, ...], count: int, seed: int = 0, dtype: str = "int8") -> Bytes:
     """Inputs of several kinds, one per row: noise, waves, extremes, flat ones."""
     rng = np.random.default_rng(seed)

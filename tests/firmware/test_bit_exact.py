@@ -42,6 +42,13 @@ def test_two_workers_make_the_same_bytes_and_never_race(seed: int, tmp_path: Pat
     assert wrong == 0
 
 
+def test_two_workers_as_tasks_of_freertos(tmp_path: Path) -> None:
+    esp = Path(__file__).with_name("esp")
+    tasks = ("-DESP_PLATFORM", f"-I{esp / 'idf'}", str(esp / "freertos.c"))
+    wrong, _ = host.mismatches(graphs.graph(16), tmp_path, 4, (*host.THREADS, *tasks))
+    assert wrong == 0
+
+
 @pytest.mark.parametrize("name", ["ADD", "SUB", "MUL"])
 def test_an_operand_of_one_row_lives_as_long_as_the_rows_it_meets(name: str, tmp_path: Path) -> None:
     """A gate, then another layer of the same group; a gate as last layer is right by luck."""

@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from multiprocessing import shared_memory
 from pathlib import Path
 
+import host
 import numpy as np
 import pytest
 from official import installed
 from packages_made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
-
-from firmware.packages.golden import interpret
 
 PIXELS = 9 * 12
 
@@ -101,7 +100,7 @@ def picture(seed: int = 0) -> list[int]:
 def expected(values: list[int]) -> list[float]:
     wide = np.array(values)
     pixels = np.stack([wide >> 16, wide >> 8 & 255, wide & 255], axis=-1)
-    return ((interpret(classifier(), (pixels - 128).astype(np.int8)).astype(int) + 128) / 256).tolist()
+    return ((host.answers(classifier(), (pixels - 128).astype(np.int8)).astype(int) + 128) / 256).tolist()
 
 
 def test_hello_describes_the_model(runner: Runner) -> None:
@@ -293,7 +292,8 @@ def test_the_official_sdk_gets_what_the_interpreter_computes(shared: Path, tmp_p
     command = [sys.executable, "-c", OFFICIAL, str(folder), str(program), str(tmp_path / "pictures.npy")]
     by_memory, by_socket = json.loads(run(command, tmp_path))
     scores = [
-        ((interpret(model, (p.astype(int) - 128).astype(np.int8)).astype(int) + 128) / 256).tolist() for p in pictures
+        ((host.answers(model, (p.astype(int) - 128).astype(np.int8)).astype(int) + 128) / 256).tolist()
+        for p in pictures
     ]
     assert len(set(map(tuple, scores))) > 10
     assert by_memory == scores

@@ -6,6 +6,7 @@ import re
 import tarfile
 from pathlib import Path
 
+import host
 import numpy as np
 import pytest
 from official import program
@@ -13,7 +14,6 @@ from packages_made import WARNINGS, classifier, needs, objects, packed, run, sou
 
 from firmware import qemu
 from firmware.compiler import ENGINE
-from firmware.packages.golden import interpret
 
 STUBS = Path(__file__).with_name("esp")
 XTENSA = "xtensa-lx106-elf-gcc"
@@ -47,6 +47,17 @@ def test_every_file_compiles_for_xtensa_without_a_warning(tmp_path: Path) -> Non
             run(command, folder)
 
 
+def test_the_second_core_compiles_for_xtensa_without_a_warning(tmp_path: Path) -> None:
+    needs(XTENSA)
+    made = unpacked(packed(classifier(), tmp_path), tmp_path / "c") / "tflite-model"
+    listed = sorted(path.name for path in made.glob("*.c"))
+    for cores in (1, 2):
+        flags = (*WARNINGS, "-O2", *ESP32, "-DEIT_WORKERS=2", f"-DportNUM_PROCESSORS={cores}")
+        run([XTENSA, "-std=c99", *flags, "-c", *listed], made)
+        names = run(["nm", "eit_port.o"], made).decode()
+        assert ("xTaskCreateStaticPinnedToCore" in names) == (cores == 2)
+
+
 @pytest.mark.slow
 @pytest.mark.qemu
 @pytest.mark.shared
@@ -70,7 +81,7 @@ def test_the_example_prints_the_references_bytes_in_qemu(shared: Path, tmp_path:
         assert lines[0] == "self-test: passed"
         numbers = (folder / "self-test/ei_golden.h").read_text().split("ei_golden_input[] = {")[1].split("}")[0]
         values = (np.array([int(n) for n in re.findall(r"\d+", numbers)]) - 128).astype(np.int8)
-        expected = interpret(model, values).tolist()
+        expected = host.answers(model, values).tolist()
         assert [int(re.findall(r"\((-?\d+)\)$", line)[0]) for line in lines[1:4]] == expected
         assert [line.split(":")[0] for line in lines[1:4]] == LABELS
         seen.add(tuple(expected))

@@ -10,7 +10,7 @@ import host
 import numpy as np
 import pytest
 
-from firmware import qemu
+from firmware import profile, qemu
 from firmware.compiler import compile_model
 from firmware.profile import COUNTED, ESTIMATED, profile_model
 
@@ -20,20 +20,24 @@ MILLION = 1_000_000
 @pytest.mark.qemu
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    ("name", "instructions", "flash"),
+    ("name", "instructions", "flash", "rows", "whole"),
     [
-        pytest.param("B", 29 * MILLION, 0.42, id="B"),
-        pytest.param("A", 80 * MILLION, 0.42, id="A", marks=pytest.mark.slow),
-        pytest.param("A_dense", 160 * MILLION, 0.85, id="A_dense", marks=pytest.mark.slow),
+        pytest.param("B", 21.5, 0.42, 18_500, 30_544, id="B"),
+        pytest.param("A", 55, 0.35, 36_000, 81_488, id="A", marks=pytest.mark.slow),
+        pytest.param("A_dense", 130, 0.85, 36_000, 81_488, id="A_dense", marks=pytest.mark.slow),
     ],
 )
-def test_bars(name: str, instructions: int, flash: float, shared: Path) -> None:
+def test_bars(name: str, instructions: float, flash: float, rows: int, whole: int, shared: Path) -> None:
+    """Millions of instructions, of the .tflite's bytes, and bytes of both arenas."""
     data = (shared / f"models/{name}.tflite").read_bytes()
     model = compile_model(data, name=name)
-    inputs = host.pictures(model.input.shape, 2)
-    made = qemu.measure(model, [row.tobytes() for row in inputs])
-    assert np.array_equal(np.array(made.outputs), host.Reference(data)(inputs))
-    assert made.instructions <= instructions
+    example = np.frombuffer(profile._example(model), np.int8)
+    inputs = np.stack([example, host.pictures(model.input.shape, 1)[0]])
+    made = qemu.measure(model, [row.tobytes() for row in inputs])  # counted: the first
+    assert np.array_equal(np.array(made.outputs).astype(np.uint8), host.Reference(data)(inputs))
+    assert made.instructions <= instructions * MILLION
+    assert model.rows_arena_bytes <= rows
+    assert model.arena_bytes <= whole
     assert made.text <= flash * len(data)
     assert made.stack < 2048
     assert made.data == 0
@@ -48,13 +52,13 @@ def test_small_graphs_on_the_target() -> None:
         model = compile_model(data, name="model")
         inputs = host.pictures(model.input.shape, 2)
         made = qemu.measure(model, [row.tobytes() for row in inputs])
-        assert np.array_equal(np.array(made.outputs), host.Reference(data)(inputs))
+        assert np.array_equal(np.array(made.outputs).astype(np.uint8), host.Reference(data)(inputs))
 
 
 def test_estimate_is_labelled_and_json() -> None:
-    profile = profile_model(graphs.graph(16), count=False)
-    assert profile.method == profile.flash_method == ESTIMATED
-    made = json.loads(json.dumps(profile.as_json()))
+    estimate = profile_model(graphs.graph(16), count=False)
+    assert estimate.method == estimate.flash_method == ESTIMATED
+    made = json.loads(json.dumps(estimate.as_json()))
     assert made["instructions"]["total"] == sum(layer["instructions"] for layer in made["layers"])
     assert {"arena_bytes", "flash_bytes", "tflite_bytes", "layers"} <= made.keys()
     assert all("estimate" in t["formula"] for t in made["times"].values())

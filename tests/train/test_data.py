@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.errors import DataError
+from ei_compat.errors import DataError, UsageError
 from ei_compat.progress import SILENT
 from tests.train.conftest import draw_classes
 from train import data
 from train.data import load_data
+from train.exported import find_parameters
 from train.job import Job, adapted
 from train.recipe import Recipe
 
@@ -124,7 +126,7 @@ def test_arrays_are_used_as_they_are(tmp_path: Path) -> None:
         np.save(tmp_path / f"Y_split_{name}.npy", y)
     info = {"classes": ["a", "b", "c"], "mode": "classification", "inputShapeString": "(40, 48, 1)", "yType": "npy"}
     (tmp_path / "train_input.json").write_text(json.dumps(info | {"maxTrainingTimeSeconds": 60}))
-    asked = Job(tmp_path, tmp_path, Recipe())
+    asked = Job(tmp_path, tmp_path / "out", Recipe())
 
     loaded = load_data(asked, SILENT)
 
@@ -132,15 +134,171 @@ def test_arrays_are_used_as_they_are(tmp_path: Path) -> None:
     assert loaded.training.y.tolist() == [0, 1, 2, 0, 1, 2]
     assert loaded.max_training_seconds == 60
     np.testing.assert_array_equal(loaded.training.take(np.array([5, 0]))[0], x[[5, 0]])
-    assert adapted(asked, loaded.shape, pretrained=True).channels == 1
+    assert adapted(asked, loaded.shape, loaded.scaling, pretrained=True, pictures=6).channels == 1
+    assert loaded.info_file == tmp_path / "train_input.json"
 
 
-def test_arrays_without_their_description_say_where_it_was_looked_for(
+def write_rows(folder: Path, **info: object) -> Path:
+    """Split arrays of two classes; with a description where any of its fields is given."""
+    folder.mkdir(exist_ok=True)
+    for name in ("train", "test"):
+        np.save(folder / f"X_split_{name}.npy", np.full((4, 32, 32, 3), 0.5, np.float32))
+        np.save(folder / f"Y_split_{name}.npy", np.eye(2, dtype=np.float32)[[0, 1, 0, 1]])
+    if info:
+        write_info(folder / "train_input.json", **info)
+    return folder
+
+
+def write_info(path: Path, **info: object) -> Path:
+    known = {"classes": ["a", "b"], "mode": "classification", "inputShapeString": "(32, 32, 3)", "yType": "npy"}
+    path.write_text(json.dumps(known | info))
+    return path
+
+
+def test_arrays_without_their_description_train_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    watcher = Watcher()
+
+    loaded = load_data(job(write_rows(tmp_path / "data")), watcher)
+
+    assert loaded.classes == ("class 1", "class 2")
+    assert loaded.info_file is None
+    assert len(watcher.warnings) == 1
+    assert "no train_input.json in the working directory or in" in watcher.warnings[0]
+    assert "the classes are called class 1, class 2" in watcher.warnings[0]
+
+
+def test_the_runner_says_the_shape_of_flat_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_rows(tmp_path / "data")
+    for name in ("train", "test"):
+        np.save(folder / f"X_split_{name}.npy", np.full((4, 32 * 40 * 3), 0.5))
+
+    loaded = load_data(replace(job(folder), input_shape="(32, 40, 3)", classes=("x", "y")), Watcher())
+
+    assert (loaded.shape, loaded.classes) == ((32, 40, 3), ("x", "y"))
+    with pytest.raises(DataError, match=r"--input-shape"):
+        load_data(job(folder), Watcher())
+
+
+def test_two_descriptions_that_differ_are_an_error_that_names_both(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    np.save(tmp_path / "data" / "X_split_train.npy", np.zeros((1, 32, 32, 3), np.float32))
+    folder = write_rows(tmp_path / "data", printHWInfo=True)
+    beside = write_info(tmp_path / "train_input.json", classes=["b", "a"])
 
-    with pytest.raises(DataError, match=r"train_input\.json and .*data/train_input\.json: arrays need a train_input"):
-        load_data(job(tmp_path / "data"), SILENT)
+    with pytest.raises(DataError, match=r"data/train_input\.json: differs from train_input\.json"):
+        load_data(job(folder), Watcher())
+    assert load_data(replace(job(folder), info_file=beside), Watcher()).classes == ("b", "a")
+    write_info(beside, printHWInfo=True)
+    assert load_data(job(folder), Watcher()).info_file == Path("train_input.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"input_shape": "(48, 32, 3)"}, r"--input-shape .* says \(32, 32, 3\)", id="shape"),
+        pytest.param({"classes": ("a", "c")}, "--classes: .* names a, b", id="classes"),
+    ],
+)
+def test_an_option_that_contradicts_the_description(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        load_data(replace(job(write_rows(tmp_path / "data", printHWInfo=True)), **changes), Watcher())
+
+
+def test_the_first_line_says_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_rows(tmp_path / "data", printHWInfo=True)
+    items = [
+        {"name": "Number of training cycles", "value": "30", "type": "int", "param": "epochs"},
+        {"name": "Learning rate", "value": "0.005", "type": "float", "param": "learning-rate"},
+        {"name": "Classes count the same", "value": "true", "type": "boolean", "param": "class-weights"},
+        {"name": "Odd", "value": "7", "type": "int", "param": "odd-one"},
+        {"name": "Empty", "value": "", "type": "int", "param": "seed"},
+    ]
+    (tmp_path / "parameters.json").write_text(json.dumps(items))
+    found = find_parameters(folder, None)
+    assert found.values == {"epochs": "30", "learning_rate": "0.005", "class_weights": "true"}
+    recipe = Recipe(**found.values | {"epochs": 3})
+    watcher, lines = Watcher(), []
+    watcher.note = lines.append
+
+    load_data(Job(folder, tmp_path / "out", recipe, overridden=frozenset(["epochs"]), parameters=found), watcher)
+
+    assert lines == [
+        f"Settings from {folder / 'train_input.json'} and parameters.json (learning_rate 0.005, class_weights True)"
+    ]
+    assert watcher.warnings == ["parameters.json: not used: odd-one 7"]
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        pytest.param([{"param": "epochs", "value": "many"}], "parameters.json, epochs: 'many' must be", id="no number"),
+        pytest.param([{"param": "epochs", "value": "-3"}], "'-3' must be greater than or equal to 0", id="negative"),
+        pytest.param([{"value": "3"}], "item 0: has no name", id="no name"),
+        pytest.param(["epochs"], "item 0: has no name", id="no object"),
+    ],
+)
+def test_settings_that_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: list[object], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parameters.json").write_text(json.dumps(items))
+
+    with pytest.raises(DataError, match=message):
+        find_parameters(write_rows(tmp_path / "data"), None)
+
+
+def test_a_blocks_own_parameters_are_not_a_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_rows(tmp_path / "data")
+    (tmp_path / "parameters.json").write_text(json.dumps({"version": 1, "parameters": [{"param": "epochs"}]}))
+
+    assert find_parameters(folder, None) is None
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "", "  ", "a\u2028b", "a\x85b", "\udcff"])
+def test_class_names_that_no_list_of_labels_can_hold(tmp_path: Path, name: str) -> None:
+    folder = write_rows(tmp_path / "data", classes=["a", name])
+
+    with pytest.raises(DataError, match="the name of a class"):
+        load_data(job(folder), Watcher())
+
+
+def test_a_class_that_is_missing_from_validation_is_a_warning(tmp_path: Path) -> None:
+    folder = write_rows(tmp_path / "data", printHWInfo=True)
+    np.save(folder / "Y_split_test.npy", np.eye(2, dtype=np.float32)[[0, 0, 0, 0]])
+    watcher = Watcher()
+
+    load_data(job(folder), watcher)
+
+    assert watcher.warnings == ["no validation sample of class b: nothing is known of how well it is recognised"]
+
+
+def test_values_of_a_narrower_scaling_than_named_are_heard(tmp_path: Path) -> None:
+    folder = write_rows(tmp_path / "data", imageInputScaling="0..255")
+    x = np.random.default_rng(1).random((4, 32, 32, 3), np.float32)
+    np.save(folder / "X_split_train.npy", x)
+
+    with pytest.raises(DataError, match=r"are no pictures scaled to 0\.\.255"):
+        load_data(job(folder), Watcher())
+    write_info(folder / "train_input.json", imageInputScaling="-1..1")
+    watcher = Watcher()
+    load_data(job(folder), watcher)
+    assert watcher.warnings == ["no value of X is below 0, although -1..1 goes from -1 to 1; is the scaling right?"]
+
+
+@pytest.mark.parametrize("kind", ["f8", "f2", "u1", ">f4"])
+def test_arrays_of_any_type_are_not_copied_whole(tmp_path: Path, kind: str) -> None:
+    folder = write_rows(tmp_path / "data", printHWInfo=True)
+    np.save(folder / "X_split_train.npy", np.ones((4, 32, 32, 3), kind))
+
+    loaded = load_data(job(folder), Watcher())
+
+    assert isinstance(loaded.training.x.stored, np.memmap)
+    assert loaded.training.take(np.array([2, 0]))[0].dtype == np.float32

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import UsageError
+from ei_compat.errors import DataError, UsageError
 from ei_compat.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
-from train.compare import Drop
 from train.evaluate import predict, prunable_weights
 from train.job import Job
-from train.outputs import FLOAT_FILE, INT8_FILE
+from train.outputs import FLOAT_FILE, INT8_FILE, OutputFolder
 from train.prune import sparsity
 from train.report import Report
 
@@ -96,6 +96,7 @@ def test_int8_file_takes_and_gives_what_edge_impulse_expects(finished: tuple[Job
 
 
 def test_all_four_forms_of_the_model_agree(finished: tuple[Job, Report], tmp_path: Path) -> None:
+    import keras as keras_3
     import tensorflow as tf
     import tf_keras as keras
 
@@ -111,6 +112,11 @@ def test_all_four_forms_of_the_model_agree(finished: tuple[Job, Report], tmp_pat
     serve = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["serving_default"]
     np.testing.assert_allclose(serve(x_input=tf.constant(x))["y_pred"], expected, atol=1e-4)
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.h5", compile=False)(x), expected, atol=1e-4)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The structure of `inputs`")
+        opened = keras_3.models.load_model(tmp_path / "model.h5", compile=False)
+        np.testing.assert_allclose(opened(x), expected, atol=1e-4)
+    assert int(keras_3.__version__.split(".")[0]) >= 3
     assert np.abs(predict((job.out / INT8_FILE).read_bytes(), pictures) - expected).mean() < 0.1
 
 
@@ -120,6 +126,10 @@ def test_config_says_how_it_was_made(finished: tuple[Job, Report]) -> None:
     assert config["recipe"]["seed"] == 1
     assert config["recipe"]["fine_tune_share"] == 1.0, "without ImageNet weights everything has to learn"
     assert config["weights"] is None
+    assert config["sources"] == {"train_input": None, "parameters": None}
+    assert config["imageInputScaling"] == config["recipe"]["input_scaling"] == "0..1"
+    assert config["machine"]["threads"] >= 1
+    assert config["machine"]["instructions"]
     assert config["input_shape"] == [32, 32, 3]
     assert config["data"]["format"] == "ei-export"
     assert len(config["data"]["sha256"]) == 64
@@ -134,26 +144,41 @@ def test_training_log_is_csv_with_a_line_per_epoch(finished: tuple[Job, Report])
     assert float(rows[-1]["sparsity"]) == pytest.approx(0.8)
 
 
-def test_gates_fail_when_they_are_not_met(finished: tuple[Job, Report]) -> None:
-    _, report = finished
-    metrics = {kind: {"testing": replace(report.metrics[kind]["testing"])} for kind in ("float32", "int8")}
-    metrics["float32"]["testing"] = replace(metrics["float32"]["testing"], accuracy=0.9)
-    metrics["int8"]["testing"] = replace(metrics["int8"]["testing"], accuracy=0.87)
-    from train.recipe import Recipe
+def test_a_finished_run_is_replaced_only_on_demand_and_resumed_as_finished(
+    finished: tuple[Job, Report], tmp_path: Path
+) -> None:
+    job, report = finished
+    before = {path.name: path.read_bytes() for path in job.out.iterdir()}
 
-    strict = pipeline._gates(Recipe(final_sparsity=0.9), report.sparsity, metrics, Drop(0.1, 0.05), Drop(0.05, 0.03))
-    loose = pipeline._gates(Recipe(max_int8_drop=0.05), report.sparsity, metrics, Drop(0.1, 0.05), Drop(0.05, 0.01))
-    uniform = pipeline._gates(
-        Recipe(sparsity_allocation="uniform", max_int8_drop=0.05),
-        report.sparsity,
-        metrics,
-        Drop(0.0, 0.0),
-        Drop(0.0, 0.0),
-    )
+    with pytest.raises(UsageError, match=r"holds the results of a finished run; .*--overwrite"):
+        pipeline.run(job, SILENT)
+    with pytest.raises(UsageError, match="holds a finished run that was made with another recipe"):
+        pipeline.run(replace(job, resume=True, recipe=job.recipe.model_copy(update={"seed": 9})), SILENT)
+    again = pipeline.run(replace(job, resume=True), SILENT)
 
-    assert [gate.met for gate in strict] == [False, False, False, False, False]
-    assert [gate.met for gate in loose] == [True, True, True, True, True]
-    assert [gate.met for gate in uniform] == [True, True, True, False, True]
+    assert json.loads(json.dumps(again.as_json())) == json.loads(json.dumps(report.as_json()))
+    assert {path.name: path.read_bytes() for path in job.out.iterdir()} == before
+
+
+def test_two_runs_in_one_folder(finished: tuple[Job, Report]) -> None:
+    with OutputFolder(finished[0].out), pytest.raises(UsageError, match="another run is at work in it"):
+        pipeline.run(replace(finished[0], overwrite=True), SILENT)
+
+
+def test_a_disk_that_is_too_small_shows_before_training(tmp_path: Path) -> None:
+    with OutputFolder(tmp_path / "out") as folder:
+        folder.require(1)
+        with pytest.raises(DataError, match=r"out: no space left on the device: checkpoints and results take about"):
+            folder.require(1 << 62)
+    assert not (tmp_path / "out").exists(), "nothing came of it"
+
+
+def test_overwriting_removes_the_report_first(tmp_path: Path) -> None:
+    for name in ("report.json", "model.tflite", "checkpoint.npz", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    with OutputFolder(tmp_path) as folder:
+        folder.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 class KilledError(Exception):
@@ -189,7 +214,8 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
     whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
     pipeline.run(whole, SILENT)
     pieces = replace(whole, out=tmp_path / "pieces")
-    run_until(pieces, 1, monkeypatch)  # within phase one
+    run_until(pieces, 2, monkeypatch)  # within phase one: each phase begins with a checkpoint
+    run_until(replace(pieces, resume=True), 3, monkeypatch)  # before the first step of phase two
     run_until(replace(pieces, resume=True), 2, monkeypatch)  # within phase two
     report = pipeline.run(replace(pieces, resume=True), SILENT)
 
@@ -233,7 +259,11 @@ def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
 
     job = Job(pictures, tmp_path / "out", Recipe(**SMALL), given=frozenset(SMALL))
     run_until(job, 1, monkeypatch)
+    before = (job.out / "checkpoint.npz").read_bytes()
 
+    with pytest.raises(UsageError, match=r"holds a checkpoint of 0 epochs; --resume goes on from it, --overwrite"):
+        pipeline.run(job, SILENT)
+    assert (job.out / "checkpoint.npz").read_bytes() == before
     with pytest.raises(UsageError, match="made with another recipe, data; give the same options"):
         pipeline.run(replace(job, resume=True, recipe=Recipe(**SMALL, seed=2)), SILENT)
     (job.out / "checkpoint.npz").write_bytes(b"PK half a file")

@@ -7,6 +7,7 @@ import pytest
 
 from train.data import Samples
 from train.quantize import calibration_set
+from train.scaling import Scaling
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def samples() -> Samples:
     ],
 )
 def test_classes_are_balanced(samples: Samples, count: int, expected: list[int]) -> None:
-    pictures = calibration_set(samples, 3, count, seed=1)
+    pictures = calibration_set(samples, Scaling.of("0..1", 3), 3, count, seed=1)
     rows = np.round(pictures[:, 1, 1, 0] * 255).astype(int) - 20
 
     assert len(set(rows)) == len(rows)
@@ -35,7 +36,7 @@ def test_classes_are_balanced(samples: Samples, count: int, expected: list[int])
 def test_range_is_exactly_0_to_1_and_the_data_is_not_changed(samples: Samples) -> None:
     before = samples.x.copy()
     for x in (samples.x, samples.x.astype(np.float32) / 255):
-        pictures = calibration_set(Samples(x, samples.y), 3, 10, seed=1)
+        pictures = calibration_set(Samples(x, samples.y), Scaling.of("0..1", 3), 3, 10, seed=1)
         assert (pictures.min(), pictures.max(), pictures.dtype) == (0.0, 1.0, np.float32)
 
     np.testing.assert_array_equal(samples.x, before)

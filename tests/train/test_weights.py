@@ -70,6 +70,62 @@ def test_every_other_layer_is_loaded_unchanged(original: tuple[WeightsFile, obje
             np.testing.assert_array_equal(a, b)
 
 
+def test_a_file_with_its_top_gives_the_same(original: tuple[WeightsFile, object], tmp_path: Path) -> None:
+    import h5py
+
+    file, _ = original
+    path = tmp_path / file_name(0.35, 96, top=True)
+    path.write_bytes(file.path.read_bytes())
+    with h5py.File(path, "r+") as content:
+        group = content.create_group("predictions/predictions")
+        group["kernel:0"], group["bias:0"] = np.zeros((1280, 1000), np.float32), np.zeros(1000, np.float32)
+    plain, with_top = (build_network(Recipe(), (64, 64, 3), 2) for _ in range(2))
+    load_weights(plain.backbone, file)
+    load_weights(with_top.backbone, WeightsFile(path, 96, "local", ""))
+
+    for ours, theirs in zip(with_top.backbone.get_weights(), plain.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_layers_are_still_refused(original: tuple[WeightsFile, object], tmp_path: Path) -> None:
+    import h5py
+
+    path = tmp_path / "weights.h5"
+    path.write_bytes(original[0].path.read_bytes())
+    with h5py.File(path, "r+") as content:
+        content["block_17_expand/kernel:0"] = np.zeros(3)
+    network = build_network(Recipe(), (64, 64, 3), 2)
+
+    with pytest.raises(DataError, match="has layers that MobileNetV2 lacks: block_17_expand; give Keras' own"):
+        load_weights(network.backbone, WeightsFile(path, None, "given", ""))
+
+
+@pytest.mark.parametrize("folder", ["weights", "transfer-learning-weights/keras"])
+@pytest.mark.parametrize("top", [False, True])
+@pytest.mark.usefixtures("nowhere")
+def test_auto_finds_the_files_of_an_export(tmp_path: Path, folder: str, top: bool) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / file_name(0.35, 96, top=top)).write_bytes(b"x")
+
+    found = find_weights("auto", alpha=0.35, size=96, progress=SILENT)
+
+    assert found is not None
+    assert found.path == Path(folder) / file_name(0.35, 96, top=top)
+
+
+def test_folding_for_another_zero(original: tuple[WeightsFile, object]) -> None:
+    file, model = original
+    network = build_network(Recipe(), (64, 64, 3), 2)
+    zero = np.array([0.485, 0.456, 0.406])
+    load_weights(network.backbone, file, zero)
+    x = np.random.default_rng(1).uniform(size=(2, 64, 64, 3)).astype(np.float32)
+
+    expected = first_layers(model)(2 * x - 1).numpy()
+    actual = first_layers(network.backbone)((x - zero).astype(np.float32)).numpy()
+
+    np.testing.assert_allclose(actual[:, :-1, :-1], expected[:, :-1, :-1], atol=5e-5)
+
+
 def test_weights_of_another_alpha_are_refused(original: tuple[WeightsFile, object]) -> None:
     file, _ = original
     network = build_network(Recipe(alpha=0.5), (64, 64, 3), 2)

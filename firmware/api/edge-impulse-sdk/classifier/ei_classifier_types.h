@@ -5,6 +5,7 @@
 #ifndef EI_CLASSIFIER_TYPES_H
 #define EI_CLASSIFIER_TYPES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "model-parameters/model_metadata.h"
@@ -68,5 +69,12 @@ typedef struct {
     float anomaly; /* 0 */
     ei_impulse_result_timing_t timing;
 } ei_impulse_result_t;
+
+/* A moving average over half a window's slices, which audio examples keep for each label. */
+typedef struct {
+    float running_sum;
+    float maf_buffer[EI_CLASSIFIER_SLICES_PER_MODEL_WINDOW >> 1];
+    size_t buf_idx;
+} ei_impulse_maf;
 
 #endif

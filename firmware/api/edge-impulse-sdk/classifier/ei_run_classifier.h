@@ -58,6 +58,9 @@ void run_classifier_deinit(void);
 #ifdef __cplusplus
 }
 
+#include <string> // sketches use these without including them
+#include <vector>
+
 #if defined(EIDSP_SIGNAL_C_FN_POINTER) && EIDSP_SIGNAL_C_FN_POINTER == 1
 namespace ei {
 typedef struct ei_signal_t {
