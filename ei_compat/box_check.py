@@ -81,6 +81,8 @@ class BoxCheck:
         Raises:
             FormatError: for a box that cannot be one of this picture.
         """
+        if size is not None and _is_plain(corner, sides, size):
+            return Box(label, *corner, *sides)
         said = f"box {corner[0]:.6g}, {corner[1]:.6g}, {sides[0]:.6g} x {sides[1]:.6g}"
         if not all(map(math.isfinite, (*corner, *sides))):
             raise FormatError(f"{said} holds a number that is not finite", where=where)
@@ -107,8 +109,8 @@ class BoxCheck:
         self, label: str, corner: tuple[float, float], sides: tuple[float, float], size: tuple[int, int], *, where: str
     ) -> Box | None:
         """A box whose numbers are shares of the picture's size, already known to be within 0 and 1; see `pixels`."""
-        x, y = (round(at * most, EXACT) for at, most in zip(corner, size, strict=True))
-        width, height = (round(side * most, EXACT) for side, most in zip(sides, size, strict=True))
+        x, y = round(corner[0] * size[0], EXACT), round(corner[1] * size[1], EXACT)
+        width, height = round(sides[0] * size[0], EXACT), round(sides[1] * size[1], EXACT)
         return self.pixels(label, (x, y), (width, height), size, where=where)
 
     def listed(self, items: Sequence[Listable], size: tuple[int, int] | None, *, where: str) -> tuple[Box, ...] | None:
@@ -156,6 +158,14 @@ def share(value: float, *, where: str) -> float:
     if not -OVER <= value <= 1 + OVER:
         raise FormatError(f"{value:.6g} is not within 0 and 1", where=where, fix="are these pixels? give shares")
     return value
+
+
+def _is_plain(corner: tuple[float, float], sides: tuple[float, float], size: tuple[int, int]) -> bool:
+    """Whether a box lies in its picture and reaches beyond the first pixel, as most do; nothing is to be said of it."""
+    (x, y), (width, height), (most_x, most_y) = corner, sides, size
+    right, bottom = x + width, y + height
+    inside = x >= 0 and y >= 0 and width > 0 and height > 0 and right <= most_x and bottom <= most_y
+    return inside and (right > 1 or bottom > 1)
 
 
 def _fitted(at: float, side: float, most: int) -> tuple[float, float, bool] | None:

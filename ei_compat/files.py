@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import hashlib
 import os
 import re
@@ -44,6 +45,16 @@ def write_file(path: Path, data: bytes) -> None:
     """Writes one file whole or not at all."""
     with replaced_file(path) as stream:
         stream.write(data)
+
+
+def write_one_of_many(path: str, data: bytes) -> None:
+    """Writes a file of a folder that is not complete yet, see `new_folder`, which syncs all of them at once."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+    finally:
+        os.close(handle)
 
 
 def _beside(path: Path) -> Path:
@@ -134,10 +145,16 @@ def _sync_file_system(folder: Path) -> None:
 
 
 def link_or_copy(source: str, target: str, *, copy: bool = False) -> None:
-    """A hard link to `source`, or its copy where the file system cannot link or `copy` asks for one."""
+    """A hard link to `source`, or its copy where the file system cannot link or `copy` asks for one.
+
+    Args:
+        source: a file, or a link to one, which is followed.
+        target: an absolute path that is free.
+        copy: see above.
+    """
     if not copy:
         try:
-            os.link(os.path.realpath(source) if os.path.islink(source) else source, target)  # noqa: PTH114
+            os.link(source, target, dst_dir_fd=_any_folder())
             return
         except OSError as error:
             if error.errno not in {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}:
@@ -145,14 +162,28 @@ def link_or_copy(source: str, target: str, *, copy: bool = False) -> None:
     shutil.copyfile(source, target)
 
 
-def file_digest(path: str) -> str:
-    """BLAKE2b of a file's content, read in pieces."""
-    digest = hashlib.blake2b(digest_size=20)
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - one of many
-        while piece := stream.read(CHUNK):
+@functools.cache
+def _any_folder() -> int:
+    """A folder's handle, which an absolute path makes nothing of; only with one does `os.link` follow links."""
+    return os.open(os.sep, getattr(os, "O_PATH", os.O_RDONLY))
+
+
+def file_digest(path: str, size: int) -> str:
+    """BLAKE2b of a file's content, read in pieces.
+
+    Args:
+        path: of the file.
+        size: that it is said to have, which saves memory and time; all of it is read whatever it has.
+    """
+    digest, most = hashlib.blake2b(digest_size=20), min(size + 1, CHUNK)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        while piece := os.read(handle, most):
             digest.update(piece)
-            if len(piece) < CHUNK:
+            if len(piece) < most:
                 break
+    finally:
+        os.close(handle)
     return digest.hexdigest()
 
 
@@ -223,6 +254,8 @@ class Inside:
 
 def encodable(text: str) -> bool:
     """Whether a text is UTF-8, which a file's name or a JSON string need not be."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

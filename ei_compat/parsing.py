@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import stat
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,13 +29,22 @@ def read_limited(path: str | os.PathLike[str], most: int, *, option: str) -> byt
         LimitError: when it is larger; `option` names the limit.
         FormatError: when it is not a regular file.
     """
-    if not os.path.isfile(path):  # noqa: PTH113 - `path` may be any path-like
-        raise FormatError("not a regular file" if Path(path).exists() else "no such file", where=path)
-    with open(path, "rb") as stream:  # noqa: PTH123 - one of many
-        size = min(os.fstat(stream.fileno()).st_size, most)
-        data = stream.read(size + 1)  # a reader takes the memory that it is asked for, not what the file holds
-        if len(data) > size:  # it has grown
-            data += stream.read(most + 1 - len(data))
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for no pipe
+    except (OSError, ValueError):
+        if os.path.isfile(path):  # noqa: PTH113 - `path` may be any path-like
+            raise
+        raise FormatError("not a regular file" if Path(path).exists() else "no such file", where=path) from None
+    try:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
+            raise FormatError("not a regular file", where=path)
+        size = min(state.st_size, most)
+        data = os.read(handle, size + 1)  # a reader takes the memory that it is asked for, not what the file holds
+        while len(data) != size and (more := os.read(handle, most + 1 - len(data))):  # it has grown, or came in pieces
+            data += more
+    finally:
+        os.close(handle)
     if len(data) > most:
         raise LimitError(f"larger than {most:,} bytes", where=path, fix=f"raise Limits.{option}")
     return data

@@ -205,7 +205,7 @@ def find_copies(samples: Iterable[Sample], progress: Progress = SILENT) -> Copie
     with progress.task("compare", sum(len(group) for _, group in same_size), "files") as task:
         for size, group in same_size:
             for sample in group:
-                by_content[f"{size} {_digest(sample)}"].append(sample.id)
+                by_content[f"{size} {_digest(sample, size)}"].append(sample.id)
                 task.advance()
     return tuple(tuple(ids) for ids in by_content.values() if len(ids) > 1)
 
@@ -223,12 +223,12 @@ def _size(sample: Sample) -> int:
             return int(sample.payload.values.nbytes)
 
 
-def _digest(sample: Sample) -> str:
+def _digest(sample: Sample, size: int) -> str:
     import hashlib
 
     match sample.payload:
         case FilePayload():
-            return file_digest(_path_of(sample.payload))
+            return file_digest(_path_of(sample.payload), size)
         case ArrayRow():
             return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=20).hexdigest()
         case Signal():

@@ -100,13 +100,13 @@ def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
 def test_command_lines_in_the_documentation_exist(page: Path) -> None:
     import typer
 
-    from train.cli import app
+    from train.cli import command_line
 
     called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)
     lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
     for words in [match[1].split() for line in lines if (match := called.match(line))]:
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(command_line())
         names = iter(words if not words[0].startswith("-") else ["train"])
         while hasattr(command, "commands"):
             command = command.commands[next(names)]

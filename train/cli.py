@@ -1,12 +1,15 @@
 """The command line: reads the outside world, calls one function, renders what it returns.
 
 `ei-train COMMAND …`; a command line that starts with an option trains, as Edge Impulse's own images do. Nothing here
-imports TensorFlow: each command imports what it needs when it runs.
+imports TensorFlow: each command imports what it needs when it runs. The commands on data do not wait for the options of
+the others either, whose types take longer to make than a small set to convert.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
+import importlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from collections.abc import Sequence
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
-from train import __version__, cli_data, cli_firmware, cli_remote, cli_train, console, supervisor
+from train import __version__, console, supervisor
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -22,16 +25,8 @@ MORE_SPACE = "free some space and run again"
 DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
-app = typer.Typer(
-    name="ei-train",
-    help="Train image models for microcontrollers, compatible with Edge Impulse.",
-    epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training failed, "
-    "5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint saved.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
+AREAS = ("cli_train", "cli_data", "cli_firmware", "cli_remote")  # modules of commands, in the order of the help
+ALONE = {"split": "cli_data", "convert": "cli_data"}  # commands for which their own module is enough
 
 
 def _print_version(asked: bool) -> None:
@@ -40,15 +35,35 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def program(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Train image models for microcontrollers, compatible with Edge Impulse."""
 
 
-for area in (cli_train, cli_data, cli_firmware, cli_remote):
-    area.register(app)
+def command_line(first: str = "") -> typer.Typer:
+    """The program, as far as a line that begins with this word needs it."""
+    return _with((ALONE[first],) if first in ALONE else AREAS)
+
+
+@functools.cache
+def _with(areas: tuple[str, ...]) -> typer.Typer:
+    """The program with the commands of these modules."""
+    app = typer.Typer(
+        name="ei-train",
+        help="Train image models for microcontrollers, compatible with Edge Impulse.",
+        epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training "
+        "failed, 5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint "
+        "saved.",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(program)
+    for area in areas:
+        importlib.import_module(f"train.{area}").register(app)
+    return app
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -65,6 +80,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     elif arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS:
         arguments.insert(0, "train")
     try:
+        app = command_line(arguments[0])
         sys.exit(app(args=arguments, prog_name="ei-train", standalone_mode=False) or 0)
     except Exception as error:
         if debug:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +60,7 @@ class Layout:
         self._taken: set[str] = set()
         self._last: dict[str, int] = {}  # highest number given to a name that was wanted again
         self._folders: set[str] = set()
+        self._place = os.path.abspath(target)  # noqa: PTH100 - text, for one of many
 
     def place(self, sample: Sample, folder: str, stem: str) -> str:
         """Writes the sample's data as `folder/stem` with its extension, cut to what a name may be.
@@ -69,7 +72,7 @@ class Layout:
         if folder not in self._folders:
             (self.target / folder).mkdir(parents=True, exist_ok=True)
             self._folders.add(folder)
-        self._write(sample, f"{self.target}/{relative}")
+        self._write(sample, f"{self._place}/{relative}")
         return relative
 
     def _free(self, start: str, stem: str, suffix: str) -> str:
@@ -135,4 +138,9 @@ def labelled_stem(sample: Sample) -> str:
         if (label is None and not sample.boxes) or (label is not None and name.startswith(f"{label}.")):
             return name.rpartition(".")[0] or name
     stem = stem_of(sample)
-    return stem if label is None else f"{safe_file_name(label)}.{stem}"
+    return stem if label is None else f"{_safe_label(label)}.{stem}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _safe_label(label: str) -> str:
+    return safe_file_name(label)

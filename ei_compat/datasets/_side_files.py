@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 HEAD = 1 << 16  # bytes of a file that are looked at
@@ -94,15 +95,20 @@ class Described:
         samples: relative paths of everything that could be a sample.
     """
 
-    def __init__(self, samples: Iterable[str]) -> None:
-        self.names: set[str] = set()
-        self.stems: set[str] = set()
-        for path in samples:
-            name = path.rpartition("/")[2].casefold()
-            self.names.add(name)
-            self.stems.add(name.rpartition(".")[0])
+    def __init__(self, samples: Collection[str]) -> None:
+        self._samples = samples
 
-    @property
+    @functools.cached_property
+    def names(self) -> set[str]:
+        """Names of the samples' files, without regard to capitals."""
+        return {path.rpartition("/")[2].casefold() for path in self._samples}
+
+    @functools.cached_property
+    def stems(self) -> set[str]:
+        """The same without their extensions."""
+        return {name.rpartition(".")[0] for name in self.names}
+
+    @functools.cached_property
     def telling(self) -> set[str]:
         """Names without extensions that are no bare numbers or letters, which any document may hold."""
         return {stem for stem in self.stems if len(stem) > 2 and not stem.isdigit()}

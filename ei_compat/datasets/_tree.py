@@ -221,12 +221,13 @@ class Tree:
             if place in self._barred:
                 raise self._barred[place]
             for name in self.names(place):
-                if wanted(join(place, name)):
+                relative = f"{place}/{name}" if place else name
+                if wanted(relative):
                     found += 1
                     if found > self.limits.samples:
                         what = f"more than {self.limits.samples:,} files"
                         raise LimitError(what, where=self.root, fix="raise Limits.samples")
-                    yield self._checked(place, name)
+                    yield relative if name.isascii() and relative not in self._links else self._checked(place, name)
             waiting.extend(join(place, name) for name in reversed(self.folders(place)))
 
     def _checked(self, folder: str, name: str) -> str:

@@ -20,7 +20,7 @@ from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._sets import category_of_path
-from ei_compat.datasets._tree import Tree
+from ei_compat.datasets._tree import Tree, stem_of_path
 from ei_compat.errors import DataError
 from ei_compat.limits import Limits
 from ei_compat.progress import SILENT, Progress
@@ -85,7 +85,7 @@ def write(
         for item in sample.boxes or ():
             across = item.x / width, (item.x + item.width) / width
             down = item.y / height, (item.y + item.height) / height
-            rows.append((Path(relative).stem, class_of[item.label], *across, *down))
+            rows.append((stem_of_path(relative), class_of[item.label], *across, *down))
     for folder, rows in tables.items():
         name = "annotations-bbox.csv" if folder == NO_CATEGORY else f"{folder}-annotations-bbox.csv"
         write_table(target / name, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ei_compat.box_check import share
 from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset
@@ -15,7 +15,7 @@ from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOp
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import write_file
+from ei_compat.files import write_file, write_one_of_many
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -117,7 +117,7 @@ def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *,
         if len(cells) != 5:
             raise FormatError(f"has {len(cells)} columns, not class, x, y, width, height", where=place)
         label = names[_class_number(cells[0], len(names), where=place)]
-        x, y, width, height = (share(number(cell, where=place), where=place) for cell in cells[1:])
+        x, y, width, height = [share(number(cell, where=place), where=place) for cell in cells[1:]]
         found += pictures.shares(picture, label, (x - width / 2, y - height / 2), (width, height), where=place)
     return found
 
@@ -256,17 +256,17 @@ def write(
         if label != label.strip() or not label or len(label.splitlines()) != 1:
             raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
     class_of = {label: index for index, label in enumerate(labels)}
-    folders = set()
+    folders: set[str] = set()
     placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=name_without_extension)
     for sample, relative in placed:
-        inner = PurePosixPath(relative).relative_to(PICTURES)
-        folders.add(str(inner.parent))
+        stem = relative.removeprefix(f"{PICTURES}/").rpartition(".")[0]
+        if (folder := stem.rpartition("/")[0]) not in folders:
+            (target / LABELS / folder).mkdir(parents=True)
+            folders.add(folder)
         if sample.boxes is not None:
-            place = target / LABELS / inner.with_suffix(".txt")
-            place.parent.mkdir(parents=True, exist_ok=True)
             size = size_of(sample, options.limits)
-            lines = "".join(_line(item, class_of[item.label], size) for item in sample.boxes)
-            place.write_text(lines, encoding="utf-8")
+            lines = "".join([_line(item, class_of[item.label], size) for item in sample.boxes])
+            write_one_of_many(f"{target}/{LABELS}/{stem}.txt", lines.encode())
     description = [f"{_ROLES[folder]}: {PICTURES}/{folder}" for folder in sorted(folders & _ROLES.keys())]
     description += [f"nc: {len(labels)}", f"names: {json.dumps(labels, ensure_ascii=False)}", ""]
     write_file(target / DESCRIPTION, "\n".join(description).encode())

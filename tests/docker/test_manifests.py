@@ -118,9 +118,9 @@ def test_the_job_mounts_what_it_names(job: dict[str, Any]) -> None:
 def test_the_job_gives_options_that_train_has(job: dict[str, Any]) -> None:
     import typer
 
-    from train.cli import app
+    from train.cli import command_line
 
-    command = typer.main.get_command(app).commands["train"]
+    command = typer.main.get_command(command_line()).commands["train"]
     known = {flag for parameter in command.params for flag in parameter.opts}
     arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
     assert {argument for argument in arguments if argument.startswith("--")} <= known
