@@ -27,7 +27,10 @@ HARDENED = [
     *("--network", "none", "--read-only", "--tmpfs", "/tmp"),
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
 ]
-TINY = ["--image-size", "32", "--weights", "none", "--epochs", "1", "--fine-tune-epochs", "2", "--max-int8-drop", "1"]
+TINY = [
+    *("--image-size", "32", "--weights", "none", "--epochs", "1", "--fine-tune-epochs", "2"),
+    *("--max-int8-drop", "1", "--max-prune-drop", "1"),
+]
 COLOURS = {"blue": (40, 40, 200), "green": (40, 200, 40), "red": (200, 40, 40)}
 
 
