@@ -261,7 +261,7 @@ def write(
     for sample, relative in placed:
         stem = relative.removeprefix(f"{PICTURES}/").rpartition(".")[0]
         if (folder := stem.rpartition("/")[0]) not in folders:
-            (target / LABELS / folder).mkdir(parents=True)
+            (target / LABELS / folder).mkdir(parents=True, exist_ok=True)  # one may lie in another
             folders.add(folder)
         if sample.boxes is not None:
             size = size_of(sample, options.limits)

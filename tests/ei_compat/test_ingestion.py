@@ -281,8 +281,11 @@ class TestExactlyOnce:
         files(tmp_path / "data", 1200)
         chance = random.Random(11)
         for _ in range(10):
+            asked, patience = double.requests, time.monotonic() + 10
             process = uploader(double, tmp_path)
-            time.sleep(0.35 + chance.random() * 0.5)
+            while double.requests == asked and time.monotonic() < patience:  # until it talks, however slowly it started
+                time.sleep(0.01)
+            time.sleep(chance.random() * 0.5)
             process.send_signal(signal.SIGKILL)
             process.communicate()
         process = uploader(double, tmp_path)
