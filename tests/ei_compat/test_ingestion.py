@@ -283,8 +283,8 @@ class TestExactlyOnce:
         for _ in range(10):
             asked, patience = double.requests, time.monotonic() + 10
             process = uploader(double, tmp_path)
-            while double.requests == asked and time.monotonic() < patience:  # until it talks, however slowly it started
-                time.sleep(0.01)
+            while process.poll() is None and double.requests == asked and time.monotonic() < patience:
+                time.sleep(0.01)  # until it talks, however slowly it started
             time.sleep(chance.random() * 0.5)
             process.send_signal(signal.SIGKILL)
             process.communicate()
