@@ -27,12 +27,13 @@ class SteadyStream(io.TextIOWrapper):
     """
 
     def __init__(self, stream: TextIO) -> None:
+        unbuffered = getattr(stream, "write_through", False)  # by python -u or PYTHONUNBUFFERED, as in the image
         super().__init__(
-            open(stream.fileno(), "wb", closefd=False),  # noqa: SIM115 - a descriptor
+            open(stream.fileno(), "wb", buffering=0 if unbuffered else -1, closefd=False),  # noqa: SIM115 - a descriptor
             encoding=stream.encoding,
             errors="backslashreplace",
             line_buffering=stream.isatty() or stream is sys.stderr,
-            write_through=getattr(stream, "write_through", False),
+            write_through=unbuffered,
         )
 
     def write(self, text: str) -> int:

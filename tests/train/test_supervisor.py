@@ -189,3 +189,16 @@ def test_a_closed_pipe_does_not_end_the_work(tmp_path: Path) -> None:
     assert errors.splitlines() == [
         "warning: output cannot be written any more (broken pipe); the work goes on without it"
     ]
+
+
+def test_output_is_unbuffered_where_python_is() -> None:
+    """A container's log shows a line when it is written, not when the program ends."""
+    code = "import os; from train.streams import make_steady; make_steady(); print('up'); os._exit(0)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"up\n"
