@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
+from bench_conversion import ei_train
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = "weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{}_no_top.h5"
@@ -172,20 +172,6 @@ def thinned(whole: Path, few: Path, run: Run) -> Path:
             kept += [own[row] for row in sorted(draw.permutation(len(own))[:count])]
     write_dataset(replace(dataset, samples=tuple(kept)), few, "ei-export")
     return few
-
-
-def ei_train(*arguments: object) -> int:
-    """Runs the program; exit code 5, a promise that was not kept, is part of the result."""
-    done = subprocess.run(
-        [sys.executable, "-m", "train", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode not in (0, 5):
-        sys.exit(done.returncode)
-    return done.returncode
 
 
 def table(runs: list[Run], done: dict[str, dict[str, Any]]) -> str:
