@@ -8,12 +8,12 @@ import pytest
 import typer
 
 from ei_compat.errors import UsageError
-from train.cli import app
+from train.cli import command_line
 
 
 def parsed(*words: str) -> tuple[dict[str, Any], list[str]]:
     """The values of `train`'s options, and what was not known."""
-    command = typer.main.get_command(app).commands["train"]
+    command = typer.main.get_command(command_line()).commands["train"]
     context = command.make_context("train", ["--data-directory", "d", "--out-directory", "o", *words])
     return context.params, context.args
 
