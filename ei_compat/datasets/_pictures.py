@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 
 from ei_compat.box_check import BoxCheck
-from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, FilePayload, Sample
+from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, ClassLabel, FilePayload, Sample
 from ei_compat.datasets._sets import category_of_path
 from ei_compat.datasets._tree import Tree, join, looks
 from ei_compat.errors import DataError, FormatError, PictureError
@@ -134,10 +134,18 @@ class Pictures:
         """The pictures that no label file lists."""
         return tuple(path for path in self.paths if path not in listed)
 
-    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None] | None = None) -> list[Sample]:
+    def classed(self, labels: dict[str, str], category: dict[str, Category | None]) -> list[Sample]:
+        """The pictures that `labels` gives a class, or none where it is empty, then those of which it says nothing."""
+        known = {label: ClassLabel(label) for label in set(labels.values())}
+        samples = []
+        for path in [*labels, *self.without(labels)]:
+            sample, label = self.sample(path, category=category.get(path)), labels.get(path)
+            samples.append(sample.with_label(known[label]) if label else sample)
+        return samples
+
+    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None]) -> list[Sample]:
         """The pictures that `boxes` lists, in its order, then those of which it says nothing."""
-        order = [*boxes, *(path for path in self.paths if path not in boxes)]
-        return [self.sample(path, boxes.get(path), (category or {}).get(path)) for path in order]
+        return [self.sample(path, boxes.get(path), category.get(path)) for path in [*boxes, *self.without(boxes)]]
 
 
 def _by_end(paths: Iterable[str], form: Callable[[str], str]) -> dict[str, list[str]]:
