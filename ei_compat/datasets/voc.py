@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
-from xml.sax.saxutils import escape
 
 from ei_compat.dataset import Box, Category, Dataset, Sample
 from ei_compat.datasets._boxes import (
@@ -182,8 +182,8 @@ def _annotation(sample: Sample, boxes: Iterable[Box], relative: str, limits: Lim
     width, height = size_of(sample, limits)
     lines = [
         "<?xml version='1.0' encoding='utf-8'?>\n<annotation>",
-        f"  <folder>{escape(folder)}</folder>",
-        f"  <filename>{escape(name)}</filename>",
+        f"  <folder>{_escaped(folder)}</folder>",
+        f"  <filename>{_escaped(name)}</filename>",
         f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>3</depth>\n  </size>",
     ]
     for box in boxes:
@@ -192,11 +192,16 @@ def _annotation(sample: Sample, boxes: Iterable[Box], relative: str, limits: Lim
         values = box.x, box.y, box.x + box.width, box.y + box.height
         ends = [f"      <{end}>{shown(value)!r}</{end}>" for end, value in zip(_ENDS, values, strict=True)]
         lines += [
-            f"  <object>\n    <name>{escape(box.label)}</name>\n    <bndbox>",
+            f"  <object>\n    <name>{_escaped(box.label)}</name>\n    <bndbox>",
             *ends,
             "    </bndbox>\n  </object>",
         ]
     return "\n".join([*lines, "</annotation>"])
+
+
+def _escaped(text: str) -> str:
+    """Text between two tags; what the XML package has for it imports the whole of HTTP."""
+    return html.escape(text, quote=False)
 
 
 FORMAT = Format(
