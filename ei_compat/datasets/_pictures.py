@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 
@@ -31,11 +32,19 @@ class Pictures:
         self.paths = list(tree.below("", PICTURE_SUFFIXES))
         self.check = BoxCheck()
         self._known = set(self.paths)
-        self._by_end = _by_end(self.paths, str)
-        self._by_look: dict[str, list[str]] | None = None  # as `_by_end`, by names as `looks` has them
         self._sizes: dict[str, tuple[int, int]] = {}
         self._sets: dict[str, Category | None] = {}
         self._lost: set[str] = set()  # pictures whose only boxes had no size
+
+    @functools.cached_property
+    def _by_end(self) -> dict[str, list[str]]:
+        """The pictures by their names, and by these without extensions."""
+        return _by_end(self.paths, str)
+
+    @functools.cached_property
+    def _by_look(self) -> dict[str, list[str]]:
+        """The same by names as `looks` has them."""
+        return _by_end(self.paths, looks)
 
     def keep_folder(self, name: str) -> None:
         """Leaves out what lies in no folder of this name, where there is one: masks are no samples."""
@@ -63,8 +72,6 @@ class Pictures:
                 return path
         found = _closest(self._by_end, str, wanted, near)
         if not found:
-            if self._by_look is None:
-                self._by_look = _by_end(self.paths, looks)
             found = _closest(self._by_look, looks, looks(wanted), looks(near))
         if not found:
             raise DataError(f"picture {name!r} is missing", where=where, fix="restore the file or remove its entry")
