@@ -64,7 +64,8 @@ EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
     if (q->form == EIT_SNAPPED) {
         const uint32_t word = ((const uint32_t *)q->channels)[channel];
         k.bias = (int32_t)word >> 11;
-        k.multiplier = (int32_t)eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+        const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+        k.multiplier = (int32_t)(wide >> (wide >> 31));
         k.down = q->down + (word & 15u);
     } else {
         const eit_affine *affine = (const eit_affine *)q->channels + channel;

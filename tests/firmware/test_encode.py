@@ -123,6 +123,7 @@ def test_every_form_of_the_constants_is_the_reference(activation: Activation, on
                 word = int(words)
                 start = (word >> 11) - (1 << 21 if word >> 31 else 0)
                 m, down = made.factor * ((word >> 4 & 127) | 128) >> 8, made.down + (word & 15)
+                m >>= m >> 31
             else:
                 start, m = int(words[0]), int(words[1])
                 down = m & 31 if made.form == "merged" else (int(out.shift[channel]) & 31) + 1
@@ -135,4 +136,4 @@ def test_every_form_of_the_constants_is_the_reference(activation: Activation, on
                 shift = -(int(out.shift[channel]) & 31)
                 theirs = int(scaled(int(out.bias[channel]) + x, int(out.multiplier[channel]), shift)) + out.zero
                 assert mine == max(out.low, min(out.high, theirs)), (made.form, channel, x)
-    assert ("snapped" in forms) == snapped
+    assert (forms == {"snapped"}) == snapped
