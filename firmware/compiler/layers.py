@@ -212,6 +212,7 @@ class Layer:
         inputs: the planes it reads, up to two.
         output: the plane it writes.
         macs: multiply-accumulates of the dense computation.
+        again: whether it makes once more what an earlier layer has made, see `recompute.py`.
     """
 
     label: str
@@ -219,6 +220,7 @@ class Layer:
     inputs: tuple[Input, ...]
     output: int
     macs: int = 0
+    again: bool = False
 
 
 @dataclass(slots=True)
