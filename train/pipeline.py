@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.errors import Interrupted
-from train import backend, features, finetune, head, outputs, quantize
+from train import backend, features, finetune, head, outputs, qat, quantize
+from train.batches import as_input, batches
 from train.checkpoint import FILE_NAME as CHECKPOINT
 from train.checkpoint import HOW_TO_GO_ON, Checkpoints
 from train.compare import Drop, drop
@@ -27,7 +26,7 @@ from train.export import keras_zip, saved_model_zip
 from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
 from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.loop import State, as_input, batches
+from train.loop import State
 from train.model import Network, all_kernels, build_network, prunable_kernels
 from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
 from train.prune import sparsity
@@ -35,7 +34,7 @@ from train.report import Gate, Report, Sparsity
 from train.scaling import deployed
 from train.training import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
-from train.workers import FINISHED, Place, Workers, read_place
+from train.workers import FINISHED, LostError, Place, Workers, read_place
 
 if TYPE_CHECKING:
     from ei_compat.progress import Progress
@@ -58,25 +57,24 @@ def run(job: Job, progress: Progress) -> Report | None:
     """
     place = read_place(os.environ)
     if place is None or place.index == 0:
-        return _run(job, place, progress)
-    with tempfile.TemporaryDirectory() as own:
-        if job.resume and (job.out / CHECKPOINT).exists():
-            shutil.copy(job.out / CHECKPOINT, own)
-        return _run(replace(job, out=Path(own)), place, progress)
+        return _run(job, place, job.out, progress)
+    with outputs.private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
+        _run(replace(job, out=own), place, job.out, progress)
+    return None
 
 
-def _run(job: Job, place: Place | None, progress: Progress) -> Report | None:
-    """The run of one process."""
+def _run(job: Job, place: Place | None, results: Path, progress: Progress) -> Report | None:
+    """The run of one process; the chief's results appear in `results`."""
     try:
         with outputs.OutputFolder(job.out) as folder:
-            return _phases(job, place, folder, progress)
+            return _phases(job, place, folder, results, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
             raise Interrupted(error.signal, fix=HOW_TO_GO_ON) from None
         raise
 
 
-def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progress) -> Report | None:
+def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
     with watch("prepare"):
@@ -113,17 +111,21 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progr
             state = finetune.begin(training, state)
     with watch("finetune"):
         before = finetune.look_before(training, state, known)
-        if recipe.fine_tune_epochs:
+        if recipe.fine_tune_epochs and state.phase != qat.PHASE:
             state = finetune.fine_tune(training, state, before)
+    with watch("int8_ready"):
+        chosen = state.chosen[0] if state.phase == qat.PHASE else _right(training)
+        training = deployed(training)
+        if state.phase != qat.PHASE:
+            make_int8_ready(training)
+    if recipe.qat_epochs:
+        with watch("qat"):
+            state = state if state.phase == qat.PHASE else qat.begin(state, chosen)
+            state = qat.train_aware(training, state, before)
     progress.note("Finished training")
     if training.workers is not None and not training.workers.is_chief:
-        progress.note("Waiting for the chief, who goes on alone")
-        training.workers.check_agreement(FINISHED)  # who leaves earlier is not there when the chief has to start again
+        _wait_for_chief(training.workers, results, progress)
         return None
-    with watch("int8_ready"):
-        chosen = _right(training)
-        training = deployed(training)
-        make_int8_ready(training)
 
     models: dict[str, bytes] = {}
     data = training.data
@@ -173,8 +175,26 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progr
     folder.write(outputs.texts(report, config))
     checkpoints.remove()
     if training.workers is not None:
-        training.workers.check_agreement(FINISHED)
+        _dismiss(training.workers, progress)
     return report
+
+
+def _wait_for_chief(workers: Workers, results: Path, progress: Progress) -> None:
+    """Stays until the chief, who goes on alone, is done; who leaves earlier is not there when it has to start again."""
+    progress.note("Waiting for the chief, who goes on alone")
+    try:
+        workers.check_agreement(FINISHED)
+    except LostError:
+        if not (results / outputs.REPORT).exists():  # else it was done, and gone before its word arrived here
+            raise
+
+
+def _dismiss(workers: Workers, progress: Progress) -> None:
+    """Lets the others go. The results are written, so one who is lost by now is no failure."""
+    try:
+        workers.check_agreement(FINISHED)
+    except LostError:
+        progress.note("Another process of the cluster was lost after its work was done")
 
 
 def _start(

@@ -7,7 +7,6 @@ a tensor's flat index is (row * width + column) * channels + channel of its plan
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,6 @@ class Input:
 class Pointwise:
     """1x1 convolution; weights int8 [out, in]. `flat`: the whole input is one vector, in stored order."""
 
-    kernels: ClassVar[tuple[str, ...]] = ("eit_pointwise_dense", "eit_pointwise_sparse")
     out: Requantization
     weights: Int8
     flat: bool = False
@@ -214,6 +212,7 @@ class Layer:
         inputs: the planes it reads, up to two.
         output: the plane it writes.
         macs: multiply-accumulates of the dense computation.
+        again: whether it makes once more what an earlier layer has made, see `recompute.py`.
     """
 
     label: str
@@ -221,6 +220,7 @@ class Layer:
     inputs: tuple[Input, ...]
     output: int
     macs: int = 0
+    again: bool = False
 
 
 @dataclass(slots=True)

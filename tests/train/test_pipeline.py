@@ -238,6 +238,7 @@ def test_with_constants_averages_and_passes_a_resumed_run_ends_with_the_same_byt
     start = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
     start.save_weights(tmp_path / "start.h5")
     changes = {"weights": str(tmp_path / "start.h5"), "min_steps": 12, "batch_size": 8, "max_prune_drop": 1.0}
+    changes |= {"qat_epochs": 2}
     recipe = Recipe(**SMALL | changes)
     whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL | changes), deterministic=True)
     pipeline.run(whole, SILENT)
@@ -245,9 +246,11 @@ def test_with_constants_averages_and_passes_a_resumed_run_ends_with_the_same_byt
     run_until(pieces, 2, monkeypatch)  # after an epoch of the head
     run_until(replace(pieces, resume=True), 4, monkeypatch)  # before the weights are averaged
     run_until(replace(pieces, resume=True), 2, monkeypatch)  # after
+    run_until(replace(pieces, resume=True), 4, monkeypatch)  # within quantisation-aware training
     report = pipeline.run(replace(pieces, resume=True), SILENT)
 
-    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
+    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3 + ["qat"] * 2
+    assert report.sparsity.int8_file >= 0.8
     for name in (FLOAT_FILE, INT8_FILE):
         assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
 
