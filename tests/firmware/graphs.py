@@ -12,6 +12,7 @@ NONE, RELU, RELU1, RELU6 = 0, 1, 2, 3
 FUNCTIONS = (
     "RELU", "RELU6", "RELU_N1_TO_1", "LOGISTIC", "TANH", "QUANTIZE", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG",
 )  # fmt: skip
+REAL_FUNCTIONS = ("EXP", "GELU")
 
 
 def _scale(r: Random) -> float:
@@ -235,14 +236,16 @@ class Maker:
         constants = [self.w.constant(v) for v in (begin, end, step)]
         self.same("STRIDED_SLICE", constants, shape, **masks, ellipsis=0, new_axis=0, shrink=0)
 
-    def unary(self) -> None:
+    def unary(self, functions: tuple[str, ...] = FUNCTIONS) -> None:
         """One of the functions of one value."""
         r = self.r
-        name = str(r.choice(FUNCTIONS))
+        name = str(r.choice(functions))
         scale, zero = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "NEG": (self.scale, self.zero)}.get(
             name, (float(np.float32(self.scale * r.uniform(0.3, 3))), _zero(r))
         )
-        options = {"alpha": float(r.uniform(0, 1.2))} if name == "LEAKY_RELU" else {}
+        options: dict[str, float] = {"alpha": float(r.uniform(0, 1.2))} if name == "LEAKY_RELU" else {}
+        if name == "GELU":
+            options = {"approximate": int(r.integers(0, 2))}
         self.put(name, [self.now], self.shape, scale, zero, **options)
 
     def maximum(self) -> None:
@@ -308,6 +311,58 @@ class Maker:
             place = int(r.integers(1, 4))
             shape = (*self.shape[:place], len(outputs), *self.shape[place:])
             self.put("PACK", outputs[::-1], shape, *quantization, count=len(outputs), axis=place)
+
+    def prelu(self) -> None:
+        """PRELU with a slope for each channel, for each value or for all."""
+        r = self.r
+        shape = [(1,), (1, 1, self.shape[-1]), self.shape[1:]][int(r.integers(0, 3))]
+        scale = float(np.float32(2.0 ** r.uniform(-10, -5)))
+        slopes = self.w.tensor(shape, scale, _zero(r), "int8", r.integers(-128, 128, shape).astype(np.int8))
+        self.put(
+            "PRELU", [self.now, slopes], self.shape, float(np.float32(self.scale * 2.0 ** r.uniform(-1, 2))), _zero(r)
+        )
+
+    def extreme(self) -> None:
+        """MAXIMUM or MINIMUM with a constant or with a pooled version of itself."""
+        r = self.r
+        kind, source = int(r.integers(0, 4)), self.now
+        if kind == 3:
+            self.same(
+                "MAX_POOL_2D", [], self.shape, padding=0, stride_h=1, stride_w=1, filter_h=2, filter_w=2, activation=0
+            )
+            inputs = [source, self.now]
+        else:
+            shape = [(), (self.shape[-1],), self.shape][kind]
+            inputs = [
+                source,
+                self.w.tensor(shape, self.scale, self.zero, "int8", r.integers(-128, 128, shape, np.int8)),
+            ]
+        self.put(
+            str(r.choice(["MAXIMUM", "MINIMUM"])), inputs[:: int(r.choice([1, -1]))], self.shape, self.scale, self.zero
+        )
+
+    def blocks(self) -> None:
+        """SPACE_TO_DEPTH or DEPTH_TO_SPACE."""
+        _, height, width, channels = self.shape
+        block = int(self.r.integers(1, 4))
+        if channels % block**2 == 0 and self.r.random() < 0.7:
+            shape = (1, height * block, width * block, channels // block**2)
+            self.same("DEPTH_TO_SPACE", [], shape, block=block)
+            return
+        height, width = -(-height // block) * block, -(-width // block) * block
+        pads = [(0, 0), (0, height - self.shape[1]), (0, width - self.shape[2]), (0, 0)]
+        self.same("PAD", [self.w.constant(pads)], (1, height, width, channels))
+        shape = (1, height // block, width // block, channels * block**2)
+        self.same("SPACE_TO_DEPTH", [], shape, block=block)
+
+    def shuffle(self) -> None:
+        """The channels of groups one after the other, as ShuffleNet has it: five dimensions."""
+        _, height, width, channels = self.shape
+        groups = int(self.r.choice([d for d in range(1, channels + 1) if channels % d == 0]))
+        self.reshape((1, height, width, groups, channels // groups))
+        order = [(0, 1, 2, 4, 3), (0, 3, 1, 2, 4), (0, 2, 1, 4, 3)][int(self.r.integers(0, 3))]
+        self.same("TRANSPOSE", [self.w.constant(order)], tuple(self.shape[i] for i in order))
+        self.reshape((1, height, width, channels))
 
     def softmax(self) -> None:
         """SOFTMAX."""
