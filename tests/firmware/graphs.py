@@ -19,7 +19,8 @@ def _scale(r: Random) -> float:
     return float(np.float32(2.0 ** r.uniform(-8, 1)))
 
 
-def _zero(r: Random) -> int:
+def zero_point(r: Random) -> int:
+    """One at an end, in the middle, or anywhere."""
     return int(r.choice([-128, 0, 127, r.integers(-128, 128)]))
 
 
@@ -45,7 +46,7 @@ class Maker:
         self.r = r
         self.w = Writer()
         self.shape = shape
-        self.scale, self.zero = _scale(r), _zero(r)
+        self.scale, self.zero = _scale(r), zero_point(r)
         shift = 128 if dtype == "uint8" else 0
         self.first = self.now = self.w.tensor(shape, self.scale, self.zero + shift, dtype)
         if shift:  # as converters do: a QUANTIZE from uint8 to int8 of the same scale
@@ -104,8 +105,8 @@ class Maker:
         options = {"multiplier": multiplier} if depthwise else {}
         self.put(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", [self.now, weights, self._bias(out, scales)],
-            (1, oh, ow, out), scale, _zero(r), padding=padding, stride_h=sh, stride_w=sw, dilation_h=dh, dilation_w=dw,
-            activation=int(r.choice([NONE, RELU, RELU6, RELU1])), **options,
+            (1, oh, ow, out), scale, zero_point(r), padding=padding, stride_h=sh, stride_w=sw, dilation_h=dh,
+            dilation_w=dw, activation=int(r.choice([NONE, RELU, RELU6, RELU1])), **options,
         )  # fmt: skip
 
     def dense(self, per_pixel: bool = False) -> None:
@@ -125,7 +126,7 @@ class Maker:
             inputs,
             shape,
             scale,
-            _zero(r),
+            zero_point(r),
             activation=int(r.choice([NONE, RELU, RELU6])),
             keep=int(keep),
         )
@@ -149,7 +150,7 @@ class Maker:
         r = self.r
         name = str(r.choice(["ADD", "SUB", "MUL"]))
         kind = int(r.integers(0, 5))
-        scale, zero = _scale(r), _zero(r)
+        scale, zero = _scale(r), zero_point(r)
         if kind == 0:  # with itself through another scale
             source, source_scale, source_shape = self.now, self.scale, self.shape
             self.put("QUANTIZE", [self.now], self.shape, scale, zero)
@@ -167,7 +168,7 @@ class Maker:
             inputs.reverse()
         top = scale * other * 100 if name == "MUL" else 2 * max(scale, other)
         out = float(np.float32(top * 2.0 ** r.uniform(-2, 1)))
-        self.put(name, inputs, source_shape, out, _zero(r), activation=int(r.choice([NONE, RELU, RELU6])))
+        self.put(name, inputs, source_shape, out, zero_point(r), activation=int(r.choice([NONE, RELU, RELU6])))
 
     def mean(self, keep: bool | None = None, axes: tuple[int, ...] | None = None) -> None:
         """MEAN."""
@@ -177,7 +178,7 @@ class Maker:
         kept = [1 if i in axes else d for i, d in enumerate(self.shape)]
         shape = tuple(kept if keep else [d for i, d in enumerate(self.shape) if i not in axes])
         scale, zero = (
-            (self.scale, self.zero) if r.random() < 0.3 else (self.scale * float(r.uniform(0.2, 1.5)), _zero(r))
+            (self.scale, self.zero) if r.random() < 0.3 else (self.scale * float(r.uniform(0.2, 1.5)), zero_point(r))
         )
         self.put("MEAN", [self.now, self.w.constant(axes)], shape, float(np.float32(scale)), zero, keep=int(keep))
 
@@ -241,7 +242,7 @@ class Maker:
         r = self.r
         name = str(r.choice(functions))
         scale, zero = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "NEG": (self.scale, self.zero)}.get(
-            name, (float(np.float32(self.scale * r.uniform(0.3, 3))), _zero(r))
+            name, (float(np.float32(self.scale * r.uniform(0.3, 3))), zero_point(r))
         )
         options: dict[str, float] = {"alpha": float(r.uniform(0, 1.2))} if name == "LEAKY_RELU" else {}
         if name == "GELU":
@@ -311,58 +312,6 @@ class Maker:
             place = int(r.integers(1, 4))
             shape = (*self.shape[:place], len(outputs), *self.shape[place:])
             self.put("PACK", outputs[::-1], shape, *quantization, count=len(outputs), axis=place)
-
-    def prelu(self) -> None:
-        """PRELU with a slope for each channel, for each value or for all."""
-        r = self.r
-        shape = [(1,), (1, 1, self.shape[-1]), self.shape[1:]][int(r.integers(0, 3))]
-        scale = float(np.float32(2.0 ** r.uniform(-10, -5)))
-        slopes = self.w.tensor(shape, scale, _zero(r), "int8", r.integers(-128, 128, shape).astype(np.int8))
-        self.put(
-            "PRELU", [self.now, slopes], self.shape, float(np.float32(self.scale * 2.0 ** r.uniform(-1, 2))), _zero(r)
-        )
-
-    def extreme(self) -> None:
-        """MAXIMUM or MINIMUM with a constant or with a pooled version of itself."""
-        r = self.r
-        kind, source = int(r.integers(0, 4)), self.now
-        if kind == 3:
-            self.same(
-                "MAX_POOL_2D", [], self.shape, padding=0, stride_h=1, stride_w=1, filter_h=2, filter_w=2, activation=0
-            )
-            inputs = [source, self.now]
-        else:
-            shape = [(), (self.shape[-1],), self.shape][kind]
-            inputs = [
-                source,
-                self.w.tensor(shape, self.scale, self.zero, "int8", r.integers(-128, 128, shape, np.int8)),
-            ]
-        self.put(
-            str(r.choice(["MAXIMUM", "MINIMUM"])), inputs[:: int(r.choice([1, -1]))], self.shape, self.scale, self.zero
-        )
-
-    def blocks(self) -> None:
-        """SPACE_TO_DEPTH or DEPTH_TO_SPACE."""
-        _, height, width, channels = self.shape
-        block = int(self.r.integers(1, 4))
-        if channels % block**2 == 0 and self.r.random() < 0.7:
-            shape = (1, height * block, width * block, channels // block**2)
-            self.same("DEPTH_TO_SPACE", [], shape, block=block)
-            return
-        height, width = -(-height // block) * block, -(-width // block) * block
-        pads = [(0, 0), (0, height - self.shape[1]), (0, width - self.shape[2]), (0, 0)]
-        self.same("PAD", [self.w.constant(pads)], (1, height, width, channels))
-        shape = (1, height // block, width // block, channels * block**2)
-        self.same("SPACE_TO_DEPTH", [], shape, block=block)
-
-    def shuffle(self) -> None:
-        """The channels of groups one after the other, as ShuffleNet has it: five dimensions."""
-        _, height, width, channels = self.shape
-        groups = int(self.r.choice([d for d in range(1, channels + 1) if channels % d == 0]))
-        self.reshape((1, height, width, groups, channels // groups))
-        order = [(0, 1, 2, 4, 3), (0, 3, 1, 2, 4), (0, 2, 1, 4, 3)][int(self.r.integers(0, 3))]
-        self.same("TRANSPOSE", [self.w.constant(order)], tuple(self.shape[i] for i in order))
-        self.reshape((1, height, width, channels))
 
     def softmax(self) -> None:
         """SOFTMAX."""

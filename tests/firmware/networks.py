@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import operators
 from graphs import REAL_FUNCTIONS, Maker, Random
 
 MOST = 13  # operators
@@ -171,10 +172,10 @@ IMAGE_STEPS: list[tuple[int, Callable[[Network], object]]] = [
 LATER = 5000  # the networks from this number on have these operators too
 LATER_STEPS = [
     *IMAGE_STEPS,
-    (2, lambda m: m.prelu()),
-    (2, lambda m: m.extreme()),
-    (2, lambda m: m.blocks()),
-    (2, lambda m: m.shuffle()),
+    (2, operators.prelu),
+    (2, operators.extreme),
+    (2, operators.blocks),
+    (2, operators.shuffle),
     (1, lambda m: m.unary(REAL_FUNCTIONS)),
 ]
 
