@@ -1,4 +1,4 @@
-"""The archive of a custom block's folder: what `.dockerignore` and `.ei-ignore` leave in, links as what they point to."""
+"""The archive of a custom block: what `.dockerignore` and `.ei-ignore` leave in, links as what they point to."""
 
 from __future__ import annotations
 

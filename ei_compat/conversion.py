@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,20 +103,37 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     first: dict[Carries, str] = {}
     boxes_alone = Carries.BOXES in to.carries and Carries.CLASS not in to.carries
     boxed = boxes_alone and any(sample.boxes for sample in dataset.samples)
-    spare = [boxed and isinstance(each.label, ClassLabel) and each.boxes is not None for each in dataset.samples]
-    for sample, second in zip(dataset.samples, spare, strict=True):
-        for needed in _needs(replace(sample, label=Unlabelled()) if second else sample, to):
-            counts[needed] += 1
-            first.setdefault(needed, sample.id)
+    spare = 0
+    for samples in _alike(dataset.samples):
+        one = samples[0]
+        if boxed and isinstance(one.label, ClassLabel) and one.boxes is not None:
+            spare += len(samples)
+            one = replace(one, label=Unlabelled())
+        for needed in _needs(one, to):
+            counts[needed] += len(samples)
+            first.setdefault(needed, one.id)
     missing = [needed for needed in counts if needed not in to.carries]
     for needed in missing:
         if needed in LABELS | PAYLOADS:
             what = f"format {to.name!r} cannot hold {needed}, of which there are {counts[needed]}"
             raise DataError(what, where=first[needed], fix="choose another format")
-    if any(spare):
+    if spare:
         missing.append(Carries.CLASS)
-        counts[Carries.CLASS] = sum(spare)
+        counts[Carries.CLASS] = spare
     return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
+
+
+def _alike(samples: Iterable[Sample]) -> Iterable[Sequence[Sample]]:
+    """The samples in groups that need the same of a format, of which a large set has a few only."""
+    groups: defaultdict[tuple[object, ...], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        payload, boxes = sample.payload, sample.boxes
+        data: object = payload.suffix if isinstance(payload, FilePayload) else type(payload)
+        if isinstance(payload, ArrayRow):
+            data = payload.array.ndim
+        has = boxes is None, not boxes, sample.category is None, not sample.metadata
+        groups[type(sample.label), data, has].append(sample)
+    return groups.values()
 
 
 def _needs(sample: Sample, to: Format) -> set[Carries]:

@@ -22,7 +22,7 @@ from train.supervisor import HOW_TO_GO_ON
 
 FILE_NAME = "checkpoint.npz"
 DAMAGED = "that is damaged"
-ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher")
+ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher", "chosen")
 
 
 class Checkpoints:

@@ -7,7 +7,6 @@ a tensor's flat index is (row * width + column) * channels + channel of its plan
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,6 @@ class Input:
 class Pointwise:
     """1x1 convolution; weights int8 [out, in]. `flat`: the whole input is one vector, in stored order."""
 
-    kernels: ClassVar[tuple[str, ...]] = ("eit_pointwise_dense", "eit_pointwise_sparse")
     out: Requantization
     weights: Int8
     flat: bool = False
@@ -108,7 +106,9 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Elementwise:
-    """ADD, SUB, MUL; `multipliers` and `shifts` for a, b and the result, as the reference has them.
+    """ADD, SUB, MUL, MAXIMUM, MINIMUM, PRELU.
+
+    `multipliers` and `shifts` are for a, b and the result, as the reference has them.
 
     `constant` is a second operand of bytes [H or 1, C or 1, W or 1]; else the second operand is a plane.
     """
@@ -214,6 +214,7 @@ class Layer:
         inputs: the planes it reads, up to two.
         output: the plane it writes.
         macs: multiply-accumulates of the dense computation.
+        again: whether it makes once more what an earlier layer has made, see `recompute.py`.
     """
 
     label: str
@@ -221,6 +222,7 @@ class Layer:
     inputs: tuple[Input, ...]
     output: int
     macs: int = 0
+    again: bool = False
 
 
 @dataclass(slots=True)

@@ -49,6 +49,13 @@ EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
     return (uint32_t)(((uint64_t)a * b) >> 32);
 }
 
+/* The first of its constants alone: what its accumulators start at. */
+EIT_INLINE int32_t eit_bias_of(const eit_requant *q, uint32_t channel)
+{
+    return q->form == EIT_SNAPPED ? ((const int32_t *)q->channels)[channel] >> 11
+                                  : ((const eit_affine *)q->channels)[channel].bias;
+}
+
 EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
 {
     eit_channel k;

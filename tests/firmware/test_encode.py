@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from firmware.compiler.affine import affine
-from firmware.compiler.encode import sparse_code, sparse_pairs
+from firmware.compiler.encode import cut_of, quad_code, sparse_code, sparse_pairs
 from firmware.compiler.graph import Activation, Quantization
 from firmware.compiler.quantize import multiply, multiply_once, quantize_multiplier
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization, requantization
@@ -55,6 +55,14 @@ def test_sparse_code_round_trip(density: float, taps: int) -> None:
     decoded, pairs = _decoded(bytes(sparse_code(weights)), 5, taps)
     assert np.array_equal(decoded, weights)
     assert pairs == sparse_pairs(weights)
+
+
+def test_quads_lie_tap_by_tap_and_are_never_cut() -> None:
+    weights = np.random.default_rng(1).integers(-127, 128, (12, 5)).astype(np.int8)
+    code = quad_code(weights).view(np.int8).reshape(3, 5, 4)
+    assert all(code[c // 4, tap, c % 4] == weights[c, tap] for c in range(12) for tap in range(5))
+    assert cut_of(weights, "quad") == (4, 20)
+    assert cut_of(weights[:4], "quad") == (4, 20)
 
 
 def _narrow(x: int, out: Requantization) -> int:
