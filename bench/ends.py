@@ -6,7 +6,7 @@ python bench/ends.py signals|kills|disks COUNT [--seed N] [--span SECONDS] [--at
 `signals` sends SIGINT or SIGTERM (to a container by `docker kill` and `docker stop`); `kills` sends SIGKILL to
 the program or to its parent; `disks` trains, as root, into a file system of its own that is too small, or that others
 fill at a random moment. Every end must say why in one line, leave no file half-written, and lose none that was
-finished; a container must be gone within three seconds of `docker stop`. Two fifths of the moments are drawn evenly on
+finished; a container must be gone within three seconds of `docker stop`. Half of the moments are drawn evenly on
 a logarithmic scale up to the span, which is about what TensorFlow's start takes; the others lie up to eight seconds
 behind a line of the log, so that every phase has its share however slow the machine is. With a limit of minutes fewer
 trials than asked for may be made; the last line counts those that were.
@@ -185,7 +185,7 @@ def cut_short(home: Path, draw: random.Random, asked: argparse.Namespace) -> tup
 
 def moment_of(run: Trial, draw: random.Random, asked: argparse.Namespace) -> float:
     """Waits for a line of the log that is drawn, or not; gives the seconds from then on."""
-    if draw.random() < 0.4:
+    if draw.random() < 0.5:
         return float(asked.span ** draw.uniform(-0.3, 1.0))
     mark = draw.choice(MARKS)
     run.reaches(mark, draw.choice((1, 2)) if mark.startswith("Epoch") else 1)

@@ -79,7 +79,7 @@ class _File:
 
 
 _MEMBERS = {each.name for each in fields(_File)}
-EMPTY = (None, "", [], {})  # values of a member that say nothing; false says something
+EMPTY: tuple[Any, ...] = (None, "", [], {})  # values of a member that say nothing; false says something
 
 
 def recognise(tree: Tree) -> bool:
