@@ -125,16 +125,14 @@ def snap_scales(network: Network) -> None:
     """
     import tf_keras as keras
 
-    layers = keras.layers
     for norm in normalisations(network):
         layer = norm.inbound_nodes[0].parent_nodes[0].layer
-        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
-            kernel = layer.depthwise_kernel if isinstance(layer, layers.DepthwiseConv2D) else layer.kernel
-            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=(0, 1)).reshape(-1, norm.gamma.shape[0]).max(0)
+        if (kernel := kernel_of(layer)) is not None:
+            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=grid_axes(layer)).ravel()
             gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
             norm.gamma.assign(norm.gamma * _snapping(largest * np.abs(gain) / LEVELS))
     for layer in network.head.layers:
-        if isinstance(layer, layers.Dense):
+        if isinstance(layer, keras.layers.Dense):
             layer.kernel.assign(layer.kernel * _snapping(np.abs(layer.kernel.numpy()).max(axis=0) / LEVELS))
 
 

@@ -87,7 +87,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
             checkpoints.remove()
-            progress.note(f"{job.out} holds the results of these very options: nothing is left to do")
+            progress.note(f"{results} holds the results of these very options: nothing is left to do")
             return earlier
         state = checkpoints.load() if job.resume else None
         resumed = state is not None

@@ -22,7 +22,7 @@ import numpy as np
 
 from train import finetune
 from train.data import Samples
-from train.int8_ready import LEVELS, grid_axes, kernel_of, snap_kernels
+from train.int8_ready import LEVELS, grid_axes, kernel_of, snap_kernels, snap_scales
 from train.loop import Plan, State, fit, make_evaluate
 from train.model import Network, prunable_kernels, walk
 from train.prune import Pruner
@@ -97,6 +97,7 @@ def train_aware(training: Training, state: State, before: finetune.Before) -> St
     state = fit(plan, views, held, state, training.keeper, training.progress)
     simulation.end()
     snap_kernels(training.network)
+    snap_scales(training.network)
     return state
 
 

@@ -106,7 +106,9 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Elementwise:
-    """ADD, SUB, MUL; `multipliers` and `shifts` for a, b and the result, as the reference has them.
+    """ADD, SUB, MUL, MAXIMUM, MINIMUM, PRELU.
+
+    `multipliers` and `shifts` are for a, b and the result, as the reference has them.
 
     `constant` is a second operand of bytes [H or 1, C or 1, W or 1]; else the second operand is a plane.
     """

@@ -14,7 +14,7 @@ from tests.train.test_loop import Keeper
 from train import qat
 from train.data import Samples
 from train.evaluate import predict
-from train.int8_ready import snap_kernels
+from train.int8_ready import snap_kernels, snap_scales
 from train.loop import State
 from train.model import Network, prunable_kernels
 from train.prune import sparsity
@@ -138,6 +138,7 @@ def test_where_no_epoch_is_better_the_network_stays_and_its_kernels_are_on_the_g
 
     assert state.best_epochs["qat"] == 0
     snap_kernels(other.network)
+    snap_scales(other.network)
     for ours, theirs in zip(weights(training), weights(other), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
