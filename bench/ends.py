@@ -141,13 +141,19 @@ class Trial:
                 return
             time.sleep(0.02)
 
-    def runs_for(self, seconds: float) -> bool:
-        """Whether it still runs after this time; a container's counts from its start."""
-        deadline = time.monotonic() + 60
-        while self.docker is not None and self.process.poll() is None and time.monotonic() < deadline:
+    def _is_up(self) -> bool:
+        """Whether the container runs, or, without one, Python has begun with our code, which catches SIGTERM first."""
+        if self.docker is not None:
             state = ["docker", "inspect", "--format", "{{.State.Status}}", self.name]
-            if subprocess.run(state, check=False, capture_output=True, text=True).stdout.strip() == "running":
-                break
+            return subprocess.run(state, check=False, capture_output=True, text=True).stdout.strip() == "running"
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1)
+
+    def runs_for(self, seconds: float) -> bool:
+        """Whether it still runs this time after it was up."""
+        deadline = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < deadline and not self._is_up():
+            time.sleep(0.001)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
         return self.process.poll() is None
@@ -186,7 +192,7 @@ def cut_short(home: Path, draw: random.Random, asked: argparse.Namespace) -> tup
 def moment_of(run: Trial, draw: random.Random, asked: argparse.Namespace) -> float:
     """Waits for a line of the log that is drawn, or not; gives the seconds from then on."""
     if draw.random() < 0.5:
-        return float(asked.span ** draw.uniform(-0.3, 1.0))
+        return float(asked.span ** draw.uniform(-1.0, 1.0))
     mark = draw.choice(MARKS)
     run.reaches(mark, draw.choice((1, 2)) if mark.startswith("Epoch") else 1)
     return float(10 ** draw.uniform(-1.5, 0.9))
