@@ -8,8 +8,8 @@ the program or to its parent; `disks` trains, as root, into a file system of its
 fill at a random moment. Every end must say why in one line, leave no file half-written, and lose none that was
 finished; a container must be gone within three seconds of `docker stop`. Moments are drawn evenly on a logarithmic
 scale up to the span, which is about what TensorFlow's start takes; but for a share that lies up to eight seconds behind
-a line of the log, so that every phase has its part however slow the machine is. With a limit of minutes fewer trials than
-asked for may be made; the last line counts those that were.
+a line of the log, so that every phase has its part however slow the machine is. With a limit of minutes fewer trials
+than asked for may be made; the last line counts those that were.
 """
 
 from __future__ import annotations
