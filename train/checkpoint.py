@@ -21,6 +21,7 @@ from train.loop import Epoch, State
 from train.supervisor import HOW_TO_GO_ON
 
 FILE_NAME = "checkpoint.npz"
+DAMAGED = "that is damaged"
 ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher", "chosen")
 
 
@@ -128,4 +129,4 @@ def described(path: Path) -> str:
             meta = json.loads(file["meta"].tobytes())
         return f"of {len(meta['history'])} epochs"
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return "that is damaged"
+        return DAMAGED

@@ -226,7 +226,7 @@ def _died(number: signal.Signals) -> int:
 
     unknown = f"native code ended the program ({number.name})", "see what it said above, if anything, and report it"
     what, fix = MEANINGS.get(number, unknown)
-    if _chatter is not None:
+    if _chatter is not None and number != signal.SIGKILL:  # whose victim could not know of it
         size = os.lseek(_chatter, 0, os.SEEK_END)
         words = os.pread(_chatter, LARGEST_CHATTER, max(0, size - LARGEST_CHATTER)).decode(errors="replace")
         if words.strip():

@@ -146,6 +146,17 @@ def test_what_native_code_said_before_it_died_is_shown() -> None:
     assert errors.splitlines()[1].startswith("error: native code ended the program (SIGABRT)")
 
 
+def test_who_is_killed_from_outside_is_not_charged_with_what_native_code_said() -> None:
+    body = (
+        "from train.backend import without_native_chatter\n"
+        "with without_native_chatter(): os.write(2, b'I0000 oneDNN is on'); os.kill(os.getpid(), 9)"
+    )
+    code, errors, _ = ended(body)
+
+    assert code == 137
+    assert [line.startswith("error: killed from outside (SIGKILL)") for line in errors.splitlines()] == [True]
+
+
 def test_the_program_dies_with_its_parent() -> None:
     with started("print(os.getpid(), flush=True)\ntime.sleep(60)") as process:
         process.stdout.readline()
