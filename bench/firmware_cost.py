@@ -4,8 +4,8 @@
 
 Packages every model as an ESP-IDF component, counts one inference on the ESP32-C3's instruction set in QEMU, and
 compares the compiled C with LiteRT's reference kernels, on this machine and, with the first two inputs, in QEMU. Prints
-Markdown, or with --page puts each model's part into a page, in the place of its older one. Exits 1 where a byte differs,
-or where the estimate is more than 15 % off.
+Markdown, or with --page puts each model's part into a page, in the place of its older one. Exits 1 where a byte
+differs, or where the estimate is more than 15 % off.
 """
 
 from __future__ import annotations
