@@ -219,7 +219,7 @@ def _text(value: str | int | float | bool | None) -> str:
 
 def _label(label: _Label, labels: _Labels, *, where: str) -> Label:
     match label:
-        case _Label(type="unlabeled"):
+        case _Label(type="unlabeled") | _Label(type="label", label=""):
             return UNLABELLED
         case _Label(type="label", label=str() as name):
             return labels.of_class(name)

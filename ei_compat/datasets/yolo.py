@@ -12,6 +12,7 @@ from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset
 from ei_compat.datasets._boxes import CARRIES, number, place_pictures, size_of
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import once_each, repeats
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
@@ -81,19 +82,21 @@ def read(tree: Tree) -> Dataset:
         if other != names:
             what = f"names other classes than {label_files[0]}, {', '.join(other[:5])} and not {', '.join(names[:5])}"
             raise FormatError(what, where=path / file, fix="remove the one that is wrong")
-    samples = []
+    samples, bare, repeated = [], [], 0
     for relative in pictures.paths:
         labels = _text_of(relative, tree)
         if labels is None:
             samples.append(pictures.sample(relative))
+            bare.append(relative)
             continue
         label_files.append(labels)
         where = f"{path}/{labels}"
-        samples.append(
-            pictures.sample(relative, _boxes(read_text(where, tree.limits), names, relative, pictures, where=where))
-        )
-    unlisted = tuple(sample.id for sample in samples if sample.boxes is None)
-    reading = Reading(label_files=tuple(label_files), unlisted=unlisted, remarks=pictures.check.remarks())
+        boxes = _boxes(read_text(where, tree.limits), names, relative, pictures, where=where)
+        once = once_each(boxes) if len(boxes) > 1 else boxes
+        repeated += len(boxes) - len(once)
+        samples.append(pictures.sample(relative, once))
+    remarks = (*repeats(repeated), *pictures.remarks())
+    reading = Reading(label_files=tuple(label_files), unlisted=tuple(bare), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
