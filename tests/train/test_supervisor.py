@@ -84,7 +84,7 @@ def test_a_signal_ends_it_soon_with_one_line(body: str, number: signal.Signals) 
 
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.1, 0.3])
 def test_a_signal_in_the_first_moments_is_quiet_too(delay: float) -> None:
-    command = [sys.executable, "-c", "print(flush=True)\nfrom train.supervisor import main\nmain()", "--version"]
+    command = [sys.executable, "-c", "print(flush=True)\nfrom train.start import main\nmain()", "--version"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         time.sleep(0.05 + delay)  # Python itself is up; what it does in its own first moments is not ours
