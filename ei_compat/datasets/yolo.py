@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ei_compat.box_check import share
@@ -16,7 +16,7 @@ from ei_compat.datasets._listed import once_each, repeats
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import write_file, write_one_of_many
+from ei_compat.files import composed, write_file, write_one_of_many
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -101,17 +101,24 @@ def read(tree: Tree) -> Dataset:
 
 
 def _text_of(picture: str, tree: Tree) -> str | None:
-    """A picture's text file: beside it, or where `images` is replaced by `labels` in its path, from the end on."""
+    """A picture's text file, whose name may differ in its form or capitals where no other picture could be meant."""
     beside = f"{picture.rpartition('.')[0]}.txt"
     if beside in tree:
         return beside
-    parts = beside.split("/")
+    places = [beside, *_below_labels(beside)]
+    found = next((place for place in places if place in tree), None)
+    if found is not None or len(tree.looking_like(picture)) > 1:
+        return found
+    alike = [path for place in places for path in tree.looking_like(place)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _below_labels(path: str) -> Iterator[str]:
+    """The path with `labels` in the place of `images`, from the end on."""
+    parts = path.split("/")
     for index in range(len(parts) - 2, -1, -1):
-        if parts[index] == PICTURES:
-            place = "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
-            if place in tree:
-                return place
-    return None
+        if parts[index].lower() == PICTURES:
+            yield "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
 
 
 def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:
@@ -151,7 +158,7 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
         names = _yaml_names(text, where=where)
     else:
         names = [line.strip() for line in text.strip().splitlines()]
-    if not names or not all(names) or len(set(names)) != len(names):
+    if not names or not all(names) or len(set(map(composed, names))) != len(names):
         raise FormatError("names no class, or one twice", where=where)
     return names
 
