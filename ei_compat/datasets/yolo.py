@@ -159,6 +159,14 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
 def _yaml_names(text: str, *, where: str) -> list[str]:
     """`names` of a YAML file, in the three ways it is written: `[a, b]`, `- a` lines, `0: a` lines."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    names = _names_in(lines, where=where)
+    told = next((match[2] for match in map(_KEY.match, lines) if match and match[1] == "nc"), "")
+    if _no_comment(told).isdecimal() and int(_no_comment(told)) != len(names):
+        raise FormatError(f"has nc {_no_comment(told)[:20]}, but {len(names)} names", where=where)
+    return names
+
+
+def _names_in(lines: list[str], *, where: str) -> list[str]:
     for index, line in enumerate(lines):
         match = _KEY.match(line)
         if match is None or match[1] != "names":
