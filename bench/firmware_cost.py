@@ -27,6 +27,8 @@ UNITS = {
     "sparse": ("PER_TILE_CHANNEL", "PER_OUTPUT", "PER_PAIR", "PER_MAC"),
     "sparse kxk": ("PER_TILE_CHANNEL", "PER_OUTPUT", "PER_PAIR", "PER_MAC"),
     "dense": ("PER_TILE_CHANNEL", "PER_OUTPUT", "PER_DENSE_WEIGHT", "PER_MAC"),
+    "quad": ("PER_QUAD", "PER_QUAD_OUTPUT", "PER_QUAD_TAP", "PER_QUAD_MAC"),
+    "quad kxk": ("PER_QUAD", "PER_QUAD_OUTPUT", "PER_QUAD_TAP", "PER_QUAD_MAC"),
     "depthwise": ("PER_DEPTHWISE_CHANNEL", "PER_DEPTHWISE_OUTPUT"),
 }
 
@@ -50,11 +52,15 @@ def main() -> None:
                     family = "depthwise"
                 case Pointwise() | Conv() as p if not isinstance(p, Pointwise) or not p.flat:
                     weights = p.weights.reshape(channels, -1)
-                    family = chosen.encoded.encoding if chosen.encoded else ""
+                    family = chosen.encoded.family if chosen.encoded else ""
                     if family == "sparse":
                         pairs = encode.sparse_pairs(weights)
                         units = [tiles * channels, channels * pixels, pairs * tiles, 2 * pairs * pixels]
                         family = "sparse" if isinstance(p, Pointwise) else "sparse kxk"
+                    elif family == "quad":
+                        quads = cost.tiles(target.height, target.width, cost.QUADS) * channels / encode.QUAD
+                        units = [quads, channels * pixels, quads * weights.shape[1], weights.size * pixels]
+                        family = "quad" if isinstance(p, Pointwise) else "quad kxk"
                     else:
                         units = [tiles * channels, channels * pixels, weights.size * tiles, weights.size * pixels]
                 case _:

@@ -1,6 +1,6 @@
 """Makes the trained network lose little when it becomes INT8.
 
-Three changes before conversion, none of which needs training:
+Four changes before conversion, none of which needs training:
 
 1. The channels of the linear bottlenecks are scaled to equal ranges. They share one INT8 scale, so a channel ten times
    smaller than the largest keeps three bits fewer. Batch normalisation before and the convolution behind absorb the
@@ -14,6 +14,8 @@ Three changes before conversion, none of which needs training:
    https://arxiv.org/abs/2105.07576); for frozen ones only the change goes on top of ImageNet's. While they are
    measured, each normalisation works as it did in training: by its batch where it learned, by what it stores where it
    is frozen. A frozen one in batch mode would hand on what no later picture ever sees.
+4. The scale of every output channel becomes a number of eight significant bits, which moves its weights by less than
+   0.4 %: on the chip, a channel's multiplier then takes one byte beside what the whole layer has in common.
 
 On pruned networks trained on 1,617 pictures, this raised the agreement of the two files from 90 to 96 % of the pictures
 and took the loss of accuracy from 0.03 to less than 0.01.
@@ -63,6 +65,7 @@ def make_int8_ready(training: Training) -> None:
     """
     _equalize_bottlenecks(training)
     round_to_int8(training)
+    snap_scales(training.network)
 
 
 def round_to_int8(training: Training) -> None:
@@ -102,6 +105,34 @@ def _snap(kernel: keras.Variable, axes: tuple[int, ...]) -> None:
     value = kernel.numpy().astype(np.float64)
     unit = np.abs(value).max(axis=axes, keepdims=True) / LEVELS
     kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
+
+
+def snap_scales(network: Network) -> None:
+    """Gives every output channel's INT8 scale at most eight significant bits, once all statistics are final.
+
+    The scale is the largest magnitude / 127 of what the converter makes of a kernel and the normalisation behind it.
+    `quantize.to_int8` takes off what its float32 arithmetic adds.
+    """
+    import tf_keras as keras
+
+    layers = keras.layers
+    for norm in normalisations(network):
+        layer = norm.inbound_nodes[0].parent_nodes[0].layer
+        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
+            kernel = layer.depthwise_kernel if isinstance(layer, layers.DepthwiseConv2D) else layer.kernel
+            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=(0, 1)).reshape(-1, norm.gamma.shape[0]).max(0)
+            gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
+            norm.gamma.assign(norm.gamma * _snapping(largest * np.abs(gain) / LEVELS))
+    for layer in network.head.layers:
+        if isinstance(layer, layers.Dense):
+            layer.kernel.assign(layer.kernel * _snapping(np.abs(layer.kernel.numpy()).max(axis=0) / LEVELS))
+
+
+def _snapping(scales: np.ndarray) -> np.ndarray:
+    """The factors, 0.996 to 1.004, that give scales eight significant bits."""
+    mantissas = np.frexp(scales.astype(np.float64))[0]
+    factors = np.rint(mantissas * 256) / np.where(scales > 0, mantissas * 256, 1)
+    return np.where(scales > 0, factors, 1.0).astype(np.float32)
 
 
 def _equalize_bottlenecks(training: Training) -> None:

@@ -9,7 +9,9 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ from train.weights import WeightsFile
 
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
-RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, "labels.txt", "training_log.csv", "config.json", "report.json")
+CONFIG, REPORT = "config.json", "report.json"
+RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, "labels.txt", "training_log.csv", CONFIG, REPORT)
 LIBRARIES = (
     "tensorflow",
     "tensorflow-cpu",  # the same code without CUDA, in the image; only one of the two is installed
@@ -97,7 +100,7 @@ class OutputFolder:
                 fix="--resume goes on from it, --overwrite starts anew",
             )
         if held:
-            what = "the results of a finished run" if "report.json" in held else f"{held[0]} of an earlier run"
+            what = "the results of a finished run" if REPORT in held else f"{held[0]} of an earlier run"
             raise UsageError(f"holds {what}", where=self.path, fix="give another --out-directory, or --overwrite")
 
     def finished(self, config: Mapping[str, Any]) -> Report | None:
@@ -106,7 +109,7 @@ class OutputFolder:
         Raises:
             UsageError: it was made with other options, data or versions.
         """
-        paths = self.path / "config.json", self.path / "report.json"
+        paths = self.path / CONFIG, self.path / REPORT
         if not all(path.is_file() for path in paths):
             return None
         try:
@@ -136,13 +139,34 @@ class OutputFolder:
 
     def clear(self) -> None:
         """Removes an earlier run's files, the report first, so that what is left is never taken for a whole."""
-        for name in ("report.json", *RESULTS, CHECKPOINT):
+        for name in (REPORT, *RESULTS, CHECKPOINT):
             (self.path / name).unlink(missing_ok=True)
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Writes files, each whole or not at all."""
         for name, content in files.items():
             write_file(self.path / name, content)
+
+
+@contextmanager
+def private_folder(path: Path, *, resume: bool, replace: bool) -> Iterator[Path]:
+    """An output directory of one's own beside the real one, in which another process writes; gone with the block.
+
+    Args:
+        path: the real one.
+        resume: whether to go on from what it holds; that is copied.
+        replace: whether what it holds may be replaced.
+
+    Raises:
+        UsageError: it holds something that is neither.
+    """
+    if not (resume or replace):
+        OutputFolder(path).refuse_earlier()
+    with tempfile.TemporaryDirectory() as own:
+        for name in (CHECKPOINT, CONFIG, REPORT) if resume else ():
+            with suppress(FileNotFoundError):
+                shutil.copy(path / name, own)
+        yield Path(own)
 
 
 def config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | None) -> dict[str, Any]:
@@ -201,7 +225,7 @@ def texts(report: Report, config: Mapping[str, Any]) -> dict[str, bytes]:
     written = {
         "labels.txt": "".join(f"{label}\n" for label in report.classes),
         "training_log.csv": training_log(report.history),
-        "config.json": json.dumps(config, indent=2) + "\n",
-        "report.json": json.dumps(report.as_json(), indent=2) + "\n",
+        CONFIG: json.dumps(config, indent=2) + "\n",
+        REPORT: json.dumps(report.as_json(), indent=2) + "\n",
     }
     return {name: text.encode() for name, text in written.items()}

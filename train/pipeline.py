@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +33,7 @@ from train.report import Gate, Report, Sparsity
 from train.scaling import deployed
 from train.training import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
-from train.workers import FINISHED, Place, Workers, read_place
+from train.workers import FINISHED, LostError, Place, Workers, read_place
 
 if TYPE_CHECKING:
     from ei_compat.progress import Progress
@@ -58,25 +56,24 @@ def run(job: Job, progress: Progress) -> Report | None:
     """
     place = read_place(os.environ)
     if place is None or place.index == 0:
-        return _run(job, place, progress)
-    with tempfile.TemporaryDirectory() as own:
-        if job.resume and (job.out / CHECKPOINT).exists():
-            shutil.copy(job.out / CHECKPOINT, own)
-        return _run(replace(job, out=Path(own)), place, progress)
+        return _run(job, place, job.out, progress)
+    with outputs.private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
+        _run(replace(job, out=own), place, job.out, progress)
+    return None
 
 
-def _run(job: Job, place: Place | None, progress: Progress) -> Report | None:
-    """The run of one process."""
+def _run(job: Job, place: Place | None, results: Path, progress: Progress) -> Report | None:
+    """The run of one process; the chief's results appear in `results`."""
     try:
         with outputs.OutputFolder(job.out) as folder:
-            return _phases(job, place, folder, progress)
+            return _phases(job, place, folder, results, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
             raise Interrupted(error.signal, fix=HOW_TO_GO_ON) from None
         raise
 
 
-def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progress) -> Report | None:
+def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
     with watch("prepare"):
@@ -117,8 +114,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progr
             state = finetune.fine_tune(training, state, before)
     progress.note("Finished training")
     if training.workers is not None and not training.workers.is_chief:
-        progress.note("Waiting for the chief, who goes on alone")
-        training.workers.check_agreement(FINISHED)  # who leaves earlier is not there when the chief has to start again
+        _wait_for_chief(training.workers, results, progress)
         return None
     with watch("int8_ready"):
         chosen = _right(training)
@@ -173,8 +169,26 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, progress: Progr
     folder.write(outputs.texts(report, config))
     checkpoints.remove()
     if training.workers is not None:
-        training.workers.check_agreement(FINISHED)
+        _dismiss(training.workers, progress)
     return report
+
+
+def _wait_for_chief(workers: Workers, results: Path, progress: Progress) -> None:
+    """Stays until the chief, who goes on alone, is done; who leaves earlier is not there when it has to start again."""
+    progress.note("Waiting for the chief, who goes on alone")
+    try:
+        workers.check_agreement(FINISHED)
+    except LostError:
+        if not (results / outputs.REPORT).exists():  # else it was done, and gone before its word arrived here
+            raise
+
+
+def _dismiss(workers: Workers, progress: Progress) -> None:
+    """Lets the others go. The results are written, so one who is lost by now is no failure."""
+    try:
+        workers.check_agreement(FINISHED)
+    except LostError:
+        progress.note("Another process of the cluster was lost after its work was done")
 
 
 def _start(

@@ -66,6 +66,14 @@ def read_place(environment: Mapping[str, str]) -> Place | None:
     return Place(index + sum(sizes[: ROLES.index(role)]), sum(sizes))
 
 
+class LostError(TrainingError):
+    """Another process of the cluster is gone, or out of reach."""
+
+    def __init__(self) -> None:
+        fix = f"{HOW_TO_GO_ON}, on all of them"
+        super().__init__("another process of the cluster is lost", where=VARIABLE, fix=fix)
+
+
 class Workers:
     """The processes of a cluster, joined; made before anything else is done with TensorFlow, and waits for all.
 
@@ -77,7 +85,7 @@ class Workers:
         import tensorflow as tf
 
         self.place = place
-        with _told():
+        with _losses_named():
             self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
     @property
@@ -98,7 +106,7 @@ class Workers:
             return self._strategy.run(step, arguments)
 
         def call(*arguments: Any) -> Any:
-            with _told():
+            with _losses_named():
                 return together(*arguments)
 
         return call
@@ -126,6 +134,7 @@ class Workers:
 
         Raises:
             UsageError: another process gave another digest.
+            LostError: another process is lost.
         """
         import tensorflow as tf
 
@@ -141,22 +150,20 @@ class Workers:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tells a lost process from other failures."""
+def _losses_named() -> Iterator[None]:
+    """Tells a lost process from other failures of TensorFlow.
+
+    Raises:
+        LostError: that was it.
+    """
     import tensorflow as tf
 
     errors = tf.errors
     try:
         yield
     except (errors.UnavailableError, errors.AbortedError, errors.CancelledError, errors.DeadlineExceededError) as error:
-        raise _lost() from error
+        raise LostError from error
     except errors.OpError as error:
         if "ollective" in str(error) or "heartbeat" in str(error):
-            raise _lost() from error
+            raise LostError from error
         raise
-
-
-def _lost() -> TrainingError:
-    return TrainingError(
-        "another process of the cluster is lost", where=VARIABLE, fix=f"{HOW_TO_GO_ON}, on all of them"
-    )

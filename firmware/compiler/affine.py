@@ -7,6 +7,7 @@ every channel, over all accumulators that the weights allow. A layer where it fa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ STEPS = np.arange(1, 256)[None, :]
 MAX_EXPONENT = 22  # of a right shift, so that steps fit 64 bits
 NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)  # multipliers tried, in order
 MANTISSA_BITS = 8
+NEAR = 20  # how far from the likely factor others are tried
 CLOSE = 2.0**-21  # how close to a snapped multiplier a multiplier must be to be tried
 
 
@@ -122,29 +124,42 @@ def _merged(proof: _Proof, bias: Ints, multiplier: Ints, exponent: Ints) -> Affi
 
 def _snapped(proof: _Proof, bias: Ints, multiplier: Ints, exponent: Ints) -> Affine | None:
     """Multipliers of eight bits with a common factor, as scales that were snapped give, or a single scale."""
-    top = 1 << MANTISSA_BITS
+    live = (proof.least < proof.most)[:, 0]  # others are constant, whatever their multiplier
+    if not live.any():
+        return None
+    one, top = multiplier[int(np.argmax(live))], 1 << MANTISSA_BITS
     for mantissa in range(top // 2, top):
-        factor = multiplier[0] * top / mantissa
-        ratio = multiplier * top / factor
-        doubled = np.where(np.rint(ratio) < top // 2, 2, 1)
-        mantissas = np.rint(ratio * doubled)
-        if np.abs(ratio * doubled / mantissas - 1).max() > CLOSE or mantissas.max() >= top:
+        ratio = multiplier * mantissa / one
+        ratio = np.where(ratio < top / 2 - 0.25, ratio * 2, np.where(ratio > top - 0.25, ratio / 2, ratio))
+        mantissas = np.rint(ratio).clip(top // 2, top - 1)
+        if np.abs(ratio / mantissas - 1)[live].max() > CLOSE:
             continue
-        wanted = multiplier * doubled
-        down = exponent + 1 + (doubled - 1)
-        middle = int(np.rint(np.median(wanted * top / mantissas)))
-        for near in range(-8, 9):
-            made = _snapped_with(proof, bias, mantissas.astype(np.int64), down, middle + near)
+        factors = multiplier * top / mantissas
+        factors *= 2 ** np.rint(np.log2(one * top / mantissa / factors))
+        middle = float(np.median(factors[live]))
+        middle *= 2.0 ** (31 - math.floor(math.log2(middle + NEAR)))  # from about 2^31 to 2^32
+        for near in range(-NEAR, NEAR + 1):
+            made = _snapped_with(proof, (bias, multiplier, exponent), mantissas.astype(np.int64), round(middle) + near)
             if made is not None:
                 return made
         return None
     return None
 
 
-def _snapped_with(proof: _Proof, bias: Ints, mantissas: Ints, down: Ints, factor: int) -> Affine | None:
+def snapped_multiplier(factor: int, mantissas: Ints) -> Ints:
+    """What the engine makes of a factor and mantissas of 128 to 255: below 2^31."""
+    wide = (factor * mantissas) >> MANTISSA_BITS
+    return wide >> (wide >> 31)
+
+
+def _snapped_with(proof: _Proof, constants: tuple[Ints, Ints, Ints], mantissas: Ints, factor: int) -> Affine | None:
+    bias, multiplier, exponent = constants
+    if not 0 < factor < 1 << 32 or (abs(bias) >= 1 << 20).any():
+        return None
+    made = snapped_multiplier(factor, mantissas)
+    down = exponent + 1 + np.rint(np.log2(made / multiplier)).astype(np.int64)
     least = int(down.min())
-    fits = 0 < factor < 1 << 32 and int(down.max()) - least <= 15 and bool((abs(bias) < 1 << 20).all())
-    if not fits or not proof.holds((factor * mantissas) >> MANTISSA_BITS, down).all():
+    if least < 1 or int(down.max()) - least > 15 or not proof.holds(made, down).all():
         return None
     words = (bias << 11) | ((mantissas & 127) << 4) | (down - least)
     return Affine("snapped", (words & 0xFFFFFFFF).astype(np.uint32), None, factor, least)

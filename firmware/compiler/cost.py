@@ -16,9 +16,14 @@ TILES = (
     2,
     1,
 )  # pixels that share one pass over the weights: the engine takes the first that fits
+QUADS = (4, 3, 2, 1)  # the same where a pass takes four output channels
 PER_TILE_CHANNEL = 60  # constants of a channel, loop
 PER_OUTPUT = 7  # requantisation and store
 PER_DENSE_WEIGHT = 3  # per weight and tile: load, step, loop
+PER_QUAD = 200  # four channels of a tile: their constants, loop
+PER_QUAD_OUTPUT = 9
+PER_QUAD_TAP = 6.5  # per tap, four channels and tile: weights, step, loop
+PER_QUAD_MAC = 2.35  # multiply, add, a quarter of a load
 PER_PAIR = 11  # per pair of weights and tile
 PER_MAC = 3  # load, multiply, add
 PER_DEPTHWISE_CHANNEL = 91
@@ -33,19 +38,19 @@ PER_SOFTMAX = 200
 FLASH_INSTRUCTIONS = 8  # instructions per inference that a byte of flash is worth
 
 
-def tiles_of(width: int) -> list[tuple[int, int]]:
+def tiles_of(width: int, widths: tuple[int, ...] = TILES) -> list[tuple[int, int]]:
     """How the engine cuts a row into tiles: their widths and how many of each."""
     made: list[tuple[int, int]] = []
-    for tile in TILES:
+    for tile in widths:
         count, width = divmod(width, tile)
         if count:
             made.append((tile, count))
     return made
 
 
-def tiles(height: int, width: int) -> int:
+def tiles(height: int, width: int, widths: tuple[int, ...] = TILES) -> int:
     """Passes over the weights."""
-    return height * sum(count for _, count in tiles_of(width))
+    return height * sum(count for _, count in tiles_of(width, widths))
 
 
 def dense(channels: int, taps: int, height: int, width: int) -> int:
@@ -54,6 +59,12 @@ def dense(channels: int, taps: int, height: int, width: int) -> int:
     passes = tiles(height, width)
     outputs = channels * height * width
     return passes * (channels * PER_TILE_CHANNEL + weights * PER_DENSE_WEIGHT) + outputs * (PER_OUTPUT + taps * PER_MAC)
+
+
+def quad(channels: int, taps: int, height: int, width: int) -> int:
+    """The same, four channels at a time."""
+    work = tiles(height, width, QUADS) * channels / 4 * (PER_QUAD + taps * PER_QUAD_TAP)
+    return round(work + channels * height * width * (PER_QUAD_OUTPUT + taps * PER_QUAD_MAC))
 
 
 def sparse(channels: int, pairs: float, height: int, width: int) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_compat.errors import UsageError
-from firmware.compiler.cost import tiles_of
+from firmware.compiler.cost import QUADS, TILES, tiles_of
 from firmware.compiler.graph import Graph
 from firmware.compiler.kernels import Array, Kernel
 from firmware.compiler.layers import Layer, Program
@@ -170,7 +170,7 @@ def _tiles(unit: Unit) -> list[str]:
     """The lists of tiles of every width of row that some layer has."""
     lists = []
     for family, width in sorted({k.tiles for k in unit.kernels if k.tiles is not None}):
-        cut = [(1, width)] if family.endswith("_any") else tiles_of(width)
+        cut = [(1, width)] if family.endswith("_any") else tiles_of(width, QUADS if "_quad" in family else TILES)
         rows = "".join(
             f"{{{family if family.endswith('_any') else f'{family}_{n}'}, {n}, {count}}}, " for n, count in cut
         )

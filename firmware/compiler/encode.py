@@ -12,6 +12,7 @@ from firmware.compiler.layers import Bytes, Conv, DepthwiseConv, Pointwise
 
 MAX_STEP = 15
 MAX_RUN = 254  # weights before another count
+QUAD = 4  # channels that the engine takes together where it can
 CHANNEL_WORK = 4  # what a channel costs besides its weights, in weights
 
 
@@ -21,6 +22,7 @@ class Encoded:
 
     Args:
         encoding: "dense" or "sparse".
+        family: which of the engine's tiles read them: "dense", "quad" (dense, by four channels) or "sparse".
         data: the bytes.
         instructions: what the layer is estimated to cost on RV32IMC.
         dense_instructions: the same with every weight stored.
@@ -30,6 +32,7 @@ class Encoded:
     """
 
     encoding: str
+    family: str
     data: Bytes
     instructions: int
     dense_instructions: int
@@ -41,6 +44,12 @@ class Encoded:
 def dense_code(weights: Int8) -> Bytes:
     """Per output channel its int8 weights."""
     return np.ascontiguousarray(weights).view(np.uint8).reshape(-1)
+
+
+def quad_code(weights: Int8) -> Bytes:
+    """Per four output channels, tap by tap, their int8 weights."""
+    channels, taps = weights.shape
+    return dense_code(weights.reshape(channels // QUAD, QUAD, taps).transpose(0, 2, 1))
 
 
 def sparse_code(weights: Int8) -> Bytes:
@@ -85,18 +94,21 @@ def sparse_pairs(weights: Int8) -> float:
     return pairs
 
 
-def cut_of(weights: Int8, encoding: str) -> tuple[int, int]:
+CODES = {"dense": dense_code, "quad": quad_code, "sparse": sparse_code}
+
+
+def cut_of(weights: Int8, family: str) -> tuple[int, int]:
     """Where two workers share a layer: the second one's first channel, and the bytes of weights before it."""
     channels, taps = weights.shape
-    work = np.count_nonzero(weights, axis=1) if encoding == "sparse" else np.full(channels, taps)
+    work = np.count_nonzero(weights, axis=1) if family == "sparse" else np.full(channels, taps)
     done = np.cumsum(work + CHANNEL_WORK)
-    cut = int(np.argmin(abs(2 * done - done[-1]))) + 1
-    code = sparse_code(weights[:cut]) if encoding == "sparse" else dense_code(weights[:cut])
-    return cut, code.size
+    step = QUAD if family == "quad" else 1
+    cut = step * (int(np.argmin(abs(2 * done[step - 1 :: step] - done[-1]))) + 1)
+    return cut, CODES[family](weights[:cut]).size
 
 
 def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int, width: int) -> Encoded:
-    """Picks the encoding of a layer.
+    """Picks the encoding of a layer: sparse or dense, whichever costs less, dense by four channels where they allow it.
 
     Args:
         params: the layer.
@@ -106,13 +118,14 @@ def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int,
     """
     nonzero, total = int(np.count_nonzero(weights)), weights.size
     channels, taps = weights.shape
-    dense_bytes = dense_code(weights)
+    family = "dense" if isinstance(params, DepthwiseConv) or channels % QUAD else "quad"
+    data = CODES[family](weights)
     if isinstance(params, DepthwiseConv):
         instructions = cost.depthwise(channels, taps, height, width)
-        return Encoded("dense", dense_bytes, instructions, instructions, dense_bytes.size, nonzero, total)
-    dense = cost.dense(channels, taps, height, width)
+        return Encoded("dense", family, data, instructions, instructions, data.size, nonzero, total)
+    dense = (cost.quad if family == "quad" else cost.dense)(channels, taps, height, width)
     sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
     code = sparse_code(weights) if sparse < dense else None
-    if code is not None and cost.prefers_sparse(dense, dense_bytes.size, sparse, code.size):
-        return Encoded("sparse", code, sparse, dense, dense_bytes.size, nonzero, total)
-    return Encoded("dense", dense_bytes, dense, dense, dense_bytes.size, nonzero, total)
+    if code is not None and cost.prefers_sparse(dense, data.size, sparse, code.size):
+        return Encoded("sparse", "sparse", code, sparse, dense, data.size, nonzero, total)
+    return Encoded("dense", family, data, dense, dense, data.size, nonzero, total)

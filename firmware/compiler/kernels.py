@@ -92,6 +92,10 @@ def _requant(out: Requantization, weights: Int8) -> tuple[str, dict[str, Array]]
     return "{{{channels}, " + f"{shifts}, {numbers}" + "}}", arrays
 
 
+def _tile_headers(encoded: Encoded) -> tuple[str, ...]:
+    return ("eit_tiles.h", "eit_quad.h") if encoded.family == "quad" else ("eit_tiles.h",)
+
+
 def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights
@@ -105,11 +109,11 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
         weights = stored
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out, weights)
-    cut, offset = cut_of(weights, encoded.encoding)
-    family = f"eit_pointwise_{encoded.encoding}"
+    cut, offset = cut_of(weights, encoded.family)
+    family = f"eit_pointwise_{encoded.family}"
     return Kernel(
-        "eit_pointwise_row", "eit_pointwise.h", ("eit_pointwise_row.c", f"{family}.c", "eit_tiles.h"), "eit_pointwise",
-        (requant, "{weights}", str(offset), "{tiles}", str(size)), {**arrays, "weights": encoded.data},
+        "eit_pointwise_row", "eit_pointwise.h", ("eit_pointwise_row.c", f"{family}.c", *_tile_headers(encoded)),
+        "eit_pointwise", (requant, "{weights}", str(offset), "{tiles}", str(size)), {**arrays, "weights": encoded.data},
         encoded.instructions, Scratch(), cut, (family, target.width), encoded,
     )  # fmt: skip
 
@@ -119,19 +123,19 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out, weights)
-    cut, offset = cut_of(weights, encoded.encoding)
+    cut, offset = cut_of(weights, encoded.family)
     c = p.columns
     step = c.stride * p.pixel
-    kind = f"eit_conv_{encoded.encoding}"
+    kind = f"eit_conv_{encoded.family}"
     family = f"{kind}_{step if step in ly.CONV_STEPS else 'any'}"
     fields = (
         requant, "{weights}", str(offset), "{tiles}", str(p.weights.shape[3]), str(p.pixel), str(c.kernel),
         str(c.stride), str(c.before), str(c.dilation),
     )  # fmt: skip
     return Kernel(
-        "eit_conv_row", "eit_conv.h", ("eit_conv_row.c", f"{family}.c", f"{kind}.h", "eit_tiles.h"), "eit_conv", fields,
-        {**arrays, "weights": encoded.data}, encoded.instructions, Scratch(4 * weights.shape[1], source.stride), cut,
-        (family, target.width), encoded,
+        "eit_conv_row", "eit_conv.h", ("eit_conv_row.c", f"{family}.c", f"{kind}.h", *_tile_headers(encoded)),
+        "eit_conv", fields, {**arrays, "weights": encoded.data}, encoded.instructions,
+        Scratch(4 * weights.shape[1], source.stride), cut, (family, target.width), encoded,
     )  # fmt: skip
 
 

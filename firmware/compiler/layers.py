@@ -7,7 +7,6 @@ a tensor's flat index is (row * width + column) * channels + channel of its plan
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,6 @@ class Input:
 class Pointwise:
     """1x1 convolution; weights int8 [out, in]. `flat`: the whole input is one vector, in stored order."""
 
-    kernels: ClassVar[tuple[str, ...]] = ("eit_pointwise_dense", "eit_pointwise_sparse")
     out: Requantization
     weights: Int8
     flat: bool = False

@@ -6,7 +6,7 @@
 
 typedef struct {
     eit_requant out;
-    const uint8_t *weights; /* as eit_pointwise_dense.c and eit_pointwise_sparse.c have them, taps for input channels */
+    const uint8_t *weights; /* as eit_pointwise_dense.c, ..._quad.c and ..._sparse.c have them, taps for input channels */
     uint32_t cut_weights;   /* bytes of weights before the stage's cut */
     const eit_tiles *tiles;
     uint16_t channels;                            /* of the input */
@@ -28,5 +28,10 @@ EIT_TILES_DECLARED(eit_conv_sparse_2)
 EIT_TILES_DECLARED(eit_conv_sparse_3)
 EIT_TILES_DECLARED(eit_conv_sparse_6)
 void eit_conv_sparse_any(const eit_row_job *job, uint32_t x);
+EIT_QUADS_DECLARED(eit_conv_quad_1)
+EIT_QUADS_DECLARED(eit_conv_quad_2)
+EIT_QUADS_DECLARED(eit_conv_quad_3)
+EIT_QUADS_DECLARED(eit_conv_quad_6)
+void eit_conv_quad_any(const eit_row_job *job, uint32_t x);
 
 #endif

@@ -65,7 +65,7 @@ typedef struct {
 /* How a layer's constants are stored. */
 #define EIT_MERGED 0u  /* eit_affine, a multiplier's low five bits being also what its channel's results are shifted down by */
 #define EIT_EXACT 1u   /* eit_affine, and in `shifts` a right shift e in bits 0..4 and a left shift in bits 5..7 */
-#define EIT_SNAPPED 2u /* a word, bias << 11 | mantissa << 4 | shift, for the multiplier factor * (128 + mantissa) / 256 */
+#define EIT_SNAPPED 2u /* a word, bias << 11 | mantissa << 4 | shift, for the multiplier factor * (128 + mantissa) / 256, halved from 2^31 on */
 
 /* How accumulators become output bytes (see eit_requant.h). */
 typedef struct {

@@ -49,6 +49,13 @@ EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
     return (uint32_t)(((uint64_t)a * b) >> 32);
 }
 
+/* The first of its constants alone: what its accumulators start at. */
+EIT_INLINE int32_t eit_bias_of(const eit_requant *q, uint32_t channel)
+{
+    return q->form == EIT_SNAPPED ? ((const int32_t *)q->channels)[channel] >> 11
+                                  : ((const eit_affine *)q->channels)[channel].bias;
+}
+
 EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
 {
     eit_channel k;
@@ -57,7 +64,8 @@ EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
     if (q->form == EIT_SNAPPED) {
         const uint32_t word = ((const uint32_t *)q->channels)[channel];
         k.bias = (int32_t)word >> 11;
-        k.multiplier = (int32_t)eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+        const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+        k.multiplier = (int32_t)(wide >> (wide >> 31));
         k.down = q->down + (word & 15u);
     } else {
         const eit_affine *affine = (const eit_affine *)q->channels + channel;

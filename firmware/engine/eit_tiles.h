@@ -82,4 +82,11 @@ EIT_INLINE void eit_run_tiles(const eit_tiles *tiles, const eit_row_job *job)
     void name##_10(const eit_row_job *job, uint32_t x);                                                                \
     void name##_12(const eit_row_job *job, uint32_t x);
 
+/* Those of four channels at a time, see eit_quad.h. */
+#define EIT_QUADS_DECLARED(name)                                                                                       \
+    void name##_1(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_2(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_3(const eit_row_job *job, uint32_t x);                                                                 \
+    void name##_4(const eit_row_job *job, uint32_t x);
+
 #endif

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
@@ -45,12 +45,20 @@ def test_the_job_is_confined(job: dict[str, Any]) -> None:
     assert "command" not in container  # the image's own entry point
 
 
-class ExitCodes(BaseModel, extra="forbid", alias_generator=to_camel):
-    """PodFailurePolicyOnExitCodesRequirement of batch/v1 [kubernetes.io, API reference, Job v1]."""
+class Published(BaseModel, extra="forbid", alias_generator=to_camel):
+    """A part of batch/v1 as Kubernetes publishes it; an unknown member is a slip of the pen.
+
+    Members are from kubernetes/kubernetes, api/openapi-spec/v3/apis__batch__v1_openapi.json; what no schema can say is
+    from the server's own checks, pkg/apis/batch/validation.
+    """
+
+
+class ExitCodes(Published):
+    """PodFailurePolicyOnExitCodesRequirement."""
 
     container_name: str | None = None
     operator: Literal["In", "NotIn"]
-    values: list[Annotated[int, Field(ge=0, le=255)]] = Field(min_length=1, max_length=255)
+    values: list[int] = Field(min_length=1, max_length=255)
 
     @model_validator(mode="after")
     def _ordered(self) -> ExitCodes:
@@ -59,27 +67,27 @@ class ExitCodes(BaseModel, extra="forbid", alias_generator=to_camel):
         return self
 
 
-class PodCondition(BaseModel, extra="forbid", alias_generator=to_camel):
-    """PodFailurePolicyOnPodConditionsPattern."""
+class PodCondition(Published):
+    """PodFailurePolicyOnPodConditionsPattern; the server would add a status of True, but the schema demands one."""
 
-    type: str
-    status: Literal["True", "False", "Unknown"] = "True"
+    type: str = Field(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$")
+    status: Literal["True", "False", "Unknown"]
 
 
-class Rule(BaseModel, extra="forbid", alias_generator=to_camel):
+class Rule(Published):
     """PodFailurePolicyRule: exactly one of the two conditions."""
 
     action: Literal["FailJob", "FailIndex", "Ignore", "Count"]
     on_exit_codes: ExitCodes | None = None
-    on_pod_conditions: list[PodCondition] | None = Field(default=None, max_length=20)
+    on_pod_conditions: list[PodCondition] = Field(default=[], max_length=20)
 
     @model_validator(mode="after")
     def _one_condition(self) -> Rule:
-        assert (self.on_exit_codes is None) != (self.on_pod_conditions is None)
+        assert (self.on_exit_codes is None) != (not self.on_pod_conditions)
         return self
 
 
-class FailurePolicy(BaseModel, extra="forbid", alias_generator=to_camel):
+class FailurePolicy(Published):
     """PodFailurePolicy: the first rule that matches counts."""
 
     rules: list[Rule] = Field(max_length=20)
@@ -91,18 +99,88 @@ class FailurePolicy(BaseModel, extra="forbid", alias_generator=to_camel):
         return "Count"
 
 
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class JobSpec(Published):
+    """JobSpec."""
+
+    active_deadline_seconds: Count | None = None
+    backoff_limit: Count | None = None
+    backoff_limit_per_index: Count | None = None
+    completion_mode: Literal["NonIndexed", "Indexed"] = "NonIndexed"
+    completions: Count | None = None
+    managed_by: str | None = Field(default=None, max_length=63)
+    manual_selector: bool | None = None
+    max_failed_indexes: Count | None = None
+    parallelism: Count | None = None
+    pod_failure_policy: FailurePolicy | None = None
+    pod_replacement_policy: Literal["TerminatingOrFailed", "Failed"] | None = None
+    selector: dict[str, Any] | None = None
+    success_policy: dict[str, Any] | None = None
+    suspend: bool | None = None
+    template: dict[str, Any]
+    ttl_seconds_after_finished: Count | None = None
+
+    @model_validator(mode="after")
+    def _members_fit(self) -> JobSpec:
+        pod = self.template["spec"]
+        assert pod["restartPolicy"] in {"Never", "OnFailure"}
+        if self.completion_mode == "Indexed":
+            assert self.completions is not None
+            assert (self.parallelism or 0) <= 100_000
+        else:
+            assert (self.backoff_limit_per_index, self.max_failed_indexes, self.success_policy) == (None, None, None)
+        if self.pod_failure_policy is not None:
+            assert pod["restartPolicy"] == "Never"
+            assert self.pod_replacement_policy in {None, "Failed"}
+            names = {None} | {each["name"] for each in (*pod["containers"], *pod.get("initContainers", ()))}
+            for rule in self.pod_failure_policy.rules:
+                assert rule.on_exit_codes is None or rule.on_exit_codes.container_name in names
+                assert rule.action != "FailIndex" or self.backoff_limit_per_index is not None
+        return self
+
+
 def test_the_job_repeats_only_what_a_repetition_can_change(job: dict[str, Any]) -> None:
-    spec = job["spec"]
-    policy = FailurePolicy.model_validate(spec["podFailurePolicy"])
-    (container,) = spec["template"]["spec"]["containers"]
+    spec = JobSpec.model_validate(job["spec"])
+    policy = spec.pod_failure_policy
+    (container,) = spec.template["spec"]["containers"]
 
     assert {code: policy.action(code) for code in (2, 3, 5)} == dict.fromkeys((2, 3, 5), "FailJob")
     assert {policy.action(code) for code in (1, 4, 6, 130, 134, 137, 143)} == {"Count"}
-    assert spec["template"]["spec"]["restartPolicy"] == "Never", "the API refuses a failure policy with any other"
-    assert spec["podReplacementPolicy"] == "Failed", "the API refuses a failure policy with any other"
-    assert spec["backoffLimit"] > 0
+    assert spec.pod_replacement_policy == "Failed", "the next must not meet the last one's lock of the folder"
+    assert spec.backoff_limit > 0
     assert "--resume" in container["args"]
     assert {rule.on_exit_codes.container_name for rule in policy.rules if rule.on_exit_codes} == {container["name"]}
+    ignored = [condition for rule in policy.rules if rule.action == "Ignore" for condition in rule.on_pod_conditions]
+    assert [(condition.type, condition.status) for condition in ignored] == [("DisruptionTarget", "True")]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("podFailurePolicy.rules.0.onExitCodes.values", [5, 3], id="values out of order"),
+        pytest.param("podFailurePolicy.rules.0.onExitCodes.values", [0, 2], id="success among them"),
+        pytest.param("podFailurePolicy.rules.0.onExitCodes.containerName", "trian", id="a container that is not there"),
+        pytest.param("podFailurePolicy.rules.0.onPodConditions", [{"type": "X", "status": "True"}], id="both"),
+        pytest.param("podFailurePolicy.rules.0.action", "FailIndex", id="an index of none"),
+        pytest.param("podFailurePolicy.rules.1.onPodConditions", [{"type": "X"}], id="no status"),
+        pytest.param("podFailurePolicy.rules.1.onPodConditions", [{"type": "X", "status": True}], id="no text"),
+        pytest.param("podReplacementPolicy", "TerminatingOrFailed", id="replaced too early"),
+        pytest.param("template.spec.restartPolicy", "OnFailure", id="restarted in place"),
+        pytest.param("podFailurePolicies", {}, id="a member that does not exist"),
+    ],
+)
+def test_what_the_server_refuses_is_refused_here(path: str, value: object) -> None:
+    spec = documents("job.yaml")["Job"]["spec"]
+    JobSpec.model_validate(spec)
+    *parents, last = path.split(".")
+    place: Any = spec
+    for name in parents:
+        place = place[int(name)] if name.isdecimal() else place[name]
+    place[last] = value
+    with pytest.raises(ValidationError):
+        JobSpec.model_validate(spec)
 
 
 def test_the_job_mounts_what_it_names(job: dict[str, Any]) -> None:
@@ -134,7 +212,7 @@ def test_every_pod_of_the_workers_finds_its_place_and_the_others() -> None:
     pod = job["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     index, config = container["env"]  # Kubernetes puts a variable into those that come behind it
-    assert job["spec"]["completionMode"] == "Indexed"
+    assert JobSpec.model_validate(job["spec"]).completion_mode == "Indexed"
     assert index["name"] == "JOB_COMPLETION_INDEX"
     assert index["valueFrom"]["fieldRef"]["fieldPath"].endswith("['batch.kubernetes.io/job-completion-index']")
     count = job["spec"]["completions"]

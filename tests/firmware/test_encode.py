@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from firmware.compiler.affine import affine
-from firmware.compiler.encode import sparse_code, sparse_pairs
+from firmware.compiler.encode import cut_of, quad_code, sparse_code, sparse_pairs
 from firmware.compiler.graph import Activation, Quantization
 from firmware.compiler.quantize import multiply, multiply_once, quantize_multiplier
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization, requantization
@@ -55,6 +55,14 @@ def test_sparse_code_round_trip(density: float, taps: int) -> None:
     decoded, pairs = _decoded(bytes(sparse_code(weights)), 5, taps)
     assert np.array_equal(decoded, weights)
     assert pairs == sparse_pairs(weights)
+
+
+def test_quads_lie_tap_by_tap_and_are_never_cut() -> None:
+    weights = np.random.default_rng(1).integers(-127, 128, (12, 5)).astype(np.int8)
+    code = quad_code(weights).view(np.int8).reshape(3, 5, 4)
+    assert all(code[c // 4, tap, c % 4] == weights[c, tap] for c in range(12) for tap in range(5))
+    assert cut_of(weights, "quad") == (4, 20)
+    assert cut_of(weights[:4], "quad") == (4, 20)
 
 
 def _narrow(x: int, out: Requantization) -> int:
@@ -115,6 +123,7 @@ def test_every_form_of_the_constants_is_the_reference(activation: Activation, on
                 word = int(words)
                 start = (word >> 11) - (1 << 21 if word >> 31 else 0)
                 m, down = made.factor * ((word >> 4 & 127) | 128) >> 8, made.down + (word & 15)
+                m >>= m >> 31
             else:
                 start, m = int(words[0]), int(words[1])
                 down = m & 31 if made.form == "merged" else (int(out.shift[channel]) & 31) + 1
@@ -127,4 +136,4 @@ def test_every_form_of_the_constants_is_the_reference(activation: Activation, on
                 shift = -(int(out.shift[channel]) & 31)
                 theirs = int(scaled(int(out.bias[channel]) + x, int(out.multiplier[channel]), shift)) + out.zero
                 assert mine == max(out.low, min(out.high, theirs)), (made.form, channel, x)
-    assert ("snapped" in forms) == snapped
+    assert (forms == {"snapped"}) == snapped

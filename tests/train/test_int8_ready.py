@@ -10,11 +10,20 @@ import pytest
 from PIL import Image
 
 from ei_compat.progress import SILENT
+from firmware.compiler import compile_model
 from train.data import Samples
-from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, round_to_int8, snap_kernels
+from train.int8_ready import (
+    _bottlenecks,
+    _equalize_bottlenecks,
+    make_int8_ready,
+    round_to_int8,
+    snap_kernels,
+    snap_scales,
+)
 from train.model import Network, build_network, learning_layers, prunable_kernels
+from train.quantize import freeze, to_int8
 from train.recipe import Recipe
-from train.statistics import renew_statistics
+from train.statistics import normalisations, renew_statistics
 from train.weights import WeightsFile, file_name, load_weights
 
 
@@ -67,6 +76,27 @@ def test_snapped_kernels_are_on_the_int8_grid_and_keep_their_zeros(training: Sim
     steps = value / np.abs(value).max(axis=(0, 1, 2), keepdims=True) * 127
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
     assert np.all(value[zeros] == 0)
+
+
+def test_every_layer_s_multipliers_take_a_word_a_channel_on_the_chip(training: SimpleNamespace) -> None:
+    make_int8_ready(training)
+
+    file = to_int8(freeze(training.network), training.pictures[:8].astype(np.float32) / 255)
+
+    source = compile_model(file, name="m").files["m.c"]
+    layers = source.count("EIT_SNAPPED") + source.count("EIT_MERGED") + source.count("EIT_EXACT")
+    assert layers == 55
+    assert source.count("EIT_SNAPPED") >= layers - 3  # a multiplier above 1/2 takes the exact form
+
+
+def test_snapping_moves_a_channel_by_less_than_half_a_percent(training: SimpleNamespace) -> None:
+    round_to_int8(training)
+    before = [layer.gamma.numpy() for layer in normalisations(training.network)]
+
+    snap_scales(training.network)
+
+    for layer, old in zip(normalisations(training.network), before, strict=True):
+        np.testing.assert_allclose(layer.gamma.numpy(), old, rtol=0.004)
 
 
 def test_frozen_statistics_are_corrected_and_learned_ones_replaced(training: SimpleNamespace) -> None:

@@ -8,13 +8,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ei_compat.errors import UsageError
-from train.workers import Place, Workers, read_place
+from ei_compat.progress import SILENT
+from train import pipeline
+from train.job import Job
+from train.outputs import private_folder
+from train.report import Report
+from train.workers import LostError, Place, Workers, read_place
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300
@@ -63,6 +70,60 @@ def test_every_row_of_a_batch_is_someones(rows: int) -> None:
         shares.append(workers.share(np.arange(rows)))
     assert all(len(share) for share in shares)
     assert sorted(np.concatenate(shares)) == sorted(np.tile(np.arange(rows), 1 if rows >= 3 else 3))
+
+
+@pytest.fixture
+def as_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes this process the second of two, whose first cannot be reached."""
+    for name, value in config({"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "worker", 1).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("as_worker")
+def test_a_worker_does_with_earlier_results_what_the_chief_does(finished: tuple[Job, Report]) -> None:
+    """Else it would wait for a chief who has refused them, or found nothing left to do."""
+    job, _ = finished
+    before = {path.name: path.read_bytes() for path in job.out.iterdir()}
+
+    with pytest.raises(UsageError, match=r"holds the results of a finished run; .*--overwrite"):
+        pipeline.run(job, SILENT)
+    with pytest.raises(UsageError, match="holds a finished run that was made with another recipe"):
+        pipeline.run(replace(job, resume=True, recipe=job.recipe.model_copy(update={"seed": 9})), SILENT)
+    assert pipeline.run(replace(job, resume=True), SILENT) is None
+    assert {path.name: path.read_bytes() for path in job.out.iterdir()} == before
+
+
+def test_a_worker_takes_a_copy_of_what_it_goes_on_from(tmp_path: Path) -> None:
+    for name in ("checkpoint.npz", "model.tflite"):
+        (tmp_path / name).write_text(name)
+
+    with private_folder(tmp_path, resume=True, replace=False) as own:
+        assert [path.name for path in own.iterdir()] == ["checkpoint.npz"]
+        (own / "checkpoint.npz").write_text("another")
+    with private_folder(tmp_path, resume=False, replace=True) as new:
+        assert list(new.iterdir()) == []
+
+    assert not own.exists()
+    assert (tmp_path / "checkpoint.npz").read_text() == "checkpoint.npz"
+
+
+class Deserted:
+    """Stands for workers of whom one is lost."""
+
+    def check_agreement(self, digest: bytes) -> None:
+        raise LostError
+
+
+def test_who_is_lost_once_the_results_are_written_is_no_failure(tmp_path: Path) -> None:
+    said: list[str] = []
+    progress = SimpleNamespace(note=said.append)
+
+    pipeline._dismiss(Deserted(), progress)
+    assert said == ["Another process of the cluster was lost after its work was done"]
+    with pytest.raises(LostError, match="another process of the cluster is lost; run again with --resume to go on, on"):
+        pipeline._wait_for_chief(Deserted(), tmp_path, progress)
+    (tmp_path / "report.json").write_text("{}")
+    pipeline._wait_for_chief(Deserted(), tmp_path, progress)
 
 
 @pytest.fixture

@@ -1,0 +1,3 @@
+#include "eit_conv_quad.h"
+
+EIT_QUADS_OF(eit_conv_quad_6, tile, 6u)
