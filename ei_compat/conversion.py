@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,16 +88,29 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     """
     counts: Counter[Carries] = Counter()
     first: dict[Carries, str] = {}
-    for sample in dataset.samples:
-        for needed in _needs(sample, to):
-            counts[needed] += 1
-            first.setdefault(needed, sample.id)
+    for samples in _alike(dataset.samples):
+        for needed in _needs(samples[0], to):
+            counts[needed] += len(samples)
+            first.setdefault(needed, samples[0].id)
     missing = [needed for needed in counts if needed not in to.carries]
     for needed in missing:
         if needed in LABELS | PAYLOADS:
             what = f"format {to.name!r} cannot hold {needed}, of which there are {counts[needed]}"
             raise DataError(what, where=first[needed], fix="choose another format")
     return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
+
+
+def _alike(samples: Iterable[Sample]) -> Iterable[Sequence[Sample]]:
+    """The samples in groups that need the same of a format, of which a large set has a few only."""
+    groups: defaultdict[tuple[object, ...], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        payload, boxes = sample.payload, sample.boxes
+        data: object = payload.suffix if isinstance(payload, FilePayload) else type(payload)
+        if isinstance(payload, ArrayRow):
+            data = payload.array.ndim
+        has = boxes is None, not boxes, sample.category is None, not sample.metadata
+        groups[type(sample.label), data, has].append(sample)
+    return groups.values()
 
 
 def _needs(sample: Sample, to: Format) -> set[Carries]:

@@ -21,7 +21,7 @@ from train.loop import Epoch, State
 from train.supervisor import HOW_TO_GO_ON
 
 FILE_NAME = "checkpoint.npz"
-ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher")
+ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher", "chosen")
 
 
 class Checkpoints:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.npy import scratch
+from train.batches import as_input, batches
 from train.compare import drop
-from train.loop import as_input, batches
 from train.probe import Probe, fit_probe
 from train.views import Views
 

@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from train.loop import as_input, batches
+from train.batches import as_input, batches
 from train.statistics import averaged, measure_statistics, normalisations, shifted
 from train.training import Training
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras as keras
 
     from train.model import Network
@@ -89,22 +90,31 @@ def snap_kernels(network: Network) -> None:
     Batch normalisation later multiplies whole channels, which changes the grid's unit and nothing else: the converter
     finds the same integers.
     """
+    for layer in (*network.backbone.layers, *network.head.layers):
+        if (kernel := kernel_of(layer)) is not None:
+            value = kernel.numpy().astype(np.float64)
+            unit = np.abs(value).max(axis=grid_axes(layer), keepdims=True) / LEVELS
+            kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
+
+
+def kernel_of(layer: keras.layers.Layer) -> tf.Variable | None:
+    """The kernel of a convolution or a dense layer, None of others."""
     import tf_keras as keras
 
-    layers = keras.layers
-    for layer in (*network.backbone.layers, *network.head.layers):
-        if isinstance(layer, layers.DepthwiseConv2D):
-            _snap(layer.depthwise_kernel, (0, 1))  # [h, w, C, 1]
-        elif isinstance(layer, layers.Conv2D):
-            _snap(layer.kernel, (0, 1, 2))  # [h, w, in, out]
-        elif isinstance(layer, layers.Dense):
-            _snap(layer.kernel, (0,))  # [in, out]
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return layer.depthwise_kernel  # [h, w, C, 1]
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return layer.kernel  # [h, w, in, out] and [in, out]
+    return None
 
 
-def _snap(kernel: keras.Variable, axes: tuple[int, ...]) -> None:
-    value = kernel.numpy().astype(np.float64)
-    unit = np.abs(value).max(axis=axes, keepdims=True) / LEVELS
-    kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
+def grid_axes(layer: keras.layers.Layer) -> tuple[int, ...]:
+    """The axes of a layer's kernel over which weights share one INT8 grid: those of an output channel."""
+    import tf_keras as keras
+
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return 0, 1
+    return tuple(range(len(layer.kernel.shape) - 1))
 
 
 def snap_scales(network: Network) -> None:
@@ -115,16 +125,14 @@ def snap_scales(network: Network) -> None:
     """
     import tf_keras as keras
 
-    layers = keras.layers
     for norm in normalisations(network):
         layer = norm.inbound_nodes[0].parent_nodes[0].layer
-        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
-            kernel = layer.depthwise_kernel if isinstance(layer, layers.DepthwiseConv2D) else layer.kernel
-            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=(0, 1)).reshape(-1, norm.gamma.shape[0]).max(0)
+        if (kernel := kernel_of(layer)) is not None:
+            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=grid_axes(layer)).ravel()
             gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
             norm.gamma.assign(norm.gamma * _snapping(largest * np.abs(gain) / LEVELS))
     for layer in network.head.layers:
-        if isinstance(layer, layers.Dense):
+        if isinstance(layer, keras.layers.Dense):
             layer.kernel.assign(layer.kernel * _snapping(np.abs(layer.kernel.numpy()).max(axis=0) / LEVELS))
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.errors import Interrupted
-from train import backend, features, finetune, head, outputs, quantize
+from train import backend, features, finetune, head, outputs, qat, quantize
+from train.batches import as_input, batches
 from train.checkpoint import FILE_NAME as CHECKPOINT
 from train.checkpoint import HOW_TO_GO_ON, Checkpoints
 from train.compare import Drop, drop
@@ -25,7 +26,7 @@ from train.export import keras_zip, saved_model_zip
 from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
 from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.loop import State, as_input, batches
+from train.loop import State
 from train.model import Network, all_kernels, build_network, prunable_kernels
 from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
 from train.prune import sparsity
@@ -86,7 +87,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
             checkpoints.remove()
-            progress.note(f"{job.out} holds the results of these very options: nothing is left to do")
+            progress.note(f"{results} holds the results of these very options: nothing is left to do")
             return earlier
         state = checkpoints.load() if job.resume else None
         resumed = state is not None
@@ -110,16 +111,21 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
             state = finetune.begin(training, state)
     with watch("finetune"):
         before = finetune.look_before(training, state, known)
-        if recipe.fine_tune_epochs:
+        if recipe.fine_tune_epochs and state.phase != qat.PHASE:
             state = finetune.fine_tune(training, state, before)
+    with watch("int8_ready"):
+        chosen = state.chosen[0] if state.phase == qat.PHASE else _right(training)
+        training = deployed(training)
+        if state.phase != qat.PHASE:
+            make_int8_ready(training)
+    if recipe.qat_epochs:
+        with watch("qat"):
+            state = state if state.phase == qat.PHASE else qat.begin(state, chosen)
+            state = qat.train_aware(training, state, before)
     progress.note("Finished training")
     if training.workers is not None and not training.workers.is_chief:
         _wait_for_chief(training.workers, results, progress)
         return None
-    with watch("int8_ready"):
-        chosen = _right(training)
-        training = deployed(training)
-        make_int8_ready(training)
 
     models: dict[str, bytes] = {}
     data = training.data

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ei_compat.dataset import PICTURE_SUFFIXES, Category
 from ei_compat.datasets._sets import CATEGORY_FOLDERS, is_container, may_be_container, set_named, sets_apart, words_of
@@ -72,7 +73,7 @@ def _descend(tree: Tree, folder: str) -> str:
     """The folder, or the single one in it that holds everything, as in `seg_train/seg_train/`."""
     while True:
         below = tree.filled(folder)
-        if len(below) != 1 or tree.samples_in(folder):
+        if len(below) != 1 or tree.has_samples(folder):
             return folder
         deeper = join(folder, below[0])
         own = folder.rpartition("/")[2].lower()
@@ -137,7 +138,7 @@ def _refuse_containers(tree: Tree, names: Sequence[str]) -> None:
 
 def _refuse_inner_classes(tree: Tree, top: Sequence[str]) -> None:
     """The same names in several folders that hold no sample themselves: these may be the classes, or the sets."""
-    without = [name for name in top if not tree.samples_in(name)]
+    without = [name for name in top if not tree.has_samples(name)]
     below = Counter(inner for name in without for inner in tree.filled(name))
     for inner, count in below.items():
         if set_named(inner) is not None:
@@ -167,14 +168,15 @@ def _refuse_counts(tree: Tree, folders: Mapping[str, Sequence[str]]) -> None:
         if any(suffix_of(sample) in PICTURE_SUFFIXES for sample in tree.samples_below(first)):
             raise _refused(tree, f"there is a single class, {label!r}")
     elif len(folders) >= _MANY:
-        counts = sum(1 for places in folders.values() for place in places for _ in tree.samples_below(place))
+        each = (sample for places in folders.values() for place in places for sample in tree.samples_below(place))
+        counts = sum(1 for _ in islice(each, 2 * len(folders)))
         if counts * 5 < len(folders) * 6:
             raise _refused(tree, f"there are nearly as many folders, {len(folders)}, as samples, {counts}")
 
 
 def _deeper(tree: Tree, top: Sequence[str]) -> tuple[str, ...]:
     """What to say where the samples of a class all lie in folders of its own."""
-    below = {name: tree.filled(name) for name in top if not tree.samples_in(name)}
+    below = {name: tree.filled(name) for name in top if not tree.has_samples(name)}
     for name, inner in below.items():
         if len(inner) > 1:
             return (f"{name}/: all samples below it are of class {name!r}, those in {', '.join(inner[:3])} too",)

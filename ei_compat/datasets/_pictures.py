@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 
 from ei_compat.box_check import BoxCheck
-from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, FilePayload, Sample
+from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, ClassLabel, FilePayload, Sample
 from ei_compat.datasets._sets import category_of_path
 from ei_compat.datasets._tree import Tree, join, looks
 from ei_compat.errors import DataError, FormatError, PictureError
@@ -31,11 +32,19 @@ class Pictures:
         self.paths = list(tree.below("", PICTURE_SUFFIXES))
         self.check = BoxCheck()
         self._known = set(self.paths)
-        self._by_end = _by_end(self.paths, str)
-        self._by_look: dict[str, list[str]] | None = None  # as `_by_end`, by names as `looks` has them
         self._sizes: dict[str, tuple[int, int]] = {}
         self._sets: dict[str, Category | None] = {}
         self._lost: set[str] = set()  # pictures whose only boxes had no size
+
+    @functools.cached_property
+    def _by_end(self) -> dict[str, list[str]]:
+        """The pictures by their names, and by these without extensions."""
+        return _by_end(self.paths, str)
+
+    @functools.cached_property
+    def _by_look(self) -> dict[str, list[str]]:
+        """The same by names as `looks` has them."""
+        return _by_end(self.paths, looks)
 
     def keep_folder(self, name: str) -> None:
         """Leaves out what lies in no folder of this name, where there is one: masks are no samples."""
@@ -63,8 +72,6 @@ class Pictures:
                 return path
         found = _closest(self._by_end, str, wanted, near)
         if not found:
-            if self._by_look is None:
-                self._by_look = _by_end(self.paths, looks)
             found = _closest(self._by_look, looks, looks(wanted), looks(near))
         if not found:
             raise DataError(f"picture {name!r} is missing", where=where, fix="restore the file or remove its entry")
@@ -134,10 +141,18 @@ class Pictures:
         """The pictures that no label file lists."""
         return tuple(path for path in self.paths if path not in listed)
 
-    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None] | None = None) -> list[Sample]:
+    def classed(self, labels: dict[str, str], category: dict[str, Category | None]) -> list[Sample]:
+        """The pictures that `labels` gives a class, or none where it is empty, then those of which it says nothing."""
+        known = {label: ClassLabel(label) for label in set(labels.values())}
+        samples = []
+        for path in [*labels, *self.without(labels)]:
+            sample, label = self.sample(path, category=category.get(path)), labels.get(path)
+            samples.append(sample.with_label(known[label]) if label else sample)
+        return samples
+
+    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None]) -> list[Sample]:
         """The pictures that `boxes` lists, in its order, then those of which it says nothing."""
-        order = [*boxes, *(path for path in self.paths if path not in boxes)]
-        return [self.sample(path, boxes.get(path), (category or {}).get(path)) for path in order]
+        return [self.sample(path, boxes.get(path), category.get(path)) for path in [*boxes, *self.without(boxes)]]
 
 
 def _by_end(paths: Iterable[str], form: Callable[[str], str]) -> dict[str, list[str]]:

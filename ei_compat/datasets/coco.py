@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ei_compat.dataset import Box, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Listed, SetsOf, place_pictures, shown, size_of
+from ei_compat.datasets._boxes import CARRIES, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import Boxes, SetsOf
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
@@ -63,7 +64,7 @@ def read(tree: Tree) -> Dataset:
     """
     root, pictures, names = tree.root, Pictures(tree), set[str]()
     label_files = tree.holding(".json", KEYS)
-    listed = Listed()
+    listed = Boxes()
     sets = SetsOf()
     for relative in label_files:
         where = str(root / relative)
@@ -76,11 +77,11 @@ def read(tree: Tree) -> Dataset:
         }
         boxes = _boxes(document, path_of, pictures, where=where)
         for identity, picture in path_of.items():
-            listed.of(picture, f"{relative}, image {identity}").extend(boxes.get(identity, ()))
+            listed.listed(picture, relative, f"image {identity}").extend(boxes.get(identity, ()))
             sets.add(picture, relative)
     remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    samples = pictures.samples(listed.boxes, sets.of)
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
+    samples = pictures.samples(listed.of, sets.of)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, Literal
 
@@ -243,25 +245,32 @@ def write(
         stream.write(b'{"version":1,"files":[')
         for number, sample in enumerate(dataset.samples):
             category = sample.category or Category.SPLIT
-            entry = _entry(sample, layout.place(sample, category, labelled_stem(sample)), category)
-            line = _ENCODER.encode(entry)
-            stream.write((",\n" if number else "\n").encode() + line.encode())
+            line = _line(sample, layout.place(sample, category, labelled_stem(sample)), category)
+            stream.write(f",\n{line}".encode() if number else f"\n{line}".encode())
             task.advance()
         stream.write(b"\n]}\n")
     return ()
 
 
-def _entry(sample: Sample, path: str, category: Category) -> Mapping[str, Any]:
-    entry: dict[str, Any] = {
-        "path": path,
-        "name": sample.name,
-        "category": category.value,
-        "label": label_as_json(sample.label),
-        "metadata": dict(sample.metadata),
-    }
+def _line(sample: Sample, path: str, category: Category) -> str:
+    """An entry as JSON, put together from its members: encoding it whole takes a third of the time of a large split."""
+    members = [
+        f'"path":{encode_basestring(path)}',
+        f'"name":{encode_basestring(sample.name)}',
+        f'"category":"{category.value}"',
+        f'"label":{_class_text(sample.label) if isinstance(sample.label, ClassLabel) else _label_text(sample.label)}',
+        f'"metadata":{_ENCODER.encode(dict(sample.metadata)) if sample.metadata else "{}"}',
+    ]
     if sample.boxes is not None:
-        entry["boundingBoxes"] = [box.as_json() for box in sample.boxes]
-    return entry
+        members.append(f'"boundingBoxes":{_ENCODER.encode([box.as_json() for box in sample.boxes])}')
+    return f"{{{','.join(members)}}}"
+
+
+def _label_text(label: Label) -> str:
+    return _ENCODER.encode(label_as_json(label))
+
+
+_class_text = functools.lru_cache(maxsize=4096)(_label_text)  # many samples share a class, which is hashable
 
 
 def label_as_json(label: Label) -> dict[str, Any]:

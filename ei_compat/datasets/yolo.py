@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ei_compat.box_check import share
@@ -50,7 +50,7 @@ def _names_folders(tree: Tree, file: str) -> bool:
 
 def _has_text(tree: Tree) -> bool:
     pictures = tree.below("", PICTURE_SUFFIXES)
-    return any(name in tree for picture in pictures for name in _label_files(picture))
+    return any(_text_of(picture, tree) is not None for picture in pictures)
 
 
 def _names_files(tree: Tree) -> list[str]:
@@ -83,7 +83,7 @@ def read(tree: Tree) -> Dataset:
             raise FormatError(what, where=path / file, fix="remove the one that is wrong")
     samples = []
     for relative in pictures.paths:
-        labels = next((name for name in _label_files(relative) if name in tree), None)
+        labels = _text_of(relative, tree)
         if labels is None:
             samples.append(pictures.sample(relative))
             continue
@@ -97,14 +97,18 @@ def read(tree: Tree) -> Dataset:
     return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
-def _label_files(picture: str) -> Iterator[str]:
-    """Where a picture's text file may be: beside it, or where `images` is replaced by `labels`."""
-    beside = picture.rpartition(".")[0] + ".txt"
-    yield beside
+def _text_of(picture: str, tree: Tree) -> str | None:
+    """A picture's text file: beside it, or where `images` is replaced by `labels` in its path, from the end on."""
+    beside = f"{picture.rpartition('.')[0]}.txt"
+    if beside in tree:
+        return beside
     parts = beside.split("/")
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] == PICTURES:
-            yield "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
+            place = "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
+            if place in tree:
+                return place
+    return None
 
 
 def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:

@@ -163,9 +163,21 @@ def _braces(values: tuple[int, ...]) -> str:
     return "{{" + ", ".join(map(str, values)) + "}}"
 
 
+# the engine's function and file, and the instructions for a value
+ELEMENTWISE = {
+    "ADD": ("eit_add", "eit_add.c", cost.PER_ADD),
+    "SUB": ("eit_sub", "eit_add.c", cost.PER_ADD),
+    "RSUB": ("eit_sub_reversed", "eit_add.c", cost.PER_ADD),
+    "MUL": ("eit_mul", "eit_mul.c", cost.PER_MUL),
+    "PRELU": ("eit_prelu", "eit_prelu.c", cost.PER_MUL),
+    "MAXIMUM": ("eit_maximum", "eit_extremes.c", cost.PER_COPY),
+    "MINIMUM": ("eit_minimum", "eit_extremes.c", cost.PER_COPY),
+}
+
+
 def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
     target = program.planes[layer.output]
-    function = {"ADD": "eit_add", "SUB": "eit_sub", "RSUB": "eit_sub_reversed", "MUL": "eit_mul"}[p.kind]
+    function, source, per = ELEMENTWISE[p.kind]
     head = (_braces(p.multipliers), _braces(p.shifts), _braces(p.zeros), str(p.low), str(p.high))
     arrays: dict[str, Array] = {}
     tail: tuple[str, ...] = ("0", "0", "0", "0")
@@ -174,8 +186,7 @@ def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
         arrays["constant"] = p.constant.reshape(-1)
         steps = (channels * width if height > 1 else 0, width if channels > 1 else 0, 1 if width > 1 else 0)
         tail = ("{constant}", *map(str, steps))
-    source = "eit_mul.c" if p.kind == "MUL" else "eit_add.c"
-    instructions = cost.bytewise(target.elements, cost.PER_MUL if p.kind == "MUL" else cost.PER_ADD)
+    instructions = cost.bytewise(target.elements, per)
     return Kernel(
         function, "eit_elementwise.h", (source, "eit_operand.c"), "eit_elementwise", head + tail, arrays,
         instructions=instructions,

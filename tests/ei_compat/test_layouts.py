@@ -261,35 +261,6 @@ def test_darknet_of_an_exporter(tmp_path):
     assert dataset.reading.not_read == ()
 
 
-def coco(*boxes: tuple[int, int]) -> str:
-    """Two pictures, 0.png and 1.png; a box is of a picture, with an x."""
-    annotations = [{"image_id": image, "category_id": 1, "bbox": [x, 1, 3, 3]} for image, x in boxes]
-    images = [{"id": n, "file_name": f"{n}.png"} for n in range(2)]
-    return json.dumps({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]})
-
-
-def test_a_picture_that_two_files_list_has_its_boxes_once(tmp_path):
-    pictures = dict.fromkeys(["images/0.png", "images/1.png", "images/2.png"], "")
-    lay(tmp_path, {**pictures, "annotations/a.json": coco((0, 1), (0, 5), (1, 1)), "annotations/b.json": coco((0, 1))})
-    dataset = open_dataset(tmp_path)
-    assert [[box.x for box in sample.boxes or ()] for sample in dataset.samples] == [[1, 5], [1], []]
-    said = " ".join(dataset.reading.lines())
-    assert "2 pictures are listed in two label files, such as annotations/a.json" in said
-    assert "1 sample is in no label file and unlabelled: images/2.png" in said
-    (tmp_path / "annotations" / "b.json").write_text(coco((0, 2)))
-    with pytest.raises(DataError, match=r"b.json.*lists other boxes of picture 'images/0.png' than annotations/a.json"):
-        open_dataset(tmp_path)
-
-
-def test_two_xml_files_of_one_picture(tmp_path):
-    lay(tmp_path, {"a.png": "", "a.xml": XML.format("a.png", 4), "Annotations/a.xml": XML.format("a.png", 4)})
-    (sample,) = open_dataset(tmp_path).samples
-    assert len(sample.boxes or ()) == 1
-    (tmp_path / "Annotations" / "a.xml").write_text(XML.format("a.png", 5))
-    with pytest.raises(DataError, match=r"lists other boxes of picture 'a.png'"):
-        open_dataset(tmp_path)
-
-
 def test_masks_of_a_voc_set_are_no_samples(tmp_path):
     files = {"V/JPEGImages/{0-3}.png": "", "V/SegmentationClass/{0-3}.png": "", "V/ImageSets/Main/train.txt": "0\n1\n"}
     lay(tmp_path, files | {f"V/Annotations/{n}.xml": XML.format(f"{n}.png", 4) for n in range(4)})
@@ -329,19 +300,3 @@ def test_numbers_in_a_document_are_no_names_of_samples(tmp_path):
 def test_a_description_of_yolo_beside_folders_of_its_classes(tmp_path):
     lay(tmp_path, beside(folders("train/cat", "train/dog"), **{"data.yaml": "names: [cat, dog]\n"}))
     assert counted(tmp_path) == {"training/cat": 4, "training/dog": 4}
-
-
-def test_tables_are_of_the_sets_that_they_are_named_after(tmp_path):
-    head = "file_name,class_name\n"
-    tables = {"train.csv": f"{head}0.png,a\n1.png,b\n", "val.csv": f"{head}1.png,b\n2.png,a\n3.png,b\n"}
-    lay(tmp_path, beside(["images/{0-3}.png"], **tables))
-    assert counted(tmp_path) == {"training/a": 1, "validation/b": 2, "validation/a": 1}
-    (line,) = open_dataset(tmp_path).reading.lines()
-    assert line == "1 picture is listed for two sets, such as images/1.png; the later file counts, val.csv"
-
-
-def test_two_tables_of_two_classes_for_one_picture(tmp_path):
-    head = "file_name,class_name\n"
-    lay(tmp_path, beside(["images/{0-3}.png"], **{"a.csv": f"{head}0.png,a\n", "b.csv": f"{head}0.png,b\n"}))
-    with pytest.raises(DataError, match=r"b.csv.*has two classes, 'a' and 'b'"):
-        open_dataset(tmp_path)
