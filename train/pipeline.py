@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +17,7 @@ from train.batches import as_input, batches
 from train.checkpoint import FILE_NAME as CHECKPOINT
 from train.checkpoint import HOW_TO_GO_ON, Checkpoints
 from train.compare import Drop, drop
+from train.costs import Stopwatch, peak_memory
 from train.data import TrainingData, load_data
 from train.evaluate import Scores, predict, prunable_weights, score
 from train.export import keras_zip, saved_model_zip
@@ -166,7 +164,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         sparsity=zeros,
         gates=gates,
         seconds=watch.laps | {"total": watch.total},
-        peak_memory_bytes=_peak_memory(),
+        peak_memory_bytes=peak_memory(),
         files={name: len(content) for name, content in models.items()},
         history=state.history,
         best_epochs=state.best_epochs,
@@ -301,29 +299,3 @@ def _deadline(job: Job, data: TrainingData) -> float | None:
     if not job.enforce_time_limit or not data.max_training_seconds:
         return None
     return time.monotonic() + data.max_training_seconds
-
-
-def _peak_memory() -> int:
-    """The largest resident set of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-class Stopwatch:
-    """Seconds of each phase, in order."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self.laps: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Times a block."""
-        started = time.monotonic()
-        yield
-        self.laps[name] = round(time.monotonic() - started, 3)
-
-    @property
-    def total(self) -> float:
-        """Seconds since the stopwatch was made."""
-        return round(time.monotonic() - self._started, 3)

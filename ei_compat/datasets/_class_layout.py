@@ -20,8 +20,16 @@ FOLDERS = "folders"  # the format's name, for `--from`
 _SURE = f"or say that its folders are the classes with `--from {FOLDERS}`"
 _THINGS = {"train", "split"}  # names of sets that things have too, where no other set stands beside them
 _UNSORTED = {"pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled", "unknown", "unsorted"}
-_PARTS = frozenset({"part", "fold", "batch", "folder", "chunk", "shard", "subset", "session", "images", "pictures"})
+_PARTS = frozenset(
+    {
+        *("part", "fold", "batch", "folder", "chunk", "shard", "subset", "images", "pictures", "archive", "export"),
+        *("session", "recording", "rec", "trial", "take", "day", "video", "clip", "scene", "sequence", "seq", "frames"),
+        *("subject", "sub", "subj", "patient", "camera", "cam", "site", "location"),
+    }
+)
 _GIVEN = re.compile(r"(new folder|untitled folder|neuer ordner|nouveau dossier|nueva carpeta)( ?\(?\d+\)?)?", re.I)
+_COPY = re.compile(r"(.+?)(( - copy| copy|_copy| - kopie)?( ?\(\d+\))?)", re.I)  # how a file manager calls a copy
+_DATE = re.compile(r"(19|20)\d\d([-_. ]?)\d\d\2\d\d\D?.*")
 _MANY = 6  # classes, from which on one file in each is no accident
 
 
@@ -60,13 +68,16 @@ def layout_of(tree: Tree) -> Layout:
         return Layout()
     if not tree.sure:
         for name in apart:
-            raise _refused(tree, f"the folder {name!r} holds a set's word, and the same in another set lies beside it")
+            raise _refused(tree, f"the folder {name!r} holds a set's word, and what may be another set lies beside it")
         _refuse_parts(tree, top)
         _refuse_sets(tree, top, sets)
         _refuse_containers(tree, top)
         _refuse_inner_classes(tree, top)
         _refuse_counts(tree, {name: [name] for name in top})
-    return Layout(tuple(ClassFolder(name, name, None) for name in top), _deeper(tree, top))
+    things = tuple(
+        f"the folder {name!r} was taken for a class, not for a set" for name in sets if name.lower() in _THINGS
+    )
+    return Layout(tuple(ClassFolder(name, name, None) for name in top), (*things, *_deeper(tree, top)))
 
 
 def _descend(tree: Tree, folder: str) -> str:
@@ -124,8 +135,11 @@ def _refuse_parts(tree: Tree, top: Sequence[str]) -> None:
     if len(top) > 1 and len(words) == 1 and _PARTS.intersection(*words):
         raise _refused(tree, f"{top[0]!r} and {top[1]!r} are parts of one thing by their names")
     for name in top:
-        if _GIVEN.fullmatch(name):
+        copied = _COPY.fullmatch(name)
+        if _GIVEN.fullmatch(name) or (copied is not None and copied[2] and copied[1] in top):
             raise _refused(tree, f"{name!r} is what a file manager calls a folder")
+    if all(map(_DATE.fullmatch, top)):
+        raise _refused(tree, f"{top[0]!r} is a date")
 
 
 def _refuse_containers(tree: Tree, names: Sequence[str]) -> None:

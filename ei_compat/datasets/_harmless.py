@@ -11,6 +11,7 @@ SYSTEM_FOLDERS = frozenset(
         *("$recycle.bin", "system volume information", "recycler", "found.000", "~snapshot"),  # Windows, NetApp
         *("__macosx", "lost+found", "network trash folder", "temporary items"),  # macOS, Linux
         *("__pycache__", "node_modules", "venv"),  # editors and languages
+        *("thumbnails", "thumbnail", "_thumbnails", "_thumbs", "_thumb"),  # viewers
     }
 )
 # Files that the same ones make, in lower case.

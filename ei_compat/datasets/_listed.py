@@ -6,7 +6,7 @@ A later file overrules an earlier one, as in the official uploader. A file that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ei_compat.dataset import Box, Category
 from ei_compat.datasets._sets import category_of_path
@@ -110,6 +110,7 @@ class Boxes:
             DataError: when two entries of one file contradict each other.
         """
         overruled: dict[str, str] = {}
+        repeated = 0
         for picture, first, before, later in reversed(self._earlier):
             now = self.of[picture]
             if Counter(now) <= Counter(before):
@@ -121,7 +122,21 @@ class Boxes:
                 overruled[picture] = f"{picture}, in {first[0]} and {later[0]}"
         twice = {each[0]: f"{_named(each[1])} and {_named(each[3])}" for each in self._earlier}
         twice = {picture: places for picture, places in twice.items() if picture not in overruled}
-        return (*_twice(twice), *_overruled(overruled))
+        for picture, boxes in self.of.items():
+            if len(boxes) > 1 and len(once := once_each(boxes)) < len(boxes):
+                repeated += len(boxes) - len(once)
+                self.of[picture] = once
+        return (*_twice(twice), *_overruled(overruled), *repeats(repeated))
+
+
+def once_each(boxes: Iterable[Box]) -> list[Box]:
+    """The boxes without those that equal an earlier one."""
+    return list(dict.fromkeys(boxes))
+
+
+def repeats(count: int) -> Sequence[str]:
+    """What to say of boxes that equal another of the same picture."""
+    return [f"{count} box{'es' * (count > 1)} of the same class and place as another left out"] if count else []
 
 
 def _twice(places: dict[str, str]) -> Sequence[str]:

@@ -28,12 +28,13 @@ class Pictures:
     """
 
     def __init__(self, tree: Tree) -> None:
-        self.root, self.limits = tree.root, tree.limits
+        self.root, self.limits, self._place = tree.root, tree.limits, str(tree.root)
         self.paths = list(tree.below("", PICTURE_SUFFIXES))
         self.check = BoxCheck()
         self._known = set(self.paths)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._sets: dict[str, Category | None] = {}
+        self._other_size: dict[str, str] = {}  # pictures that a label file tells another size of, with both
         self._lost: set[str] = set()  # pictures whose only boxes had no size
 
     @functools.cached_property
@@ -89,9 +90,10 @@ class Pictures:
         Raises:
             PictureError: when it has none.
         """
-        if picture not in self._sizes:
-            self._sizes[picture] = picture_size(FilePayload(str(self.root), picture), self.limits)
-        return self._sizes[picture]
+        size = self._sizes.get(picture)
+        if size is None:
+            size = self._sizes[picture] = picture_size(FilePayload(self._place, picture), self.limits)
+        return size
 
     def size_or_none(self, picture: str) -> tuple[int, int] | None:
         """The same, None for a broken picture."""
@@ -99,6 +101,22 @@ class Pictures:
             return self.size(picture)
         except PictureError:
             return None
+
+    def compare_size(self, picture: str, width: object, height: object) -> None:
+        """Holds the size that a label file tells of a picture against its own, where its boxes had that looked up."""
+        known, told = self._sizes.get(picture), (width, height)
+        if known is not None and told != known and all(isinstance(side, int | float) and side > 0 for side in told):
+            self._other_size[picture] = f"{known[0]} x {known[1]} pixels, not {width:.6g} x {height:.6g}"
+
+    def remarks(self) -> tuple[str, ...]:
+        """What was done to boxes, and what there is to say of pictures of another size than a label file tells."""
+        said = self.check.remarks()
+        if not self._other_size:
+            return said
+        picture, sizes = next(iter(self._other_size.items()))
+        have = "1 picture has" if len(self._other_size) == 1 else f"{len(self._other_size)} pictures have"
+        line = f"{have} another size than the label file says, such as {picture}, {sizes}"
+        return (*said, f"{line}: was it changed after it was labelled?")
 
     def pixels(self, picture: str, label: str, corner: Pair, sides: Pair, *, where: str) -> list[Box]:
         """A box in pixels, none where it has no size; see `BoxCheck.pixels`."""
@@ -133,7 +151,7 @@ class Pictures:
             name=name.rpartition(".")[0] or name,
             category=category or self._sets[folder],
             label=UNLABELLED,
-            payload=FilePayload(str(self.root), relative, self._sizes.get(relative)),
+            payload=FilePayload(self._place, relative, self._sizes.get(relative)),
             boxes=None if not listed and relative in self._lost else listed,
         )
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from ei_compat.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
 from ei_compat.datasets._harmless import is_document, is_system_file, is_system_folder
 from ei_compat.datasets._sets import set_named
-from ei_compat.datasets._side_files import is_signal
+from ei_compat.datasets._side_files import is_row, is_signal
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import CHUNK, Inside, composed, encodable
 from ei_compat.limits import DEFAULT_LIMITS, Limits
@@ -171,13 +171,15 @@ class Tree:
     def samples(self) -> frozenset[str]:
         """Every file that is a sample by its extension; JSON and CSV where it also looks like a signal.
 
-        A JSON or CSV file that bears a picture's name is that picture's, whatever it holds.
+        A JSON or CSV file that bears a picture's name is that picture's, whatever it holds. A single row of numbers
+        may be anybody's notes: it is a sample only where there are no others.
         """
         certain = self._with(SAMPLE_SUFFIXES - TEXT_SIGNALS)
         texts = self._with(TEXT_SIGNALS)
         pictures = {stem for path in self._with(PICTURE_SUFFIXES) for stem in (path, stem_of(path))} if texts else set()
-        signals = [path for path in texts if stem_of(path) not in pictures and is_signal(self.root / path)]
-        found = frozenset([*certain, *signals])
+        texts = [path for path in texts if stem_of(path) not in pictures]
+        found = frozenset([*certain, *(path for path in texts if is_signal(self.root / path))])
+        found = found or frozenset([path for path in texts if is_row(self.root / path)])
         if len(found) > self.limits.samples:
             raise LimitError(f"more than {self.limits.samples:,} files", where=self.root, fix="raise Limits.samples")
         return found

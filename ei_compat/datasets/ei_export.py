@@ -79,6 +79,7 @@ class _File:
 
 
 _MEMBERS = {each.name for each in fields(_File)}
+EMPTY: tuple[Any, ...] = (None, "", [], {})  # values of a member that say nothing; false says something
 
 
 def recognise(tree: Tree) -> bool:
@@ -142,7 +143,7 @@ class _Export:
                 what = f"says something else of {sample.id!r} than {other}"
                 raise DataError(what, where=where, fix="remove the one that is wrong")
             self.samples.setdefault(sample.id, sample)
-            self.dropped.update(name for name in entry.keys() - _MEMBERS if entry[name])
+            self.dropped.update(name for name in entry.keys() - _MEMBERS if entry[name] not in EMPTY)
 
     def _sample(self, entry: _File, folder: str, *, where: str) -> Sample:
         relative = self._located(entry.path, folder, where=where)
@@ -218,7 +219,7 @@ def _text(value: str | int | float | bool | None) -> str:
 
 def _label(label: _Label, labels: _Labels, *, where: str) -> Label:
     match label:
-        case _Label(type="unlabeled"):
+        case _Label(type="unlabeled") | _Label(type="label", label=""):
             return UNLABELLED
         case _Label(type="label", label=str() as name):
             return labels.of_class(name)

@@ -11,7 +11,7 @@ from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut
 from ei_compat.datasets._listed import Boxes, Classes, SetsOf
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
-from ei_compat.errors import DataError
+from ei_compat.errors import DataError, FormatError
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
@@ -66,9 +66,11 @@ def read_boxes(tree: Tree) -> Dataset:
             sets.add(picture, relative)
             found = listed.listed(picture, relative)
             corners = tuple(number(end, where=where) for end in ends)
-            for label in classes.split(SEPARATOR):
-                found += pictures.corners(picture, label.strip(), corners, where=where)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
+            for label in map(str.strip, classes.split(SEPARATOR)):
+                if not label:
+                    raise FormatError("has a box without a class", where=where)
+                found += pictures.corners(picture, label, corners, where=where)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
     return Dataset.of(pictures.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
 

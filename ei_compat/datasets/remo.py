@@ -43,6 +43,8 @@ class _Annotation:
 class _BoxItem:
     file_name: str
     annotations: list[_Annotation]
+    width: object = None
+    height: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def read_boxes(tree: Tree) -> Dataset:
                 for label in annotation.classes:
                     corners = box.xmin, box.ymin, box.xmax, box.ymax
                     found += pictures.corners(picture, label, corners, where=place)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
+            pictures.compare_size(picture, item.width, item.height)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
     return Dataset.of(pictures.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
 

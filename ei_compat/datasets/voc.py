@@ -70,10 +70,12 @@ def read(tree: Tree) -> Dataset:
         found = listed.listed(picture, relative)
         for item in root.iterfind("object"):
             found += _box(item, picture, pictures, where=where)
+        size = [_number_or_none(root.findtext(f"size/{side}")) for side in ("width", "height")]
+        pictures.compare_size(picture, *size)
         categories[picture] = sets.of.get(_stem(relative))
     for picture in pictures.paths:
         categories.setdefault(picture, sets.of.get(_stem(picture)))
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
     reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
     return Dataset.of(pictures.samples(listed.of, categories), format=FORMAT.name, root=path, reading=reading)
 
@@ -135,6 +137,13 @@ def _box(item: Element, picture: str, pictures: Pictures, *, where: str) -> list
         raise FormatError("has an object without a name", where=where)
     ends = tuple(number(item.findtext(f"bndbox/{end}") or "", where=f"{where}, {label}, {end}") for end in _ENDS)
     return pictures.corners(picture, label, ends, where=f"{where}, {label}")
+
+
+def _number_or_none(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
 
 
 _ENDS = ("xmin", "ymin", "xmax", "ymax")

@@ -1,4 +1,4 @@
-"""What layers cost on RV32IMC, in instructions: a model calibrated on QEMU's counts (see `bench/firmware_cost.py`).
+"""What layers cost on RV32IMC, in instructions: a model calibrated on QEMU's counts (see `bench/firmware_fit.py`).
 
 The constants are instructions per unit of work of the engine's kernels, built with gcc 12 at -O2.
 """

@@ -185,3 +185,46 @@ def test_lists_of_a_voc_set_that_overlap(tmp_path):
     assert [sample.category for sample in dataset.samples] == ["training", "validation", "training"]
     said = "1 picture is listed for two sets, such as 1; the later file counts, ImageSets/Main/val.txt"
     assert dataset.reading.lines() == (said,)
+
+
+@pytest.mark.parametrize("kind", ["coco", "csv-boxes", "open-images", "remo-boxes", "voc"])
+def test_a_box_that_is_there_twice_counts_once(tmp_path, kind):
+    write, file, _ = BOX_FORMATS[kind]
+    boxes, lines = lefts(laid(tmp_path, {file: write({"p.png": [1, 9, 1]})}))
+    assert boxes == [1, 9]
+    assert lines[0] == "1 box of the same class and place as another left out"
+
+
+def test_a_line_of_yolo_that_is_there_twice_counts_once(tmp_path):
+    line = "0 0.5 0.5 0.2 0.2\n"
+    boxes, lines = lefts(laid(tmp_path, {"classes.txt": "cat\n", "p.txt": line + "0 0.6 0.5 0.2 0.2\n" + line + line}))
+    assert boxes == [8, 10]
+    assert lines == ["2 boxes of the same class and place as another left out"]
+
+
+SIZED = {
+    "coco": ("a.json", '"file_name": "p.png", "width": {}, "height": {}', '"file_name": "p.png"'),
+    "remo-boxes": ("a.json", '"file_name": "p.png", "width": {}, "height": {}', '"file_name": "p.png"'),
+    "voc": (
+        "p.xml",
+        "<filename>p.png</filename><size><width>{}</width><height>{}</height></size>",
+        "<filename>p.png</filename>",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SIZED)
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [((20, 16), False), ((0, 0), False), ((40, 32), True), ((16, 20), True)],
+    ids=["the same", "none", "twice", "turned"],
+)
+def test_a_picture_of_another_size_than_its_label_file_tells_is_named(tmp_path, kind, size, says):
+    file, told, bare = SIZED[kind]
+    text = BOX_FORMATS[kind][0]({"p.png": [1]})
+    assert bare in text
+    boxes, lines = lefts(laid(tmp_path, {file: text.replace(bare, told.format(*size))}))
+    line = (
+        f"1 picture has another size than the label file says, such as p.png, 20 x 16 pixels, not {size[0]} x {size[1]}"
+    )
+    assert (boxes, lines) == ([1], [f"{line}: was it changed after it was labelled?"] if says else [])
