@@ -107,6 +107,13 @@ def cut_of(weights: Int8, family: str) -> tuple[int, int]:
     return cut, CODES[family](weights[:cut]).size
 
 
+def own_kernel(params: DepthwiseConv) -> bool:
+    """Whether the engine has a kernel for just this depthwise convolution."""
+    c = params.columns
+    nine = params.weights.shape[1:] == (3, 3) and c.dilation == 1
+    return nine and c.stride in (1, 2) and params.depth_multiplier == 1
+
+
 def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int, width: int) -> Encoded:
     """Picks the encoding of a layer: sparse or dense, whichever costs less, dense by four channels where they allow it.
 
@@ -121,9 +128,13 @@ def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int,
     family = "dense" if isinstance(params, DepthwiseConv) or channels % QUAD else "quad"
     data = CODES[family](weights)
     if isinstance(params, DepthwiseConv):
-        instructions = cost.depthwise(channels, taps, height, width)
+        stride = params.columns.stride if own_kernel(params) else 0
+        instructions = cost.depthwise(channels, taps, height, width, stride)
         return Encoded("dense", family, data, instructions, instructions, data.size, nonzero, total)
-    dense = (cost.quad if family == "quad" else cost.dense)(channels, taps, height, width)
+    if family == "quad":
+        dense = cost.quad(channels, taps, height, width, spatial=isinstance(params, Conv))
+    else:
+        dense = cost.dense(channels, taps, height, width)
     sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
     code = sparse_code(weights) if sparse < dense else None
     if code is not None and cost.prefers_sparse(dense, data.size, sparse, code.size):

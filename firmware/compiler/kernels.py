@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from firmware.compiler import cost
 from firmware.compiler import layers as ly
 from firmware.compiler.affine import affine
-from firmware.compiler.encode import Encoded, cut_of, encode
+from firmware.compiler.encode import Encoded, cut_of, encode, own_kernel
 from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.plan import Scratch
@@ -60,9 +60,17 @@ FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED"}
 
 def kernel(program: Program, layer: Layer) -> Kernel:
     """Picks the kernel of a layer; all planes have their final padding."""
+    chosen = _chosen(program, layer)
+    rows = program.planes[layer.output].height
+    return replace(chosen, instructions=chosen.instructions + cost.PER_ROW * rows)
+
+
+def _chosen(program: Program, layer: Layer) -> Kernel:
     match layer.params:
         case ly.Source():
-            return Kernel("0", "eit_engine.h", (), None, (), instructions=cost.PER_SOURCE_ROW * _height(program, layer))
+            plane = program.planes[layer.output]
+            copied = cost.bytewise(plane.elements, cost.PER_SOURCE_BYTE) + cost.PER_SOURCE_ROW * plane.height
+            return Kernel("0", "eit_engine.h", (), None, (), instructions=copied)
         case ly.Pointwise():
             return _pointwise(program, layer, layer.params)
         case ly.Conv():
@@ -73,10 +81,6 @@ def kernel(program: Program, layer: Layer) -> Kernel:
             return _elementwise(program, layer, layer.params)
         case _:
             return _bytewise(program, layer)
-
-
-def _height(program: Program, layer: Layer) -> int:
-    return program.planes[layer.output].height
 
 
 def _requant(out: Requantization, weights: Int8) -> tuple[str, dict[str, Array]]:
@@ -145,8 +149,7 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     encoded = encode(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out, weights)
     rows, columns = layer.inputs[0].rows, p.columns
-    nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
-    special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
+    special = own_kernel(p) and rows.dilation == 1
     function = f"eit_depthwise_3x3_{columns.stride}" if special else "eit_depthwise_any"
     cut, scratch = cut_of(weights, "dense")[0], Scratch(0, source.stride)
     fields = (
@@ -205,7 +208,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
             fields = ("128" if flip else "0",)
             return Kernel(
                 function, "eit_layout.h", ("eit_layout.c",), "eit_layout", fields,
-                instructions=cost.bytewise(values, cost.PER_COPY),
+                instructions=cost.bytewise(values, cost.PER_LAYOUT),
             )  # fmt: skip
         case ly.Pooling() as p:
             function = "eit_average_pool" if p.average else "eit_max_pool"
@@ -216,7 +219,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
             )
         case ly.MeanOver() as p:
             fields = (str(p.offset), str(p.multiplier), str(p.shift), str(p.zero), str(int(p.all_columns)))
-            per = cost.PER_COPY * rows.kernel * (source.width if p.all_columns else 1)
+            per = cost.PER_MEAN_OUTPUT + cost.PER_COPY * rows.kernel * (source.width if p.all_columns else 1)
             return Kernel(
                 "eit_mean", "eit_mean.h", ("eit_mean.c",), "eit_mean_params", fields,
                 instructions=cost.bytewise(values, per),
@@ -229,7 +232,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
         case ly.SoftmaxOver() as p:
             return Kernel(
                 "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), None, (), {"table": p.exponentials},
-                instructions=cost.bytewise(values, cost.PER_SOFTMAX),
+                instructions=cost.bytewise(values, cost.PER_SOFTMAX) + cost.PER_SOFTMAX_ROW * target.height,
             )  # fmt: skip
         case ly.Copy() as p:
             size = ", ".join(map(str, p.sizes))

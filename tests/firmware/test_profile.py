@@ -46,6 +46,20 @@ def test_bars(name: str, instructions: float, flash: float, rows: int, whole: in
 
 
 @pytest.mark.qemu
+@pytest.mark.shared
+@pytest.mark.parametrize("name", [
+    "keras_se", "tflm_hello_world", "tflm_micro_speech",
+    *(pytest.param(n, marks=pytest.mark.slow) for n in (
+        "mlperf_ad01", "mlperf_kws", "mlperf_resnet", "mlperf_vww", "tflm_person_detect", "tinymaix_mbnet96",
+        "tinymaix_mnist_resnet")),
+])  # fmt: skip
+def test_the_estimate_is_within_15_percent_of_what_is_counted(name: str, shared: Path) -> None:
+    data = (shared / f"models/others/{name}.tflite").read_bytes()
+    counted, estimate = profile_model(data), profile_model(data, count=False)
+    assert abs(estimate.instructions / counted.instructions - 1) < 0.15
+
+
+@pytest.mark.qemu
 def test_small_graphs_on_the_target() -> None:
     for seed in (15, 19):
         data = graphs.graph(seed)
