@@ -29,6 +29,7 @@ PER_MAC = 3  # load, multiply, add
 PER_DEPTHWISE_CHANNEL = 91
 PER_DEPTHWISE_OUTPUT = 30
 PER_ADD = 45
+PER_SUM = 15  # a sum in linear form
 PER_MUL = 25
 PER_COPY = 5
 PER_SOURCE_ROW = 300  # of the picture, copied a word at a time

@@ -15,6 +15,7 @@ from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.plan import Scratch
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
+from firmware.compiler.sums import linear
 
 Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
 
@@ -55,6 +56,12 @@ class Kernel:
         return sum(a.nbytes for a in self.arrays.values())
 
 
+ELEMENTWISE = {  # function, file, instructions per output
+    "ADD": ("eit_add", "eit_add.c", cost.PER_ADD),
+    "SUB": ("eit_sub", "eit_add.c", cost.PER_ADD),
+    "RSUB": ("eit_sub_reversed", "eit_add.c", cost.PER_ADD),
+    "MUL": ("eit_mul", "eit_mul.c", cost.PER_MUL),
+}
 FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED"}
 
 
@@ -165,8 +172,13 @@ def _braces(values: tuple[int, ...]) -> str:
 
 def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
     target = program.planes[layer.output]
-    function = {"ADD": "eit_add", "SUB": "eit_sub", "RSUB": "eit_sub_reversed", "MUL": "eit_mul"}[p.kind]
-    head = (_braces(p.multipliers), _braces(p.shifts), _braces(p.zeros), str(p.low), str(p.high))
+    function, source, per = ELEMENTWISE[p.kind]
+    multipliers, shifts = p.multipliers, p.shifts
+    sum_of = None if p.kind == "MUL" else linear(p)
+    if sum_of is not None:
+        function, source, per = "eit_sum", "eit_sum.c", cost.PER_SUM
+        multipliers, shifts = (*sum_of.factors, sum_of.offset), (0, 0, sum_of.shift)
+    head = (_braces(multipliers), _braces(shifts), _braces(p.zeros), str(p.low), str(p.high))
     arrays: dict[str, Array] = {}
     tail: tuple[str, ...] = ("0", "0", "0", "0")
     if p.constant is not None:
@@ -174,8 +186,7 @@ def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
         arrays["constant"] = p.constant.reshape(-1)
         steps = (channels * width if height > 1 else 0, width if channels > 1 else 0, 1 if width > 1 else 0)
         tail = ("{constant}", *map(str, steps))
-    source = "eit_mul.c" if p.kind == "MUL" else "eit_add.c"
-    instructions = cost.bytewise(target.elements, cost.PER_MUL if p.kind == "MUL" else cost.PER_ADD)
+    instructions = cost.bytewise(target.elements, per)
     return Kernel(
         function, "eit_elementwise.h", (source, "eit_operand.c"), "eit_elementwise", head + tail, arrays,
         instructions=instructions,
