@@ -36,7 +36,13 @@ PER_SOURCE_ROW = 300  # of the picture, copied a word at a time
 PER_POOL_OUTPUT = 60
 PER_POOL_INPUT = 5
 PER_SOFTMAX = 200
-FLASH_INSTRUCTIONS = 8  # instructions per inference that a byte of flash is worth
+CHANNEL_FORMS = {  # of a channel's constants: bytes, and instructions more than the fastest takes to read them
+    "merged": (8, 0),
+    "exact": (9, 7),
+    "packed": (6, 13),
+    "snapped": (4, 7),
+}
+FLASH_INSTRUCTIONS = 66  # instructions per inference that a byte of flash is worth
 
 
 def tiles_of(width: int, widths: tuple[int, ...] = TILES) -> list[tuple[int, int]]:
@@ -85,6 +91,12 @@ def depthwise(channels: int, taps: int, height: int, width: int) -> int:
 def bytewise(outputs: int, per_output: int) -> int:
     """A layer whose work is per output value."""
     return outputs * per_output
+
+
+def constants(form: str, loads: int) -> int:
+    """A channel's constants, read so often, flash included."""
+    size, instructions = CHANNEL_FORMS[form]
+    return FLASH_INSTRUCTIONS * size + loads * instructions
 
 
 def prefers_sparse(dense_cost: int, dense_bytes: int, sparse_cost: int, sparse_bytes: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,13 @@ from firmware.compiler.plan import Scratch
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
 from firmware.compiler.sums import linear
 
-Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
+Array = (
+    npt.NDArray[np.int8]
+    | npt.NDArray[np.uint8]
+    | npt.NDArray[np.uint16]
+    | npt.NDArray[np.int32]
+    | npt.NDArray[np.uint32]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Kernel:
         arrays: constant arrays by name.
         instructions: the estimate for one inference on RV32IMC.
         scratch: of a worker.
-        cut: the channel from which on the second of two workers computes; all channels where only one can.
+        cut: the channel from which on the second of two workers computes, 0 where only the first one does.
         tiles: the family of tile functions and the row's width, where there are tiles; `{tiles}` stands for their list.
         encoded: the weights, where there are any.
     """
@@ -62,7 +68,8 @@ ELEMENTWISE = {  # function, file, instructions per output
     "RSUB": ("eit_sub_reversed", "eit_add.c", cost.PER_ADD),
     "MUL": ("eit_mul", "eit_mul.c", cost.PER_MUL),
 }
-FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED"}
+ALONE = ("eit_copy", "eit_softmax", "eit_pixels_from_planes")  # kernels that make all channels together
+FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED", "packed": "EIT_PACKED"}
 
 
 def kernel(program: Program, layer: Layer) -> Kernel:
@@ -77,26 +84,31 @@ def kernel(program: Program, layer: Layer) -> Kernel:
         case ly.DepthwiseConv():
             return _depthwise(program, layer, layer.params)
         case ly.Elementwise():
-            return _elementwise(program, layer, layer.params)
+            return _halved(program, layer, _elementwise(program, layer, layer.params))
         case _:
-            return _bytewise(program, layer)
+            return _halved(program, layer, _bytewise(program, layer))
+
+
+def _halved(program: Program, layer: Layer, made: Kernel) -> Kernel:
+    """A kernel whose channels all cost the same: half of them for either worker, where it can make a part of them."""
+    return made if made.function in ALONE else replace(made, cut=program.planes[layer.output].channels // 2)
 
 
 def _height(program: Program, layer: Layer) -> int:
     return program.planes[layer.output].height
 
 
-def _requant(out: Requantization, weights: Int8) -> tuple[str, dict[str, Array]]:
-    """The initialiser of an `eit_requant` and its arrays, for weights [output channel, tap]."""
-    made = affine(out, weights)
+def _requant(out: Requantization, weights: Int8, loads: int) -> tuple[str, dict[str, Array]]:
+    """The initialiser of an `eit_requant` and its arrays, for weights [output channel, tap], read so often."""
+    made = affine(out, weights, loads)
     arrays: dict[str, Array] = {"channels": made.channels}
-    if made.shifts is not None:
-        arrays["shifts"] = made.shifts
-    shifts = "0" if made.shifts is None else "{shifts}"
+    if made.more is not None:
+        arrays["more"] = made.more
+    more = "0" if made.more is None else "{more}"
     twice, tie = int(out.rounding != ROUND_ONCE), int(out.rounding == ROUND_TWICE)
     form = FORMS[made.form]
     numbers = f"{made.factor}u, {2 * out.zero + 1}, {form}, {made.down}, {twice}, {tie}, {out.low}, {out.high}"
-    return "{{{channels}, " + f"{shifts}, {numbers}" + "}}", arrays
+    return "{{{channels}, " + f"{more}, {numbers}" + "}}", arrays
 
 
 def _tile_headers(encoded: Encoded) -> tuple[str, ...]:
@@ -115,7 +127,7 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
         stored[:, inside] = weights
         weights = stored
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights)
+    requant, arrays = _requant(p.out, weights, encoded.passes)
     cut, offset = cut_of(weights, encoded.family)
     family = f"eit_pointwise_{encoded.family}"
     return Kernel(
@@ -129,7 +141,7 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights)
+    requant, arrays = _requant(p.out, weights, encoded.passes)
     cut, offset = cut_of(weights, encoded.family)
     c = p.columns
     step = c.stride * p.pixel
@@ -150,7 +162,7 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights)
+    requant, arrays = _requant(p.out, weights, encoded.passes)
     rows, columns = layer.inputs[0].rows, p.columns
     nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
     special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1

@@ -49,11 +49,21 @@ EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
     return (uint32_t)(((uint64_t)a * b) >> 32);
 }
 
-/* The first of its constants alone: what its accumulators start at. */
+/* A bias of EIT_PACKED: its word's top bits, and 16 more. */
+EIT_INLINE int32_t eit_packed_bias(const eit_requant *q, uint32_t word, uint32_t channel)
+{
+    const int32_t high = (int32_t)word >> (32u - q->factor);
+    return (int32_t)((uint32_t)high << 16 | ((const uint16_t *)q->more)[channel]);
+}
+
+/* The first of a channel's constants alone: what its accumulators start at. */
 EIT_INLINE int32_t eit_bias_of(const eit_requant *q, uint32_t channel)
 {
-    return q->form == EIT_SNAPPED ? ((const int32_t *)q->channels)[channel] >> 11
-                                  : ((const eit_affine *)q->channels)[channel].bias;
+    if (q->form < EIT_SNAPPED) {
+        return ((const eit_affine *)q->channels)[channel].bias;
+    }
+    const uint32_t word = ((const uint32_t *)q->channels)[channel];
+    return q->form == EIT_SNAPPED ? (int32_t)word >> 11 : eit_packed_bias(q, word, channel);
 }
 
 EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
@@ -61,20 +71,26 @@ EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
     eit_channel k;
     k.up = 2u;
     k.tie = q->tie;
-    if (q->form == EIT_SNAPPED) {
+    if (q->form >= EIT_SNAPPED) {
         const uint32_t word = ((const uint32_t *)q->channels)[channel];
-        k.bias = (int32_t)word >> 11;
-        const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
-        k.multiplier = (int32_t)(wide >> (wide >> 31));
         k.down = q->down + (word & 15u);
+        if (q->form == EIT_SNAPPED) {
+            k.bias = (int32_t)word >> 11;
+            const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+            k.multiplier = (int32_t)(wide >> (wide >> 31));
+        } else {
+            k.bias = eit_packed_bias(q, word, channel);
+            k.multiplier = (int32_t)((word << q->factor) >> 2 | 0x40000000u);
+        }
     } else {
         const eit_affine *affine = (const eit_affine *)q->channels + channel;
         k.bias = affine->bias;
         k.multiplier = affine->multiplier;
         k.down = (uint32_t)affine->multiplier & 31u;
         if (q->form == EIT_EXACT) {
-            k.down = (q->shifts[channel] & 31u) + 1u;
-            k.up = 2u + (q->shifts[channel] >> 5);
+            const uint32_t shifts = ((const uint8_t *)q->more)[channel];
+            k.down = (shifts & 31u) + 1u;
+            k.up = 2u + (shifts >> 5);
             if (k.down == 1u) {
                 k.tie = 0u;
                 k.round = q->half;
