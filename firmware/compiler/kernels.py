@@ -240,8 +240,9 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
             )  # fmt: skip
         case ly.SoftmaxOver() as p:
             return Kernel(
-                "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), None, (), {"table": p.exponentials},
-                instructions=cost.bytewise(values, cost.PER_SOFTMAX),
+                "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), "eit_softmax_params",
+                ("{exponentials}", str(len(p.exponentials))), {"exponentials": p.exponentials},
+                cost.bytewise(values, cost.PER_SOFTMAX),
             )  # fmt: skip
         case ly.Copy() as p:
             size = ", ".join(map(str, p.sizes))

@@ -49,23 +49,6 @@ EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
     return (uint32_t)(((uint64_t)a * b) >> 32);
 }
 
-/* A bias of EIT_PACKED: its word's top bits, and 16 more. */
-EIT_INLINE int32_t eit_packed_bias(const eit_requant *q, uint32_t word, uint32_t channel)
-{
-    const int32_t high = (int32_t)word >> (32u - q->factor);
-    return (int32_t)((uint32_t)high << 16 | ((const uint16_t *)q->more)[channel]);
-}
-
-/* The first of a channel's constants alone: what its accumulators start at. */
-EIT_INLINE int32_t eit_bias_of(const eit_requant *q, uint32_t channel)
-{
-    if (q->form < EIT_SNAPPED) {
-        return ((const eit_affine *)q->channels)[channel].bias;
-    }
-    const uint32_t word = ((const uint32_t *)q->channels)[channel];
-    return q->form == EIT_SNAPPED ? (int32_t)word >> 11 : eit_packed_bias(q, word, channel);
-}
-
 EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
 {
     eit_channel k;
@@ -79,7 +62,8 @@ EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
             const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
             k.multiplier = (int32_t)(wide >> (wide >> 31));
         } else {
-            k.bias = eit_packed_bias(q, word, channel);
+            const uint32_t high = (uint32_t)((int32_t)word >> (32u - q->factor));
+            k.bias = (int32_t)(high << 16 | ((const uint16_t *)q->more)[channel]);
             k.multiplier = (int32_t)((word << q->factor) >> 2 | 0x40000000u);
         }
     } else {

@@ -160,6 +160,18 @@ def test_all_pairs_of_operands(name: str, a: float, b: float, out: float, tmp_pa
     assert np.array_equal(compiled(VALUES[None]), host.Reference(data)(VALUES[None]))
 
 
+@pytest.mark.parametrize("scale", [0.02, 0.06, 0.1, 0.3, 1.5])
+def test_softmax_leaves_out_only_exponentials_that_change_nothing(scale: float, tmp_path: Path) -> None:
+    w = Writer()
+    source, target = w.tensor((1, 40, 5), scale, 3), w.tensor((1, 40, 5), 1 / 256, -128)
+    w.operator("SOFTMAX", [source], target, beta=1.0)
+    data = w.finish([source], [target])
+    values = np.random.default_rng(5).integers(-128, 128, (20, 200)).astype(np.int8)
+    values[10:, ::5] = 127  # far above the others, and all alike
+    values[15:] = 127
+    assert np.array_equal(host.Host(data, tmp_path)(values), host.Reference(data)(values))
+
+
 @pytest.mark.parametrize(
     ("scale", "zero", "weight", "out"),
     [(0.025, 5, 0.5, 1.6), (0.0078125, 127, 6 / 255, 6 / 255), (0.05, -128, 0.0078125, 0.1), (0.1, 0, 0.05, 0.6)],
