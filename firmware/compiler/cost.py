@@ -32,6 +32,7 @@ PER_DEPTHWISE_OUTPUT = 30  # 3x3
 PER_STRIDED_OUTPUT = 35  # 3x3 in steps of two
 PER_DEPTHWISE_TAP = 7.9  # of any other kernel
 PER_ADD = 45
+PER_SUM = 15  # a sum in linear form
 PER_MUL = 51
 PER_COPY = 5
 PER_LAYOUT = 14  # between the model's order and planes
@@ -43,7 +44,13 @@ PER_POOL_INPUT = 5
 PER_MEAN_OUTPUT = 70
 PER_SOFTMAX_ROW = 270
 PER_SOFTMAX = 48
-FLASH_INSTRUCTIONS = 8  # instructions per inference that a byte of flash is worth
+CHANNEL_FORMS = {  # of a channel's constants: bytes, and instructions more than the fastest takes to read them
+    "merged": (8, 0),
+    "exact": (9, 7),
+    "packed": (6, 13),
+    "snapped": (4, 7),
+}
+FLASH_INSTRUCTIONS = 66  # instructions per inference that a byte of flash is worth
 
 
 def tiles_of(width: int, widths: tuple[int, ...] = TILES) -> list[tuple[int, int]]:
@@ -93,6 +100,12 @@ def depthwise(channels: int, taps: int, height: int, width: int, stride: int = 1
 def bytewise(outputs: int, per_output: float) -> int:
     """A layer whose work is per output value."""
     return round(outputs * per_output)
+
+
+def constants(form: str, loads: int) -> int:
+    """A channel's constants, read so often, flash included."""
+    size, instructions = CHANNEL_FORMS[form]
+    return FLASH_INSTRUCTIONS * size + loads * instructions
 
 
 def prefers_sparse(dense_cost: int, dense_bytes: int, sparse_cost: int, sparse_bytes: int) -> bool:
