@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ei_compat.box_check import share
@@ -102,23 +103,24 @@ def read(tree: Tree) -> Dataset:
 
 def _text_of(picture: str, tree: Tree) -> str | None:
     """A picture's text file, whose name may differ in its form or capitals where no other picture could be meant."""
-    beside = f"{picture.rpartition('.')[0]}.txt"
-    if beside in tree:
-        return beside
-    places = [beside, *_below_labels(beside)]
-    found = next((place for place in places if place in tree), None)
-    if found is not None or len(tree.looking_like(picture)) > 1:
-        return found
+    folder, _, name = picture.rpartition("/")
+    text = f"{name.rpartition('.')[0]}.txt"
+    places = [f"{place}{text}" for place in _label_folders(folder)]
+    for place in places:
+        if place in tree:
+            return place
+    if len(tree.looking_like(picture)) > 1:
+        return None
     alike = [path for place in places for path in tree.looking_like(place)]
     return alike[0] if len(alike) == 1 else None
 
 
-def _below_labels(path: str) -> Iterator[str]:
-    """The path with `labels` in the place of `images`, from the end on."""
-    parts = path.split("/")
-    for index in range(len(parts) - 2, -1, -1):
-        if parts[index].lower() == PICTURES:
-            yield "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
+@functools.lru_cache(maxsize=256)
+def _label_folders(pictures: str) -> list[str]:
+    """Where the texts of a folder's pictures may lie: there, or where `labels` is in the place of `images`."""
+    parts = [*pictures.split("/"), ""] if pictures else [""]
+    named = [index for index, part in enumerate(parts) if part.lower() == PICTURES]
+    return ["/".join(parts), *("/".join([*parts[:at], LABELS, *parts[at + 1 :]]) for at in reversed(named))]
 
 
 def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:
