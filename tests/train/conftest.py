@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ei_compat.progress import SILENT
+from tests.train import short
 from train import backend
 from train.job import Job
 from train.recipe import Recipe
@@ -30,42 +31,8 @@ SMALL = {
 
 @pytest.fixture
 def short_mobilenet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Puts three blocks of MobileNetV2 in place of all seventeen, so that a whole run takes a third of the time."""
-    import tf_keras as keras
-
-    from train import int8_ready
-
-    layers = keras.layers
-
-    def normalised(x: Any, layer: Any, name: str, relu: str | None) -> Any:
-        x = layers.BatchNormalization(epsilon=1e-3, name=name)(layer(x))
-        return x if relu is None else layers.ReLU(6.0, name=relu)(x)
-
-    def block(x: Any, index: int, stride: int, filters: int = 8) -> Any:
-        prefix, before = f"block_{index}" if index else "expanded_conv", x
-        if index:
-            wide = layers.Conv2D(6 * x.shape[-1], 1, use_bias=False, name=f"{prefix}_expand")
-            x = normalised(x, wide, f"{prefix}_expand_BN", f"{prefix}_expand_relu")
-        if stride == 2:
-            x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{prefix}_pad")(x)
-        padding = "same" if stride == 1 else "valid"
-        deep = layers.DepthwiseConv2D(3, stride, padding, use_bias=False, name=f"{prefix}_depthwise")
-        x = normalised(x, deep, f"{prefix}_depthwise_BN", f"{prefix}_depthwise_relu")
-        narrow = layers.Conv2D(filters, 1, use_bias=False, name=f"{prefix}_project")
-        x = normalised(x, narrow, f"{prefix}_project_BN", None)
-        return layers.Add(name=f"{prefix}_add")([before, x]) if before.shape == x.shape else x
-
-    def build(input_tensor: Any, alpha: float = 0.35, include_top: bool = False, weights: Any = None) -> keras.Model:
-        first = layers.Conv2D(16, 3, 2, "same", use_bias=False, name="Conv1")
-        x = normalised(input_tensor, first, "bn_Conv1", "Conv1_relu")
-        for index, stride in enumerate((1, 2, 1)):
-            x = block(x, index, stride)
-        last = layers.Conv2D(1280, 1, use_bias=False, name="Conv_1")
-        return keras.Model(input_tensor, normalised(x, last, "Conv_1_bn", "out_relu"), name="short_mobilenet")
-
-    monkeypatch.setattr(keras.applications, "MobileNetV2", build)
-    monkeypatch.setattr(int8_ready, "LAST_BLOCK", 2)
-    return build
+    """Three blocks of MobileNetV2 in place of all seventeen; see `short`."""
+    return short.put_in_place(monkeypatch.setattr)
 
 
 def draw_classes(folder: Path, counts: dict[str, int], side: int = 40) -> Path:
