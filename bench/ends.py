@@ -1,14 +1,15 @@
 """Ends a small run in many ways at random moments, and looks at what it says and what it leaves.
 
-python bench/ends.py signals|kills|disks COUNT [--seed N] [--span SECONDS] [--at-once N] [--minutes M]
-                     [--docker "[OPTIONS] IMAGE"]
+python bench/ends.py signals|kills|disks COUNT [--seed N] [--span SECONDS] [--late SHARE] [--at-once N]
+                     [--minutes M] [--docker "[OPTIONS] IMAGE"]
 
 `signals` sends SIGINT or SIGTERM (to a container by `docker kill` and `docker stop`); `kills` sends SIGKILL to
 the program or to its parent; `disks` trains, as root, into a file system of its own that is too small, or that others
 fill at a random moment. Every end must say why in one line, leave no file half-written, and lose none that was
 finished; a container must be gone within three seconds of `docker stop`. Moments are drawn evenly on a logarithmic
-scale, because most phases lie at the beginning, up to the span, which is about what a whole run takes. With a limit of
-minutes fewer trials than asked for may be made; the last line counts those that were.
+scale up to the span, which is about what TensorFlow's start takes; but for a share that lies up to eight seconds behind
+a line of the log, so that every phase has its part however slow the machine is. With a limit of minutes fewer trials
+than asked for may be made; the last line counts those that were.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from typing import NamedTuple
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}  # lines are waited for
 OPTIONS = [
     *("--image-size", "32", "--weights", "weights.h5", "--epochs", "2", "--fine-tune-epochs", "2"),
     *("--max-int8-drop", "1", "--max-prune-drop", "1", "--min-steps", "0", "--log-format", "plain"),
@@ -61,6 +62,7 @@ tf_keras.utils.set_random_seed(1)
 network = tf_keras.applications.MobileNetV2((96, 96, 3), alpha=0.35, include_top=False, weights=None)
 network.save_weights(sys.argv[1])
 """
+MARKS = ("Training on", "Epoch 1/2", "Epoch 2/2", "Finished training")  # lines after which a run is ended
 STOP_SECONDS = 3.0  # within which a container must be gone
 ENOUGH_MB = 45  # of space for the small run
 
@@ -126,18 +128,32 @@ class Trial:
         command = [sys.executable, "-m", "train", *arguments]
         if docker is not None:
             command = ["docker", "run", "--name", self.name, "--volume", f"{home}:/scripts", *docker, *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=home, env=ENVIRONMENT | environment,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        self.log, self.errors = home / "log", home / "errors"
+        with self.log.open("wb") as log, self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command, cwd=home, env=ENVIRONMENT | environment, stdout=log, stderr=errors
+            )  # fmt: skip
+
+    def reaches(self, mark: str, times: int) -> None:
+        """Waits until so many lines of the log begin with this, or the end."""
+        while self.process.poll() is None:
+            if f"\n{self.log.read_text()}".count(f"\n{mark}") >= times:
+                return
+            time.sleep(0.02)
+
+    def _is_up(self) -> bool:
+        """Whether the container runs, or, without one, Python has begun with our code, which catches SIGTERM first."""
+        if self.docker is not None:
+            state = ["docker", "inspect", "--format", "{{.State.Status}}", self.name]
+            return subprocess.run(state, check=False, capture_output=True, text=True).stdout.strip() == "running"
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1)
 
     def runs_for(self, seconds: float) -> bool:
-        """Whether it still runs after this time; a container's counts from its start."""
+        """Whether it still runs this time after it was up."""
         deadline = time.monotonic() + 60
-        while self.docker is not None and time.monotonic() < deadline:
-            state = ["docker", "inspect", "--format", "{{.State.Status}}", self.name]
-            if subprocess.run(state, check=False, capture_output=True, text=True).stdout.strip() == "running":
-                break
+        while self.process.poll() is None and time.monotonic() < deadline and not self._is_up():
+            time.sleep(0.001)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
         return self.process.poll() is None
@@ -151,25 +167,35 @@ class Trial:
         elif number is not None:
             children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
             os.kill(int(children[0]) if child and children else self.process.pid, number)
-        output, errors = self.process.communicate(timeout=900)
+        self.process.wait(900)
         seconds = time.monotonic() - began
         if self.docker is not None:
             subprocess.run(["docker", "rm", "--force", self.name], check=False, capture_output=True)
-        return End(self.process.returncode, output, errors, seconds, frozenset(finished))
+        return End(
+            self.process.returncode, self.log.read_text(), self.errors.read_text(), seconds, frozenset(finished)
+        )  # fmt: skip
 
 
 def cut_short(home: Path, draw: random.Random, asked: argparse.Namespace) -> tuple[End, set[int]]:
     """A run that gets a signal at a random moment, and the exit codes that are right."""
     number = draw.choice([signal.SIGINT, signal.SIGTERM]) if asked.kind == "signals" else signal.SIGKILL
-    moment, to_child = asked.span ** draw.uniform(-0.3, 1.0), draw.random() < 0.7
-    run = Trial(home, asked.docker)
-    if not run.runs_for(moment):
+    to_child, run = draw.random() < 0.7, Trial(home, asked.docker)
+    if not run.runs_for(moment_of(run, draw, asked)):
         return run.ended(), set()
     end = run.ended(number, child=to_child and asked.kind == "kills")
     if end.code == -signal.SIGKILL:  # the parent itself: nobody is left to say it
         end = end._replace(code=137, errors="error: the parent was killed")
         wait_until_unlocked(run.out)
     return end, {128 + number}
+
+
+def moment_of(run: Trial, draw: random.Random, asked: argparse.Namespace) -> float:
+    """Waits for a line of the log that is drawn, or not; gives the seconds from then on."""
+    if draw.random() >= asked.late:
+        return float(asked.span ** draw.uniform(-1.0, 1.0))
+    mark = draw.choice(MARKS)
+    run.reaches(mark, draw.choice((1, 2)) if mark.startswith("Epoch") else 1)
+    return float(10 ** draw.uniform(-1.5, 0.9))
 
 
 def wait_until_unlocked(out: Path) -> None:
@@ -194,7 +220,7 @@ def small_disk(out: Path, size: str) -> Iterator[None]:
 def full_disk(home: Path, draw: random.Random, asked: argparse.Namespace) -> tuple[End, set[int]]:
     """A run into a disk that is or becomes full, the temporary folder's too, and the exit codes that are right."""
     run = Trial(home, TMPDIR=str(home / "out"))
-    if asked.fill and run.runs_for(asked.span ** draw.uniform(0.3, 1.0)):
+    if asked.fill and run.runs_for(moment_of(run, draw, asked)):
         with contextlib.suppress(OSError), (home / "out" / ".others").open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
                 pass
@@ -264,6 +290,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--span", type=float, default=30.0)
+    parser.add_argument("--late", type=float, default=0.2)
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--docker", type=shlex.split)

@@ -1,4 +1,4 @@
-"""The archive of a custom block's folder: what `.dockerignore` leaves in, links as what they point to."""
+"""The archive of a custom block: what `.dockerignore` and `.ei-ignore` leave in, links as what they point to."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _names(folder: Path) -> Iterator[str]:
     """Relative paths of all that belongs to the block, folders before what lies in them."""
     from docker.utils.build import PatternMatcher
 
-    ignored = PatternMatcher([*_ignored(folder), ".git", ".hg"])
+    ignored = PatternMatcher([*_ignored(folder), "!Dockerfile", ".git", ".hg"])  # Docker itself never leaves it out
     root = os.path.realpath(folder)
     for name in sorted(ignored.walk(str(folder))):
         if (folder / name).is_symlink():
@@ -75,9 +75,8 @@ def _followed(folder: Path, name: str, root: str, above: frozenset[str], ignored
 
 
 def _ignored(folder: Path) -> list[str]:
-    """The patterns of `.dockerignore`."""
-    path = folder / ".dockerignore"
-    if not path.is_file():
-        return []
-    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
+    """The patterns of `.dockerignore`, and of `.ei-ignore`, which Edge Impulse's client had before it."""
+    paths = [folder / name for name in (".dockerignore", ".ei-ignore") if (folder / name).is_file()]
+    texts = [path.read_text(encoding="utf-8-sig", errors="replace") for path in paths]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]

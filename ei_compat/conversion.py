@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ei_compat.dataset import ArrayRow, ClassLabel, Dataset, FilePayload, Intervals, KeyValues, Sample, Signal
+from ei_compat.dataset import (
+    ArrayRow,
+    ClassLabel,
+    Dataset,
+    FilePayload,
+    Intervals,
+    KeyValues,
+    Sample,
+    Signal,
+    Unlabelled,
+)
 from ei_compat.datasets import Carries, Format, WriteOptions, format_named, write_dataset
 from ei_compat.datasets._format import DEFAULT_OPTIONS, LABELS, PAYLOADS, LeftOut
 from ei_compat.errors import DataError
@@ -83,21 +93,47 @@ def _first(warnings: Sequence[str]) -> Iterator[str]:
 def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     """What a format cannot hold of a dataset and that can be done without.
 
+    In a set with boxes, the class label of a picture that has a list of them is its second one, which a format of boxes
+    can do without.
+
     Raises:
         DataError: when it cannot hold the labels or the data themselves.
     """
     counts: Counter[Carries] = Counter()
     first: dict[Carries, str] = {}
-    for sample in dataset.samples:
-        for needed in _needs(sample, to):
-            counts[needed] += 1
-            first.setdefault(needed, sample.id)
+    boxes_alone = Carries.BOXES in to.carries and Carries.CLASS not in to.carries
+    boxed = boxes_alone and any(sample.boxes for sample in dataset.samples)
+    spare = 0
+    for samples in _alike(dataset.samples):
+        one = samples[0]
+        if boxed and isinstance(one.label, ClassLabel) and one.boxes is not None:
+            spare += len(samples)
+            one = replace(one, label=Unlabelled())
+        for needed in _needs(one, to):
+            counts[needed] += len(samples)
+            first.setdefault(needed, one.id)
     missing = [needed for needed in counts if needed not in to.carries]
     for needed in missing:
         if needed in LABELS | PAYLOADS:
             what = f"format {to.name!r} cannot hold {needed}, of which there are {counts[needed]}"
             raise DataError(what, where=first[needed], fix="choose another format")
+    if spare:
+        missing.append(Carries.CLASS)
+        counts[Carries.CLASS] = spare
     return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
+
+
+def _alike(samples: Iterable[Sample]) -> Iterable[Sequence[Sample]]:
+    """The samples in groups that need the same of a format, of which a large set has a few only."""
+    groups: defaultdict[tuple[object, ...], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        payload, boxes = sample.payload, sample.boxes
+        data: object = payload.suffix if isinstance(payload, FilePayload) else type(payload)
+        if isinstance(payload, ArrayRow):
+            data = payload.array.ndim
+        has = boxes is None, not boxes, sample.category is None, not sample.metadata
+        groups[type(sample.label), data, has].append(sample)
+    return groups.values()
 
 
 def _needs(sample: Sample, to: Format) -> set[Carries]:

@@ -134,7 +134,10 @@ class Delivery:
         form = batch.form()
         headers = {**self._options.headers(), **batch.headers(), "content-type": form.content_type}
         path, patience = f"/api/{batch.category}/files", self._options.answer_within
-        return self._remote.attempt("POST", path, body=form, headers=headers, answer_within=patience)
+        answer = self._remote.attempt("POST", path, body=form, headers=headers, answer_within=patience)
+        if not _entries(answer):
+            raise PassingError("the answer does not say what became of any file", where=f"POST {path}")
+        return answer
 
     def _gets_through(self) -> None:
         with self._lock:
@@ -179,8 +182,7 @@ class Delivery:
 
 def _judge_all(batch: Batch, answer: Mapping[str, Any], outcome: Outcome, remote: Remote) -> None:
     """What the service says became of each file of a batch; it names them, or keeps to their order."""
-    listed = answer.get("files")
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    entries = _entries(answer)
     by_name = {str(entry.get("fileName")): entry for entry in entries}
     names = {item.upload.name for item in batch.items}
     for index, item in enumerate(batch.items):
@@ -190,6 +192,12 @@ def _judge_all(batch: Batch, answer: Mapping[str, Any], outcome: Outcome, remote
         if entry is None:
             entry = {"success": False, "error": "the service did not say what became of it"}
         _judge(item, entry, outcome, remote)
+
+
+def _entries(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an answer says of each file."""
+    listed = answer.get("files")
+    return [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
 
 
 def _judge(item: Item, entry: Mapping[str, Any], outcome: Outcome, remote: Remote) -> None:

@@ -168,7 +168,7 @@ def _any_folder() -> int:
     return os.open(os.sep, getattr(os, "O_PATH", os.O_RDONLY))
 
 
-def file_digest(path: str, size: int) -> str:
+def file_digest(path: str, size: int) -> bytes:
     """BLAKE2b of a file's content, read in pieces.
 
     Args:
@@ -184,7 +184,7 @@ def file_digest(path: str, size: int) -> str:
                 break
     finally:
         os.close(handle)
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def safe_file_name(text: str, *, most: int = 120) -> str:
@@ -194,6 +194,8 @@ def safe_file_name(text: str, *, most: int = 120) -> str:
         text: anything.
         most: bytes that the name may have.
     """
+    if text.isascii() and text.isalnum() and len(text) <= most:
+        return text  # as many are
     return cut_name(_UNSAFE.sub("_", composed(text)), most).strip(" .") or "_"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -241,6 +240,7 @@ def _in_order(
     payloads: Sequence[PictureSource], spec: PictureSpec, limits: Limits, workers: int
 ) -> Iterator[NDArray[np.uint8] | DataError]:
     """Each picture or its error, in order, with at most a few per worker decoded ahead."""
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     def load(source: PictureSource) -> NDArray[np.uint8] | DataError:
         try:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -54,7 +55,7 @@ def read_text(path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS) -> 
     """A label file as text: UTF-8, with or without a byte order mark."""
     data = read_limited(path, limits.label_file_bytes, option="label_file_bytes")
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(BOM_UTF8).decode()  # as "utf-8-sig" is, which is written in Python
     except UnicodeDecodeError as error:
         raise FormatError("is not UTF-8 text", where=f"{os.fspath(path)}, byte {error.start}") from None
 

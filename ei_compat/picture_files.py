@@ -74,10 +74,15 @@ def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tupl
 
 def _plain_size(source: FilePayload) -> tuple[int, int] | None:
     try:
-        with open(f"{source.root}/{source.relative}", "rb", buffering=0) as stream:  # noqa: PTH123 - one of many
-            return plain_size(stream.read(FIRST_BYTES))
-    except OSError:
+        handle = os.open(f"{source.root}/{source.relative}", os.O_RDONLY | os.O_NONBLOCK)  # which waits for no pipe
+    except (OSError, ValueError):
         return None  # Pillow's opening says why
+    try:
+        return plain_size(os.read(handle, FIRST_BYTES))
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
 
 
 def decode(source: PictureSource, limits: Limits) -> Image.Image:

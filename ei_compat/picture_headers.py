@@ -7,11 +7,14 @@ bytes, another kind of file) is left to Pillow, which decides what a picture is.
 from __future__ import annotations
 
 import zlib
+from struct import Struct
 
 FIRST_BYTES = 4096
 _PNG = b"\x89PNG\r\n\x1a\n"
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG markers that begin a frame and hold its size
-_SCAN, _APP1 = 0xDA, 0xE1
+_SCAN, _APP1 = 0xFFDA, 0xFFE1  # JPEG markers
+_FRAMES = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}  # those that begin a frame and hold its size
+_OTHERS = frozenset([0xFFC4, 0xFFC8, 0xFFCC, *range(0xFFDB, 0xFFFF)]) - {_APP1}  # other segments, with their length
+_TWO_WORDS = Struct(">HH")
 _TEXT = frozenset({b"eXIf", b"iTXt", b"tEXt", b"zTXt"})  # PNG chunks that may say how the picture is turned
 
 
@@ -30,20 +33,20 @@ def plain_size(first: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg(first: bytes) -> tuple[int, int] | None:
-    at, size = 2, None
-    while at + 4 <= len(first):
-        marker = first[at + 1]
-        if first[at] != 0xFF or marker == _APP1 or not 0xC0 <= marker <= 0xFE or 0xD0 <= marker <= 0xD9:
-            return None
+    at, size, last = 2, None, len(first) - 4
+    while at <= last:
+        marker, length = _TWO_WORDS.unpack_from(first, at)
         if marker == _SCAN:
             return size
-        length = int.from_bytes(first[at + 2 : at + 4])
         if marker in _FRAMES:
             if size or length < 11 or at + 9 > len(first) or first[at + 4] != 8:
                 return None
-            size = int.from_bytes(first[at + 7 : at + 9]), int.from_bytes(first[at + 5 : at + 7])
+            height, width = _TWO_WORDS.unpack_from(first, at + 5)
+            size = width, height
             if 0 in size:
                 return None
+        elif marker not in _OTHERS:
+            return None
         at += 2 + length
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -178,7 +178,13 @@ def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, copies: Copies) -
     members: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         members[joined.root(sample.id)].append(sample)
-    return [Part(tuple(s.id for s in part), Counter(class_of(s) for s in part)) for part in members.values()]
+    return [_part(part) for part in members.values()]
+
+
+def _part(samples: Sequence[Sample]) -> Part:
+    if len(samples) == 1:  # as most are
+        return Part((samples[0].id,), {class_of(samples[0]): 1})
+    return Part(tuple(sample.id for sample in samples), Counter(map(class_of, samples)))
 
 
 def _keys(samples: Iterable[Sample], group_by: re.Pattern[str] | None) -> dict[str, str]:
@@ -201,11 +207,11 @@ def find_copies(samples: Iterable[Sample], progress: Progress = SILENT) -> Copie
     for sample in sorted(samples, key=lambda sample: sample.id):
         by_size[_size(sample)].append(sample)
     same_size = [(size, group) for size, group in by_size.items() if len(group) > 1]
-    by_content: defaultdict[str, list[str]] = defaultdict(list)
+    by_content: defaultdict[tuple[int, bytes], list[str]] = defaultdict(list)
     with progress.task("compare", sum(len(group) for _, group in same_size), "files") as task:
         for size, group in same_size:
             for sample in group:
-                by_content[f"{size} {_digest(sample, size)}"].append(sample.id)
+                by_content[size, _digest(sample, size)].append(sample.id)
                 task.advance()
     return tuple(tuple(ids) for ids in by_content.values() if len(ids) > 1)
 
@@ -223,16 +229,16 @@ def _size(sample: Sample) -> int:
             return int(sample.payload.values.nbytes)
 
 
-def _digest(sample: Sample, size: int) -> str:
+def _digest(sample: Sample, size: int) -> bytes:
     import hashlib
 
     match sample.payload:
         case FilePayload():
             return file_digest(_path_of(sample.payload), size)
         case ArrayRow():
-            return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=20).hexdigest()
+            return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=20).digest()
         case Signal():
-            return hashlib.blake2b(sample.payload.values.tobytes(), digest_size=20).hexdigest()
+            return hashlib.blake2b(sample.payload.values.tobytes(), digest_size=20).digest()
 
 
 def _path_of(payload: FilePayload) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ def assign(parts: Sequence[Part], shares: Sequence[float], seed: int) -> list[in
                 placement.put(free, side)
     for index in reversed(order):
         if index not in placement.side:
-            placement.put(index, max(sides, key=lambda side: placement.room(index, side)))
+            placement.put(index, placement.roomiest(index, sides))
     _repair(placement, of_class)
     return [placement.side[index] for index in range(len(parts))]
 
@@ -86,8 +87,9 @@ def _wanted(parts: Sequence[Part], shares: Sequence[float]) -> dict[tuple[int, s
     samples: Counter[str] = Counter()
     groups: Counter[str] = Counter()
     for part in parts:
-        samples.update(part.classes)
-        groups.update(part.classes.keys())
+        for label, count in part.classes.items():
+            samples[label] += count
+            groups[label] += 1
     wanted = {}
     for label in sorted(samples):
         if sets > 1 and groups[label] == 1:
@@ -110,15 +112,25 @@ class _Placement:
         self.parts, self.wanted = parts, wanted
         self.side: dict[int, int] = {}
         self._filled: Counter[tuple[int, str]] = Counter()
+        sets = 1 + max((side for side, _ in wanted), default=-1)
+        self._lack = {label: [0.0] * sets for _, label in wanted}
+        for side, label in wanted:
+            self._add(side, label, 0)
 
     def put(self, index: int, side: int) -> None:
         """Places a part, or moves it."""
         before = self.side.get(index)
         for label, count in self.parts[index].classes.items():
             if before is not None:
-                self._filled[before, label] -= count
-            self._filled[side, label] += count
+                self._add(before, label, -count)
+            self._add(side, label, count)
         self.side[index] = side
+
+    def _add(self, side: int, label: str, count: int) -> None:
+        """Counts samples, and what part of those that a set should have it lacks; negative where it has too many."""
+        wanted, filled = self.wanted[side, label], self._filled[side, label] + count
+        self._filled[side, label] = filled
+        self._lack[label][side] = (wanted - filled) / wanted if wanted else -math.inf
 
     def misses(self, side: int, label: str) -> bool:
         """Whether a set should have a class but has none of it."""
@@ -132,15 +144,18 @@ class _Placement:
         """How bad the missing ones are; a class that cannot be trained on is worse than any number of others."""
         return sum(len(self.wanted) if side == 0 else 1 for side, _ in self.missing())
 
-    def room(self, index: int, side: int) -> float:
-        """How well a part fits what a set still lacks; negative where it overfills."""
+    def roomiest(self, index: int, sides: Sequence[int]) -> int:
+        """The set that a part fits best, the first of equal ones."""
         classes = self.parts[index].classes
         if len(classes) == 1:  # as most parts are; the same as below
-            ((label, count),) = classes.items()
-            wanted = self.wanted[side, label]
-            return count * (wanted - self._filled[side, label]) / wanted if wanted else float("-inf")
+            (label,) = classes
+            return max(sides, key=self._lack[label].__getitem__)
+        return max(sides, key=lambda side: self._room(classes, side))
+
+    def _room(self, classes: Mapping[str, int], side: int) -> float:
+        """How well these samples fit what a set still lacks; negative where they overfill it."""
         if not any(self.wanted[side, label] for label in classes):
-            return float("-inf")
+            return -math.inf
         lacking = {label: self.wanted[side, label] - self._filled[side, label] for label in classes}
         return sum(classes[label] * lacking[label] / max(1, self.wanted[side, label]) for label in classes)
 

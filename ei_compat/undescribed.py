@@ -49,6 +49,8 @@ def describe_arrays(
     count = _class_count(y, where=folder / (Y_TRAIN if split else Y_UNSPLIT))
     if classes is not None and len(classes) != count:
         raise UsageError(f"{len(classes)} names for the {count} classes of Y", where="--classes")
+    if classes is not None and len(set(classes)) != count:
+        raise UsageError("names a class twice", where="--classes", fix="give every class a name of its own")
     names = tuple(classes) if classes is not None else tuple(f"class {number}" for number in range(1, count + 1))
     return TrainInput(names, Mode.CLASSIFICATION, str(shape or found), "npy", train_test_split=validation_share)
 

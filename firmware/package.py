@@ -63,6 +63,7 @@ def package(
     picture: Path | None = None,
     sensor: str | None = None,
     input_scaling: str | None = None,
+    max_ram: int | None = None,
     progress: Progress = SILENT,
 ) -> Packaged:
     """Packages a model.
@@ -80,13 +81,14 @@ def package(
             Without it an input in the shape of a picture is one.
         input_scaling: what pixels were made into for training, one of Edge Impulse's six names. Without it what the
             run says, or else what the input's quantisation shows.
+        max_ram: bytes that the arena of `run_classifier` may have at most; where it must, layers run twice.
         progress: is told what is being done.
 
     Raises:
         UsageError: an option that cannot be.
         DataError: input that cannot be read or does not fit together, or output that cannot be written.
-        ExportError: a model that cannot be compiled, no C compiler for `linux`, or compiled C that gives another byte
-            than the reference.
+        ExportError: a model that cannot be compiled or does not fit into `max_ram`, no C compiler for `linux`, or
+            compiled C that gives another byte than the reference.
     """
     if target not in TARGETS:
         raise UsageError(f"no target {target!r}", where="--target", fix="use " + ", ".join(TARGETS))
@@ -99,7 +101,7 @@ def package(
     with progress.task("package", 4, "steps") as task:
         job = prepare(
             source, name=name, version=version, labels=labels, picture=picture, sensor=sensor,
-            input_scaling=input_scaling,
+            input_scaling=input_scaling, max_ram=max_ram,
         )  # fmt: skip
         task.advance()
         checked = trial.run(job)

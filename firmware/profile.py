@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from firmware import qemu
-from firmware.compiler import CompiledLayer, CompiledModel, compile_model
+from firmware.compiler import CompiledLayer, CompiledModel, compile_model, compiled_front
 
 COUNTED, ESTIMATED = "qemu rv32imc", "estimate"
 CODE_BYTES = 24000  # of the engine, where it cannot be built
@@ -97,7 +97,11 @@ def profile_model(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite
     Raises:
         FormatError, ExportError, LimitError: see `compile_model`; ExportError also where building or QEMU fails.
     """
-    model = compile_model(tflite, name="model", file=os.fspath(file))
+    return profile_compiled(compile_model(tflite, name="model", file=os.fspath(file)), len(tflite), count=count)
+
+
+def profile_compiled(model: CompiledModel, tflite_bytes: int, *, count: bool = True) -> Profile:
+    """Profiles a model that is compiled already, from a file of so many bytes; see `profile_model`."""
     measured = qemu.measure(model, [_example(model)]) if count and qemu.available() else None
     counts = measured.layers if measured else tuple(layer.instructions for layer in model.layers)
     total = measured.instructions if measured else sum(counts)
@@ -113,7 +117,7 @@ def profile_model(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite
         rows_arena_bytes=model.rows_arena_bytes,
         arena_bound=model.arena_bound,
         stack_bytes=measured.stack if measured else None,
-        tflite_bytes=len(tflite),
+        tflite_bytes=tflite_bytes,
         tflm_arena_bytes=model.whole_tensor_bytes,
         tflm_instructions=round(model.macs * TFLM_PER_MAC),
         macs=model.macs,
@@ -121,6 +125,27 @@ def profile_model(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite
         weights=model.weights,
         times={board: _time(total, mhz, cycles) for board, mhz, cycles in BOARDS},
         layers=tuple(map(_counted, model.layers, counts)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to run a model: bytes of both arenas, estimated instructions, and the layers that run twice."""
+
+    rows_arena_bytes: int
+    arena_bytes: int
+    instructions: int
+    again: tuple[str, ...]
+
+
+def front(tflite: bytes, *, file: str | os.PathLike[str] = "model.tflite") -> tuple[Choice, ...]:
+    """Arena against instructions: every way to run a model that needs less memory than all that take fewer of them.
+
+    Instructions are estimates. Errors as of `profile_model`.
+    """
+    return tuple(
+        Choice(m.rows_arena_bytes, m.arena_bytes, sum(layer.instructions for layer in m.layers), m.again)
+        for m in compiled_front(tflite, name="model", file=os.fspath(file))
     )
 
 

@@ -38,7 +38,7 @@ def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress
         info = replace(info, train_test_split=job.recipe.validation_share)
     arrays = open_arrays(job.data, info, value_range=value_range(scaling.name), progress=progress)
     if "validation_share" in job.overridden and not arrays.split_here:
-        progress.warn("--validation-share is not used: the arrays are split already")
+        progress.warn("--validation-share (--validation-set-size) is not used: the arrays are split already")
     pairs = {
         "training": (arrays.x_train, arrays.y_train),
         "validation": (arrays.x_validation, arrays.y_validation),
@@ -52,8 +52,8 @@ def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress
     }
 
 
-def picture_shape(job: Job, info: TrainInput) -> tuple[int, int, int]:
-    """Height, width and channels of the arrays' pictures.
+def picture_shape(job: Job, info: TrainInput, file: Path | None) -> tuple[int, int, int]:
+    """Height, width and channels of the arrays' pictures; `file` is where the description stands, if anywhere.
 
     Raises:
         DataError: they are none that this network can take.
@@ -61,10 +61,14 @@ def picture_shape(job: Job, info: TrainInput) -> tuple[int, int, int]:
     """
     shape = info.input_shape
     if len(shape) != 3 or shape[2] not in (1, 3) or min(shape[:2]) < 32:
-        raise DataError(
-            f"inputShapeString {info.input_shape_string} is no picture this network can take",
-            where="train_input.json",
-            fix="pictures need (height, width, channels) with at least 32 pixels a side and 1 or 3 channels",
+        said = "inputShapeString" if file else "--input-shape" if job.input_shape else "a row of X of shape"
+        first = (
+            "; the channels come first here: np.moveaxis(x, 1, -1)" if len(shape) == 3 and shape[0] in (1, 3) else ""
+        )
+        raise (UsageError if file is None and job.input_shape else DataError)(
+            f"{said} {info.input_shape_string} is no picture this network can take",
+            where=file or job.data,
+            fix=f"pictures need (height, width, channels) with at least 32 pixels a side and 1 or 3 channels{first}",
         )
     if "image_size" in job.given and (job.recipe.image_size, job.recipe.image_size) != shape[:2]:
         raise UsageError(
@@ -90,13 +94,12 @@ def check_scaling(arrays: Arrays, name: str, where: Path, progress: Progress) ->
     """
     from ei_compat.pixels import InputScaling, value_range
 
-    if name == InputScaling.ZERO_TO_ONE:
-        return
     low, high = value_range(name)
     rows = np.linspace(0, len(arrays.x_train) - 1, min(64, len(arrays.x_train))).astype(np.int64)
     values = arrays.x_train[rows]
     least, greatest = float(values.min()), float(values.max())
-    if greatest - least < TELLING * (high - low):
+    alike = name == InputScaling.ZERO_TO_ONE and greatest == least  # blank pictures, and no scaling's fault
+    if greatest - least < TELLING * (high - low) and not alike:
         raise DataError(
             f"values from {least:g} to {greatest:g} are no pictures scaled to {name}, from {low:g} to {high:g}",
             where=where,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from ei_compat.errors import UsageError
 from train import console
 from train.console import Columns
 
 if TYPE_CHECKING:
     from firmware.compiler import CompiledLayer
     from firmware.package import Packaged
-    from firmware.profile import Profile
+    from firmware.profile import Choice, Profile
 
 MODEL = typer.Argument(help="A finished run's folder, or an INT8 .tflite file.", show_default=False)
 ESTIMATE = typer.Option(False, "--estimate", help="Estimate, even where QEMU could count.")
@@ -80,6 +82,35 @@ def _needs(layer: CompiledLayer) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class FrontView:
+    """What less memory costs, as the terminal shows it."""
+
+    choices: tuple[Choice, ...]
+    model: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """The choices, the one with the fewest instructions first."""
+        return {"model": str(self.model), "front": [asdict(choice) for choice in self.choices]}
+
+    def as_tables(self) -> list[Columns]:
+        """One row per choice."""
+        least = self.choices[0].instructions
+        rows = [
+            (
+                f"{c.rows_arena_bytes:,}",
+                f"{c.arena_bytes:,}",
+                f"{c.instructions:,}",
+                f"{100 * (c.instructions / least - 1):+.1f} %" if c.again else "",
+                ", ".join(c.again) or "none",
+            )
+            for c in self.choices
+        ]
+        header = ["arena, bytes", "with the whole input", "instructions", "more", "layers that run twice"]
+        caption = "Instructions are estimates. package --max-ram takes the first row that fits."
+        return [Columns(str(self.model), header, rows, caption)]
+
+
+@dataclass(frozen=True, slots=True)
 class PackageView:
     """A package as the terminal shows it."""
 
@@ -139,6 +170,17 @@ def _versus(name: str, ours: int, theirs: int, unit: str) -> tuple[str, ...]:
     return name, f"{ours:,}{unit}", f"{theirs:,}{unit}", f"{100 * (1 - ours / theirs):.0f} %" if theirs else ""
 
 
+UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "KB": 1000, "kB": 1000, "MiB": 1 << 20, "MB": 1000**2}
+
+
+def _bytes(text: str) -> int:
+    """A size such as 32KiB, 33000 or 0.5 MiB."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?) ?([A-Za-z]*)", text.strip())
+    if match is None or match[2] not in UNITS or not (size := int(float(match[1]) * UNITS[match[2]])):
+        raise UsageError(f"{text!r} is no size", where="--max-ram", fix="use bytes, or a unit, as in 32KiB")
+    return size
+
+
 def package(
     source: Path = MODEL,
     name: str = typer.Option(..., help="Of the library: letters, digits, hyphens, underscores."),
@@ -164,12 +206,16 @@ def package(
         help="What pixels were made into for training: 0..1, -1..1, -128..127, 0..255, torch, "
         "bgr-subtract-imagenet-mean; without it what the run says or the model's input shows.",
     ),
+    max_ram: str | None = typer.Option(
+        None,
+        help="What the arena may take at most, such as 32KiB; where it must, layers run twice, see profile --front.",
+    ),
     estimate: bool = ESTIMATE,
     as_json: bool = AS_JSON,
 ) -> None:
     """Make the C library of a model: an ESP-IDF component, an Arduino library, or a Linux runner."""
     from firmware.package import package as make_package
-    from firmware.profile import profile_model
+    from firmware.profile import profile_compiled
 
     packaged = make_package(
         source,
@@ -181,18 +227,29 @@ def package(
         picture=picture,
         sensor=sensor,
         input_scaling=input_scaling,
+        max_ram=None if max_ram is None else _bytes(max_ram),
     )
-    profile = profile_model(packaged.job.tflite, file=source, count=not estimate)
+    profile = profile_compiled(packaged.job.model, len(packaged.job.tflite), count=not estimate)
     console.show(PackageView(packaged, profile), as_json=as_json)
 
 
-def profile(model: Path = MODEL, estimate: bool = ESTIMATE, as_json: bool = AS_JSON) -> None:
+def profile(
+    model: Path = MODEL,
+    front: bool = typer.Option(
+        False, "--front", help="Show what less memory costs: the arena against instructions where layers run twice."
+    ),
+    estimate: bool = ESTIMATE,
+    as_json: bool = AS_JSON,
+) -> None:
     """Flash, memory and instructions of a model, per layer, against TensorFlow Lite Micro."""
+    from firmware import profile as profiles
     from firmware.package import INT8_FILE
-    from firmware.profile import profile_file
 
     file = model / INT8_FILE if model.is_dir() else model
-    console.show(ProfileView(profile_file(file, count=not estimate), file), as_json=as_json)
+    if front:
+        console.show(FrontView(profiles.front(file.read_bytes(), file=file), file), as_json=as_json)
+        return
+    console.show(ProfileView(profiles.profile_file(file, count=not estimate), file), as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import ValidationError
@@ -15,6 +15,9 @@ from ei_compat.errors import GateError, UsageError
 from train import console
 from train.options import BlockCommand
 from train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from train.exported import Parameters
 
 ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
     "batch_size": ("--batch_size",),
@@ -34,7 +37,7 @@ def train(
     ),
     classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see `formats`."
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see docs/datasets.md."
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
@@ -68,7 +71,7 @@ def train(
     job = Job(
         data=data_directory,
         out=out_directory,
-        recipe=_recipe(given),
+        recipe=_recipe(given, parameters),
         given=frozenset(given),
         overridden=frozenset(overridden),
         parameters=parameters,
@@ -96,16 +99,17 @@ def train(
         )
 
 
-def _recipe(given: dict[str, Any]) -> Recipe:
-    """The recipe with the user's values; the first thing wrong with them becomes a UsageError."""
+def _recipe(given: dict[str, Any], parameters: Parameters | None) -> Recipe:
+    """The recipe with the user's values, or the project's; the first thing wrong with them becomes a UsageError."""
     try:
         return Recipe(**given)
     except ValidationError as error:
         first = error.errors()[0]
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         option = f"{_flag(str(first['loc'][0]))} {first['input']}" if first["loc"] else None
+        file = None if parameters is None else f"{parameters.path} and the options"  # what does not fit together
         raise UsageError(
-            reason if option is None else f"must be {reason}", where=option, fix="see train --help"
+            reason if option is None else f"must be {reason}", where=option or file, fix="see train --help"
         ) from error
 
 

@@ -148,7 +148,7 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
     named = info.image_input_scaling or job.recipe.input_scaling
     if "input_scaling" in job.given and named != job.recipe.input_scaling:
         raise UsageError(f"{path} says {named}", where=f"--input-scaling {job.recipe.input_scaling}")
-    scaling = Scaling.of(named, picture_shape(job, info)[2])
+    scaling = Scaling.of(named, picture_shape(job, info, path)[2])
     check_classes(info.classes)
     reading = account_of_arrays(job.data)
     for line in reading.lines():
@@ -248,14 +248,20 @@ def check_classes(labels: Iterable[str]) -> None:
     """Refuses names that no list of labels, one a line, can hold.
 
     Raises:
-        DataError: a name is empty or blank, or has a line break, a tab, a control character or half a character.
+        DataError: a name is empty or blank, or has a line break, a tab, a control character or half a character; or two
+            differ in the blanks around them alone, which nobody sees.
     """
+    stripped: dict[str, str] = {}
     for label in labels:
         odd = [character for character in label if unicodedata.category(character) in {"Cc", "Zl", "Zp"}]
         if odd or not label.strip() or not encodable(label):
             what = f"holds {odd[0]!r}" if odd else "is empty" if not label.strip() else "is not valid Unicode"
             raise DataError(
                 f"the name of a class {what}", where=f"class {label!a}", fix="rename it; labels.txt has one a line"
+            )
+        if (twin := stripped.setdefault(label.strip(), label)) is not label:
+            raise DataError(
+                f"differs from class {twin!r} in blanks alone", where=f"class {label!r}", fix="rename one of them"
             )
 
 

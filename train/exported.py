@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ei_compat.errors import DataError, UsageError
+from ei_compat.errors import DataError, FormatError, UsageError
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def find_parameters(data: Path, info_file: Path | None) -> Parameters | None:
     A file of another form describes a block and not a project; it is passed over.
 
     Raises:
-        DataError: an item has no name, or a value cannot be.
+        DataError: an item has no name, a value cannot be, or two files, or two values of one name, differ.
     """
     from ei_compat.arrays import holds_arrays
     from ei_compat.parsing import read_json
@@ -49,10 +49,16 @@ def find_parameters(data: Path, info_file: Path | None) -> Parameters | None:
     if not data.is_dir() or not holds_arrays(data):
         return None
     places = ([] if info_file is None else [info_file.parent]) + [Path(), data]
-    for path in (place / PARAMETERS for place in places):
+    found: Parameters | None = None
+    for path in dict.fromkeys(place / PARAMETERS for place in places):
         if path.is_file() and isinstance(document := read_json(path), list):
-            return _parameters(path, document)
-    return None
+            read = _parameters(path, document)
+            if found is not None and (read.values, read.unused) != (found.values, found.unused):
+                raise DataError(
+                    f"differs from {found.path}", where=path, fix="remove the one that is not this project's"
+                )
+            found = found or read
+    return found
 
 
 def _parameters(path: Path, items: list[Any]) -> Parameters:
@@ -66,7 +72,11 @@ def _parameters(path: Path, items: list[Any]) -> Parameters:
         if field not in Recipe.model_fields:
             unused.append(f"{item['param']} {value}")
         elif value is not None and value != "":
-            values[field] = _checked(field, value, where=f"{path}, {item['param']}")
+            checked = _checked(field, value, where=f"{path}, {item['param']}")
+            if values.setdefault(field, checked) != checked:
+                raise DataError(
+                    f"is {values[field]} and {checked}", where=f"{path}, {item['param']}", fix="leave one of them"
+                )
     return Parameters(path, values, tuple(unused))
 
 
@@ -109,7 +119,13 @@ def describe(job: Job, progress: Progress) -> Description:
     """
     from ei_compat.block import parse_shape, read_train_input
 
-    shape = None if job.input_shape is None else parse_shape(job.input_shape, where="--input-shape")
+    shape = None
+    if job.input_shape is not None:
+        try:
+            text = job.input_shape.strip()
+            shape = parse_shape(text if text.startswith("(") else f"({text})", where="--input-shape")
+        except FormatError as error:
+            raise UsageError(error.what, where=error.where) from None
     places = [job.info_file] if job.info_file is not None else [Path(INFO), job.data / INFO]
     found = [place for place in places if place.is_file()]
     if job.info_file is not None and not found:
@@ -140,7 +156,8 @@ def _say(job: Job, info: Path | None, progress: Progress) -> None:
     if job.parameters is not None:
         from_file = [name for name in job.parameters.values if name not in job.overridden]
         used = ", ".join(f"{name} {getattr(job.recipe, name)}" for name in from_file)
-        read.append(f"{job.parameters.path} ({used or 'all of it overridden by options'})")
+        nothing = "all of it overridden by options" if job.parameters.values else "which sets nothing"
+        read.append(f"{job.parameters.path} ({used or nothing})")
     if read:
         progress.note(f"Settings from {' and '.join(read)}")
     if job.parameters is not None and job.parameters.unused:

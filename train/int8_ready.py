@@ -1,6 +1,6 @@
 """Makes the trained network lose little when it becomes INT8.
 
-Three changes before conversion, none of which needs training:
+Four changes before conversion, none of which needs training:
 
 1. The channels of the linear bottlenecks are scaled to equal ranges. They share one INT8 scale, so a channel ten times
    smaller than the largest keeps three bits fewer. Batch normalisation before and the convolution behind absorb the
@@ -14,6 +14,8 @@ Three changes before conversion, none of which needs training:
    https://arxiv.org/abs/2105.07576); for frozen ones only the change goes on top of ImageNet's. While they are
    measured, each normalisation works as it did in training: by its batch where it learned, by what it stores where it
    is frozen. A frozen one in batch mode would hand on what no later picture ever sees.
+4. The scale of every output channel becomes a number of eight significant bits, which moves its weights by less than
+   0.4 %: on the chip, a channel's multiplier then takes one byte beside what the whole layer has in common.
 
 On pruned networks trained on 1,617 pictures, this raised the agreement of the two files from 90 to 96 % of the pictures
 and took the loss of accuracy from 0.03 to less than 0.01.
@@ -26,11 +28,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from train.loop import as_input, batches
+from train.batches import as_input, batches
 from train.statistics import averaged, measure_statistics, normalisations, shifted
 from train.training import Training
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras as keras
 
     from train.model import Network
@@ -63,6 +66,7 @@ def make_int8_ready(training: Training) -> None:
     """
     _equalize_bottlenecks(training)
     round_to_int8(training)
+    snap_scales(training.network)
 
 
 def round_to_int8(training: Training) -> None:
@@ -86,22 +90,57 @@ def snap_kernels(network: Network) -> None:
     Batch normalisation later multiplies whole channels, which changes the grid's unit and nothing else: the converter
     finds the same integers.
     """
+    for layer in (*network.backbone.layers, *network.head.layers):
+        if (kernel := kernel_of(layer)) is not None:
+            value = kernel.numpy().astype(np.float64)
+            unit = np.abs(value).max(axis=grid_axes(layer), keepdims=True) / LEVELS
+            kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
+
+
+def kernel_of(layer: keras.layers.Layer) -> tf.Variable | None:
+    """The kernel of a convolution or a dense layer, None of others."""
     import tf_keras as keras
 
-    layers = keras.layers
-    for layer in (*network.backbone.layers, *network.head.layers):
-        if isinstance(layer, layers.DepthwiseConv2D):
-            _snap(layer.depthwise_kernel, (0, 1))  # [h, w, C, 1]
-        elif isinstance(layer, layers.Conv2D):
-            _snap(layer.kernel, (0, 1, 2))  # [h, w, in, out]
-        elif isinstance(layer, layers.Dense):
-            _snap(layer.kernel, (0,))  # [in, out]
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return layer.depthwise_kernel  # [h, w, C, 1]
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return layer.kernel  # [h, w, in, out] and [in, out]
+    return None
 
 
-def _snap(kernel: keras.Variable, axes: tuple[int, ...]) -> None:
-    value = kernel.numpy().astype(np.float64)
-    unit = np.abs(value).max(axis=axes, keepdims=True) / LEVELS
-    kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
+def grid_axes(layer: keras.layers.Layer) -> tuple[int, ...]:
+    """The axes of a layer's kernel over which weights share one INT8 grid: those of an output channel."""
+    import tf_keras as keras
+
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return 0, 1
+    return tuple(range(len(layer.kernel.shape) - 1))
+
+
+def snap_scales(network: Network) -> None:
+    """Gives every output channel's INT8 scale at most eight significant bits, once all statistics are final.
+
+    The scale is the largest magnitude / 127 of what the converter makes of a kernel and the normalisation behind it.
+    `quantize.to_int8` takes off what its float32 arithmetic adds.
+    """
+    import tf_keras as keras
+
+    for norm in normalisations(network):
+        layer = norm.inbound_nodes[0].parent_nodes[0].layer
+        if (kernel := kernel_of(layer)) is not None:
+            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=grid_axes(layer)).ravel()
+            gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
+            norm.gamma.assign(norm.gamma * _snapping(largest * np.abs(gain) / LEVELS))
+    for layer in network.head.layers:
+        if isinstance(layer, keras.layers.Dense):
+            layer.kernel.assign(layer.kernel * _snapping(np.abs(layer.kernel.numpy()).max(axis=0) / LEVELS))
+
+
+def _snapping(scales: np.ndarray) -> np.ndarray:
+    """The factors, 0.996 to 1.004, that give scales eight significant bits."""
+    mantissas = np.frexp(scales.astype(np.float64))[0]
+    factors = np.rint(mantissas * 256) / np.where(scales > 0, mantissas * 256, 1)
+    return np.where(scales > 0, factors, 1.0).astype(np.float32)
 
 
 def _equalize_bottlenecks(training: Training) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +18,7 @@ import numpy as np
 
 from ei_compat.errors import TrainingError
 from train.adam import Adam
+from train.batches import as_input, batches
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -43,6 +43,7 @@ class Plan:
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to class probabilities, as the network is measured.
         passes: how often an epoch goes through the training set.
+        earlier: epochs of an earlier phase that the log counts this one's after.
         learn: inputs and the constants of their rows to class probabilities and a scalar that joins the loss, as the
             network is trained; where None, that is `forward` alone. Distillation enters here.
         hard: factor of the cross-entropy with the labels in the loss.
@@ -55,6 +56,7 @@ class Plan:
         average: of the weights, which is measured and kept in their place once there is one, or None.
         workers: the processes that share every batch, or None.
         statistics: moving statistics that a step changes; where workers share it, they are averaged as gradients are.
+        before_epoch: changes some of `everything`, and depends on nothing else.
     """
 
     phase: str
@@ -68,6 +70,7 @@ class Plan:
     everything: Sequence[tf.Variable]
     clock: tf.Variable
     passes: int = 1
+    earlier: int = 0
     learn: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
     hard: float = 1.0
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -76,6 +79,7 @@ class Plan:
     average: Average | None = None
     workers: Workers | None = None
     statistics: Sequence[tf.Variable] = ()
+    before_epoch: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class State:
     average: list[np.ndarray] = field(default_factory=list)
     best: list[np.ndarray] = field(default_factory=list)
     teacher: list[np.ndarray] = field(default_factory=list)  # the network before fine-tuning
+    chosen: list[np.ndarray] = field(default_factory=list)  # see `qat.begin`
     best_accuracy: float = 0.0  # of any epoch so far, on validation
     best_epochs: dict[str, int] = field(default_factory=dict)
     history: list[Epoch] = field(default_factory=list)
@@ -176,6 +181,8 @@ def fit(
         if _epochs_done(plan, state) < state.step // per_epoch:
             end_epoch(time.monotonic() - state.seconds)
         for epoch in range(state.step // per_epoch, plan.epochs):
+            if plan.before_epoch is not None and state.step % per_epoch == 0:
+                plan.before_epoch()
             follow()
             random = np.random.default_rng([plan.seed, len(plan.phase), epoch])
             order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
@@ -223,7 +230,7 @@ def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, floa
     pruner, step = plan.pruner, state.step - 1
     line = Epoch(
         phase=plan.phase,
-        epoch=1 + _epochs_done(plan, state),
+        epoch=1 + plan.earlier + _epochs_done(plan, state),
         loss=state.loss_sum / samples,
         accuracy=state.hits / samples,
         val_loss=scores[0],
@@ -241,7 +248,7 @@ def _keep_if_best(plan: Plan, state: State, accuracy: float, held: int) -> None:
     eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
     if eligible and _is_best(accuracy, state, held):
         state.best = [variable.numpy() for variable in plan.everything]
-        state.best_epochs[plan.phase] = 1 + _epochs_done(plan, state)
+        state.best_epochs[plan.phase] = 1 + plan.earlier + _epochs_done(plan, state)
 
 
 def _is_best(accuracy: float, state: State, held: int) -> bool:
@@ -258,7 +265,7 @@ def _epochs_done(plan: Plan, state: State) -> int:
 def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
     names = ("loss", "accuracy", "val_loss", "val_accuracy") + (("sparsity",) if plan.pruner else ())
     figures = " - ".join(f"{name}: {getattr(line, name):.4f}" for name in names)
-    progress.note(f"Epoch {line.epoch}/{plan.epochs} - {line.seconds:.0f}s - {figures}")
+    progress.note(f"Epoch {line.epoch}/{plan.earlier + plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
 def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
@@ -370,31 +377,3 @@ def make_evaluate(
         return float(sums[0] / len(samples)), float(sums[1] / len(samples))
 
     return evaluate
-
-
-def as_input(x: tf.Tensor) -> tf.Tensor:
-    """Pixels as the data holds them, uint8 or float32, to float32 in [0, 1]; features pass through."""
-    import tensorflow as tf
-
-    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
-
-
-def batches(
-    samples: Samples | Views,
-    order: np.ndarray,
-    size: int,
-    first: int = 0,
-    share: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Iterator[tuple[np.ndarray, ...]]:
-    """Batches (x, y, ...) in the given order, from batch `first` on; the next one is read while this one is used.
-
-    Where a `share` of each is asked for, only that is read.
-    """
-    chunks = [order[start : start + size] for start in range(first * size, len(order), size)]
-    chunks = chunks if share is None else [share(chunk) for chunk in chunks]
-    with ThreadPoolExecutor(1) as reader:
-        ahead = [reader.submit(samples.take, chunk) for chunk in chunks[:2]]
-        for number in range(len(chunks)):
-            yield ahead.pop(0).result()
-            if number + 2 < len(chunks):
-                ahead.append(reader.submit(samples.take, chunks[number + 2]))

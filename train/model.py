@@ -97,6 +97,26 @@ def as_one_model(network: Network) -> keras.Model:
     return keras.Model(network.backbone.input, x, name="ei_train")
 
 
+def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer, Any], tf.Tensor]) -> tf.Tensor:
+    """Runs a model layer by layer on x.
+
+    Args:
+        model: without loops or layers that are used twice.
+        x: its input.
+        compute: what a layer puts out, of what goes into it: a tensor, or several in a list.
+    """
+    import tf_keras as keras
+
+    values: dict[str, tf.Tensor] = {}
+    for layer in model.layers:
+        inputs = [values[parent.layer.name] for parent in layer.inbound_nodes[0].parent_nodes]
+        if isinstance(layer, keras.layers.InputLayer):
+            values[layer.name] = x
+        else:
+            values[layer.name] = compute(layer, inputs[0] if len(inputs) == 1 else inputs)
+    return values[model.layers[-1].name]
+
+
 def learning_layers(backbone: keras.Model, share: float) -> list[keras.layers.Layer]:
     """The last `share` (0 to 1) of the backbone's own layers, rounded up.
 

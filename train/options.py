@@ -37,9 +37,11 @@ class BlockCommand(TyperCommand):
                 yield from _switch(name, switches[name], given)
             elif name in valued:
                 yield word
-                if not equals and left:
+                if not equals and left and left[0].partition("=")[0] not in valued | set(switches):
                     value = left.pop(0)
                     yield value
+                if not value:  # an empty path would be the working directory
+                    raise UsageError("needs a value", where=name, fix="see train --help")
                 _refuse_more(f"{name} {value}", left)
             elif word.startswith("-"):
                 yield word

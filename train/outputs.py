@@ -19,8 +19,8 @@ from typing import Any
 from ei_compat.errors import DataError, UsageError
 from ei_compat.files import write_file
 from train import __version__, backend
+from train.checkpoint import DAMAGED, described
 from train.checkpoint import FILE_NAME as CHECKPOINT
-from train.checkpoint import described
 from train.data import TrainingData
 from train.job import Job
 from train.recipe import Recipe
@@ -94,11 +94,9 @@ class OutputFolder:
         """Raises UsageError when the folder holds a checkpoint or results, which nobody asked to replace."""
         held = [name for name in (CHECKPOINT, *RESULTS) if (self.path / name).exists()]
         if CHECKPOINT in held:
-            raise UsageError(
-                f"holds a checkpoint {described(self.path / CHECKPOINT)}",
-                where=self.path,
-                fix="--resume goes on from it, --overwrite starts anew",
-            )
+            kind = described(self.path / CHECKPOINT)
+            go_on = "" if kind == DAMAGED else "--resume goes on from it, "
+            raise UsageError(f"holds a checkpoint {kind}", where=self.path, fix=f"{go_on}--overwrite starts anew")
         if held:
             what = "the results of a finished run" if REPORT in held else f"{held[0]} of an earlier run"
             raise UsageError(f"holds {what}", where=self.path, fix="give another --out-directory, or --overwrite")

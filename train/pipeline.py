@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.errors import Interrupted
-from train import backend, features, finetune, head, outputs, quantize
+from train import backend, features, finetune, head, outputs, qat, quantize
+from train.batches import as_input, batches
 from train.checkpoint import FILE_NAME as CHECKPOINT
 from train.checkpoint import HOW_TO_GO_ON, Checkpoints
 from train.compare import Drop, drop
+from train.costs import Stopwatch, peak_memory
 from train.data import TrainingData, load_data
 from train.evaluate import Scores, predict, prunable_weights, score
 from train.export import keras_zip, saved_model_zip
 from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
 from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.loop import State, as_input, batches
+from train.loop import State
 from train.model import Network, all_kernels, build_network, prunable_kernels
 from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
 from train.prune import sparsity
@@ -86,7 +85,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
             checkpoints.remove()
-            progress.note(f"{job.out} holds the results of these very options: nothing is left to do")
+            progress.note(f"{results} holds the results of these very options: nothing is left to do")
             return earlier
         state = checkpoints.load() if job.resume else None
         resumed = state is not None
@@ -110,16 +109,21 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
             state = finetune.begin(training, state)
     with watch("finetune"):
         before = finetune.look_before(training, state, known)
-        if recipe.fine_tune_epochs:
+        if recipe.fine_tune_epochs and state.phase != qat.PHASE:
             state = finetune.fine_tune(training, state, before)
+    with watch("int8_ready"):
+        chosen = state.chosen[0] if state.phase == qat.PHASE else _right(training)
+        training = deployed(training)
+        if state.phase != qat.PHASE:
+            make_int8_ready(training)
+    if recipe.qat_epochs:
+        with watch("qat"):
+            state = state if state.phase == qat.PHASE else qat.begin(state, chosen)
+            state = qat.train_aware(training, state, before)
     progress.note("Finished training")
     if training.workers is not None and not training.workers.is_chief:
         _wait_for_chief(training.workers, results, progress)
         return None
-    with watch("int8_ready"):
-        chosen = _right(training)
-        training = deployed(training)
-        make_int8_ready(training)
 
     models: dict[str, bytes] = {}
     data = training.data
@@ -160,7 +164,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         sparsity=zeros,
         gates=gates,
         seconds=watch.laps | {"total": watch.total},
-        peak_memory_bytes=_peak_memory(),
+        peak_memory_bytes=peak_memory(),
         files={name: len(content) for name, content in models.items()},
         history=state.history,
         best_epochs=state.best_epochs,
@@ -295,29 +299,3 @@ def _deadline(job: Job, data: TrainingData) -> float | None:
     if not job.enforce_time_limit or not data.max_training_seconds:
         return None
     return time.monotonic() + data.max_training_seconds
-
-
-def _peak_memory() -> int:
-    """The largest resident set of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-class Stopwatch:
-    """Seconds of each phase, in order."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-        self.laps: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Times a block."""
-        started = time.monotonic()
-        yield
-        self.laps[name] = round(time.monotonic() - started, 3)
-
-    @property
-    def total(self) -> float:
-        """Seconds since the stopwatch was made."""
-        return round(time.monotonic() - self._started, 3)

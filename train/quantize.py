@@ -15,6 +15,8 @@ import numpy as np
 from ei_compat.errors import EiTrainError, ExportError
 from train import backend
 
+SAME = 2.0**-20  # of a scale: float32's rounding in the converter, and no more
+
 if TYPE_CHECKING:
     from train.data import Samples
     from train.model import Network
@@ -49,6 +51,8 @@ def to_float(frozen: Any) -> bytes:
 def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
     """The INT8 `.tflite` file: int8 in and out, weights per channel.
 
+    Scales that are eight significant bits but for float32's rounding become just that; see `int8_ready`.
+
     Args:
         frozen: from `freeze`.
         calibration: float32 pictures [N, H, W, C] whose values reach exactly the ends of the input's range.
@@ -63,7 +67,25 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
     converter.representative_dataset = _each_alone(calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return _convert(converter, "the INT8 model")
+    return with_snapped_scales(_convert(converter, "the INT8 model"))
+
+
+def with_snapped_scales(tflite: bytes) -> bytes:
+    """The file with the scales of weights that are next to a number of eight significant bits moved onto it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    changed = bytearray(tflite)
+    model = schema.Model.GetRootAs(changed)
+    graph = model.Subgraphs(0)
+    for index in range(graph.TensorsLength()):
+        tensor = graph.Tensors(index)
+        if tensor.Type() == schema.TensorType.INT8 and model.Buffers(tensor.Buffer()).DataLength():
+            scales = tensor.Quantization().ScaleAsNumpy()  # where they lie in the file
+            mantissas, exponents = np.frexp(scales.astype(np.float64))
+            snapped = np.ldexp(np.rint(mantissas * 256) / 256, exponents)
+            near = np.abs(snapped - scales) <= SAME * scales
+            scales[near] = snapped[near]
+    return bytes(changed)
 
 
 def _each_alone(pictures: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:

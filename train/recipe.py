@@ -94,6 +94,10 @@ class Recipe(BaseModel):
     )
     batch_norm_momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.9, "of the moving statistics while training")
 
+    # Phase three, which is left out by default.
+    qat_epochs: Epochs = knob(0, "epochs of quantisation-aware training after pruning; 0 for none")
+    qat_learning_rate: Rate = knob(0.0001, "Adam's learning rate at its start; it falls to 0")
+
     # The data.
     augment: bool = knob(False, "flip, crop and brighten training pictures, each drawn anew every epoch")
     class_weights: bool = knob(False, "weigh the loss so that every class counts the same")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.loop import as_input, batches
+from train.batches import as_input, batches
+from train.model import walk
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -100,19 +101,17 @@ def _forward(
     import tensorflow as tf
     import tf_keras as keras
 
-    values: dict[str, tf.Tensor] = {}
     found: list[tuple[tf.Tensor, tf.Tensor]] = []
-    for layer in backbone.layers:
-        inputs = [values[parent.layer.name] for parent in layer.inbound_nodes[0].parent_nodes]
-        if isinstance(layer, keras.layers.InputLayer):
-            values[layer.name] = x
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            now = used = tf.nn.moments(inputs[0], (0, 1, 2))
-            if not layer.trainable:
-                used = (layer.moving_mean, layer.moving_variance)
-                used = used if was is None else shifted(layer, used, was[len(found)], now)
-            found.append(now)
-            values[layer.name] = tf.nn.batch_normalization(inputs[0], *used, layer.beta, layer.gamma, layer.epsilon)
-        else:
-            values[layer.name] = layer(inputs[0] if len(inputs) == 1 else inputs)
+
+    def compute(layer: keras.layers.Layer, x: Any) -> tf.Tensor:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            return layer(x)
+        now = used = tf.nn.moments(x, (0, 1, 2))
+        if not layer.trainable:
+            used = (layer.moving_mean, layer.moving_variance)
+            used = used if was is None else shifted(layer, used, was[len(found)], now)
+        found.append(now)
+        return tf.nn.batch_normalization(x, *used, layer.beta, layer.gamma, layer.epsilon)
+
+    walk(backbone, x, compute)
     return found

@@ -46,7 +46,8 @@ class Views:
             x = self.x[rows]
         else:
             x, flip = self.x[rows % len(self)], rows >= len(self)
-            x[flip] = x[flip, :, ::-1]
+            if flip.any():  # features of [N, D] have nothing that could be mirrored, and no mirror images either
+                x[flip] = x[flip, :, ::-1]
         return (x, self.y[rows % len(self)], *(constant[rows] for constant in self.constants))
 
     def signature(self) -> list[tf.TensorSpec]:

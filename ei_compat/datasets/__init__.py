@@ -114,7 +114,9 @@ def _read(tree: Tree) -> tuple[Dataset, Tree] | None:
                 return candidate.read(place), place
     try:
         for place in reversed(places):
-            flat = [name for name in place.sets() if place.samples_in(name)]  # sets of files: their names may be labels
+            flat = [
+                name for name in place.sets() if place.has_samples(name)
+            ]  # sets of files: their names may be labels
             for candidate in reversed(guesses) if flat else guesses:
                 if candidate.recognise(place):
                     return candidate.read(place), place

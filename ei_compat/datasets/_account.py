@@ -6,7 +6,7 @@ it belongs elsewhere, and only the user knows which.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from ei_compat.dataset import PICTURE_SUFFIXES, Dataset, FilePayload
@@ -47,7 +47,7 @@ def accounted(dataset: Dataset, tree: Tree, place: Tree) -> Dataset:
         else:
             not_read.append(NotRead(_printable(path), _kind(tree, path, described, dataset.format)))
     not_read += [NotRead(_printable(path), Kind.OTHER) for path in tree.barred()]
-    remarks = dataset.reading.remarks
+    remarks = (*dataset.reading.remarks, *_alike(dataset.labels))
     if place.prefix:
         remarks = (f"the folder {place.prefix!r} was entered, since no other one holds samples", *remarks)
     if not (tree.sure or tree.only):
@@ -61,6 +61,17 @@ def accounted(dataset: Dataset, tree: Tree, place: Tree) -> Dataset:
         remarks=remarks,
     )
     return replace(dataset, reading=account)
+
+
+def _alike(labels: Iterable[str]) -> Iterator[str]:
+    """What to say of classes whose names look the same; single letters are told apart by their capitals."""
+    looks: dict[str, list[str]] = {}
+    for label in labels:
+        looks.setdefault(" ".join(label.casefold().split()), []).append(label)
+    groups = [names for look, names in looks.items() if len(names) > 1 and len(look) > 1]
+    if groups:
+        named = " and ".join(map(repr, groups[0][:2]))
+        yield f"classes that differ in capitals or spaces only are kept apart, such as {named}"
 
 
 def account_of(tree: Tree, used: Collection[str]) -> Reading:
@@ -113,7 +124,7 @@ def _advice(path: str) -> str:
     if name == "_classes.csv":
         return f"make it a table with the columns {COLUMNS}, or export the set as folders of classes"
     if suffix == ".csv":
-        return f"give it the columns {COLUMNS}"
+        return f"give it the columns {COLUMNS}, separated by commas"
     if suffix == ".tsv":
         return f"store it as .csv with the columns {COLUMNS}"
     if suffix == ".txt":

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ei_compat.dataset import PICTURE_SUFFIXES, Category
 from ei_compat.datasets._sets import CATEGORY_FOLDERS, is_container, may_be_container, set_named, sets_apart, words_of
@@ -19,8 +20,16 @@ FOLDERS = "folders"  # the format's name, for `--from`
 _SURE = f"or say that its folders are the classes with `--from {FOLDERS}`"
 _THINGS = {"train", "split"}  # names of sets that things have too, where no other set stands beside them
 _UNSORTED = {"pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled", "unknown", "unsorted"}
-_PARTS = frozenset({"part", "fold", "batch", "folder", "chunk", "shard", "subset", "session", "images", "pictures"})
+_PARTS = frozenset(
+    {
+        *("part", "fold", "batch", "folder", "chunk", "shard", "subset", "images", "pictures", "archive", "export"),
+        *("session", "recording", "rec", "trial", "take", "day", "video", "clip", "scene", "sequence", "seq", "frames"),
+        *("subject", "sub", "subj", "patient", "camera", "cam", "site", "location"),
+    }
+)
 _GIVEN = re.compile(r"(new folder|untitled folder|neuer ordner|nouveau dossier|nueva carpeta)( ?\(?\d+\)?)?", re.I)
+_COPY = re.compile(r"(.+?)(( - copy| copy|_copy| - kopie)?( ?\(\d+\))?)", re.I)  # how a file manager calls a copy
+_DATE = re.compile(r"(19|20)\d\d([-_. ]?)\d\d\2\d\d\D?.*")
 _MANY = 6  # classes, from which on one file in each is no accident
 
 
@@ -59,20 +68,23 @@ def layout_of(tree: Tree) -> Layout:
         return Layout()
     if not tree.sure:
         for name in apart:
-            raise _refused(tree, f"the folder {name!r} holds a set's word, and the same in another set lies beside it")
+            raise _refused(tree, f"the folder {name!r} holds a set's word, and what may be another set lies beside it")
         _refuse_parts(tree, top)
         _refuse_sets(tree, top, sets)
         _refuse_containers(tree, top)
         _refuse_inner_classes(tree, top)
         _refuse_counts(tree, {name: [name] for name in top})
-    return Layout(tuple(ClassFolder(name, name, None) for name in top), _deeper(tree, top))
+    things = tuple(
+        f"the folder {name!r} was taken for a class, not for a set" for name in sets if name.lower() in _THINGS
+    )
+    return Layout(tuple(ClassFolder(name, name, None) for name in top), (*things, *_deeper(tree, top)))
 
 
 def _descend(tree: Tree, folder: str) -> str:
     """The folder, or the single one in it that holds everything, as in `seg_train/seg_train/`."""
     while True:
         below = tree.filled(folder)
-        if len(below) != 1 or tree.samples_in(folder):
+        if len(below) != 1 or tree.has_samples(folder):
             return folder
         deeper = join(folder, below[0])
         own = folder.rpartition("/")[2].lower()
@@ -123,8 +135,11 @@ def _refuse_parts(tree: Tree, top: Sequence[str]) -> None:
     if len(top) > 1 and len(words) == 1 and _PARTS.intersection(*words):
         raise _refused(tree, f"{top[0]!r} and {top[1]!r} are parts of one thing by their names")
     for name in top:
-        if _GIVEN.fullmatch(name):
+        copied = _COPY.fullmatch(name)
+        if _GIVEN.fullmatch(name) or (copied is not None and copied[2] and copied[1] in top):
             raise _refused(tree, f"{name!r} is what a file manager calls a folder")
+    if all(map(_DATE.fullmatch, top)):
+        raise _refused(tree, f"{top[0]!r} is a date")
 
 
 def _refuse_containers(tree: Tree, names: Sequence[str]) -> None:
@@ -137,7 +152,7 @@ def _refuse_containers(tree: Tree, names: Sequence[str]) -> None:
 
 def _refuse_inner_classes(tree: Tree, top: Sequence[str]) -> None:
     """The same names in several folders that hold no sample themselves: these may be the classes, or the sets."""
-    without = [name for name in top if not tree.samples_in(name)]
+    without = [name for name in top if not tree.has_samples(name)]
     below = Counter(inner for name in without for inner in tree.filled(name))
     for inner, count in below.items():
         if set_named(inner) is not None:
@@ -167,14 +182,15 @@ def _refuse_counts(tree: Tree, folders: Mapping[str, Sequence[str]]) -> None:
         if any(suffix_of(sample) in PICTURE_SUFFIXES for sample in tree.samples_below(first)):
             raise _refused(tree, f"there is a single class, {label!r}")
     elif len(folders) >= _MANY:
-        counts = sum(1 for places in folders.values() for place in places for _ in tree.samples_below(place))
+        each = (sample for places in folders.values() for place in places for sample in tree.samples_below(place))
+        counts = sum(1 for _ in islice(each, 2 * len(folders)))
         if counts * 5 < len(folders) * 6:
             raise _refused(tree, f"there are nearly as many folders, {len(folders)}, as samples, {counts}")
 
 
 def _deeper(tree: Tree, top: Sequence[str]) -> tuple[str, ...]:
     """What to say where the samples of a class all lie in folders of its own."""
-    below = {name: tree.filled(name) for name in top if not tree.samples_in(name)}
+    below = {name: tree.filled(name) for name in top if not tree.has_samples(name)}
     for name, inner in below.items():
         if len(inner) > 1:
             return (f"{name}/: all samples below it are of class {name!r}, those in {', '.join(inner[:3])} too",)

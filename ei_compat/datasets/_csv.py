@@ -23,7 +23,7 @@ def csv_files(tree: Tree, header: Sequence[str]) -> list[str]:
 def _header(path: Path) -> list[str]:
     with path.open("rb") as stream:
         first = stream.readline(4096).decode("utf-8-sig", errors="replace")
-    return [cell.strip() for cell in first.strip().split(",")]
+    return [cell.strip() for row in csv.reader([first.strip()]) for cell in row]
 
 
 def rows_of(path: Path, header: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, list[str]]]:
@@ -37,6 +37,9 @@ def rows_of(path: Path, header: Sequence[str], limits: Limits = DEFAULT_LIMITS) 
     names = [cell.strip() for cell in first]
     if not set(header) <= set(names):
         raise FormatError(f"first line does not name the columns {', '.join(header)}", where=path)
+    for name in header:
+        if names.count(name) > 1:
+            raise FormatError(f"first line names the column {name!r} twice", where=path)
     columns = [names.index(name) for name in header]
     for place, row in table:
         if len(row) <= max(columns):

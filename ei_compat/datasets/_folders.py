@@ -21,21 +21,21 @@ from ei_compat.errors import DataError
 from ei_compat.files import LONGEST_NAME, composed, cut_name, link_or_copy, safe_file_name
 from ei_compat.picture_files import picture_of_row, write_png
 from ei_compat.progress import Progress
-from ei_compat.signals import SignalForm, encode_signal, read_signal
 
+USUAL_SIGNAL = "json"  # form of signals that are in no file
 USUAL = {".jfif": ".jpg", ".jpe": ".jpg"}  # extensions that others, the official uploader among them, do not take
 LABEL_SUFFIX = len(".xml")  # of a label file beside a picture; it has the picture's name otherwise
 
 
 def file_label(name: str) -> str | None:
-    """The label in `label.rest.ext`: what stands before the first dot.
+    """The label in `label.rest.ext`: what stands before the first dot, in Unicode's composed form.
 
     None where the name has only one dot, or what lies between is one more extension, as in `1.jpg.png`.
     """
     parts = name.split(".")
     if len(parts) < 3 or all(f".{part.lower()}" in SAMPLE_SUFFIXES for part in parts[1:-1]):
         return None
-    return parts[0].strip() or None
+    return composed(parts[0]).strip() or None
 
 
 def folded(path: str) -> str:
@@ -90,7 +90,7 @@ class Layout:
 
     def _suffix(self, sample: Sample) -> str:
         if self._is_encoded(sample):
-            return f".{self.options.signal_form or SignalForm.JSON}"
+            return f".{self.options.signal_form or USUAL_SIGNAL}"
         suffix = sample.payload.suffix if isinstance(sample.payload, FilePayload) else ".png"
         return USUAL.get(suffix, suffix)
 
@@ -103,7 +103,9 @@ class Layout:
 
     def _write(self, sample: Sample, path: str) -> None:
         if self._is_encoded(sample):
-            form = self.options.signal_form or SignalForm.JSON
+            from ei_compat.signals import SignalForm, encode_signal, read_signal  # which most sets have none of
+
+            form = self.options.signal_form or SignalForm(USUAL_SIGNAL)
             signal = read_signal(sample.payload, self.options.limits, self.progress)
             Path(path).write_bytes(encode_signal(signal, form))
         elif isinstance(sample.payload, ArrayRow):

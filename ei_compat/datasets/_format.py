@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ei_compat.dataset import Dataset
 from ei_compat.datasets._tree import Tree
-from ei_compat.images import PictureSpec
 from ei_compat.limits import DEFAULT_LIMITS, Limits
 from ei_compat.progress import Progress
-from ei_compat.signals import SignalForm
+
+if TYPE_CHECKING:
+    from ei_compat.images import PictureSpec
+    from ei_compat.signals import SignalForm
 
 
 class Carries(StrEnum):

@@ -11,6 +11,7 @@ SYSTEM_FOLDERS = frozenset(
         *("$recycle.bin", "system volume information", "recycler", "found.000", "~snapshot"),  # Windows, NetApp
         *("__macosx", "lost+found", "network trash folder", "temporary items"),  # macOS, Linux
         *("__pycache__", "node_modules", "venv"),  # editors and languages
+        *("thumbnails", "thumbnail", "_thumbnails", "_thumbs", "_thumb"),  # viewers
     }
 )
 # Files that the same ones make, in lower case.
@@ -20,8 +21,9 @@ SYSTEM_FILES = frozenset(
         *("icon\r", "zbthumbnail.info", "synoindex_media_info", "sync.ffs_db", "albumart.ini"),
     }
 )
-# Parts of a name that mark a file of an editor or a half-finished copy.
-_SCRATCH = re.compile(r"(~|\.(part|crdownload|download|tmp|swp|swo|lock|bak))$|^(~\$|synophoto_thumb|synofile_thumb)")
+# Beginnings and ends of names that mark a thumbnail, a file of an editor or a half-finished copy.
+_BEGINNINGS = (".", "~$", "synophoto_thumb", "synofile_thumb")
+_ENDS = ("~", ".part", ".crdownload", ".download", ".tmp", ".swp", ".swo", ".lock", ".bak")
 # Texts for people, and what tools leave that holds no labels.
 _DOCUMENT = re.compile(
     r"(readme|read_me|license|licence|copying|copyright|changelog|citation|notice|authors|attribution|credits|disclaimer)"
@@ -41,7 +43,7 @@ def is_system_folder(name: str) -> bool:
 def is_system_file(name: str) -> bool:
     """Whether a file is a system's or an editor's, such as a thumbnail; those with a dot in front always are."""
     lower = name.lower()
-    return name.startswith(".") or lower in SYSTEM_FILES or _SCRATCH.search(lower) is not None
+    return lower.startswith(_BEGINNINGS) or lower.endswith(_ENDS) or lower in SYSTEM_FILES
 
 
 def is_document(name: str) -> bool:

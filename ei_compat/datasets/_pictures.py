@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 
 from ei_compat.box_check import BoxCheck
-from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, FilePayload, Sample
+from ei_compat.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, ClassLabel, FilePayload, Sample
 from ei_compat.datasets._sets import category_of_path
 from ei_compat.datasets._tree import Tree, join, looks
 from ei_compat.errors import DataError, FormatError, PictureError
@@ -27,15 +28,24 @@ class Pictures:
     """
 
     def __init__(self, tree: Tree) -> None:
-        self.root, self.limits = tree.root, tree.limits
+        self.root, self.limits, self._place = tree.root, tree.limits, str(tree.root)
         self.paths = list(tree.below("", PICTURE_SUFFIXES))
         self.check = BoxCheck()
         self._known = set(self.paths)
-        self._by_end = _by_end(self.paths, str)
-        self._by_look: dict[str, list[str]] | None = None  # as `_by_end`, by names as `looks` has them
         self._sizes: dict[str, tuple[int, int]] = {}
         self._sets: dict[str, Category | None] = {}
+        self._other_size: dict[str, str] = {}  # pictures that a label file tells another size of, with both
         self._lost: set[str] = set()  # pictures whose only boxes had no size
+
+    @functools.cached_property
+    def _by_end(self) -> dict[str, list[str]]:
+        """The pictures by their names, and by these without extensions."""
+        return _by_end(self.paths, str)
+
+    @functools.cached_property
+    def _by_look(self) -> dict[str, list[str]]:
+        """The same by names as `looks` has them."""
+        return _by_end(self.paths, looks)
 
     def keep_folder(self, name: str) -> None:
         """Leaves out what lies in no folder of this name, where there is one: masks are no samples."""
@@ -63,8 +73,6 @@ class Pictures:
                 return path
         found = _closest(self._by_end, str, wanted, near)
         if not found:
-            if self._by_look is None:
-                self._by_look = _by_end(self.paths, looks)
             found = _closest(self._by_look, looks, looks(wanted), looks(near))
         if not found:
             raise DataError(f"picture {name!r} is missing", where=where, fix="restore the file or remove its entry")
@@ -82,9 +90,10 @@ class Pictures:
         Raises:
             PictureError: when it has none.
         """
-        if picture not in self._sizes:
-            self._sizes[picture] = picture_size(FilePayload(str(self.root), picture), self.limits)
-        return self._sizes[picture]
+        size = self._sizes.get(picture)
+        if size is None:
+            size = self._sizes[picture] = picture_size(FilePayload(self._place, picture), self.limits)
+        return size
 
     def size_or_none(self, picture: str) -> tuple[int, int] | None:
         """The same, None for a broken picture."""
@@ -92,6 +101,22 @@ class Pictures:
             return self.size(picture)
         except PictureError:
             return None
+
+    def compare_size(self, picture: str, width: object, height: object) -> None:
+        """Holds the size that a label file tells of a picture against its own, where its boxes had that looked up."""
+        known, told = self._sizes.get(picture), (width, height)
+        if known is not None and told != known and all(isinstance(side, int | float) and side > 0 for side in told):
+            self._other_size[picture] = f"{known[0]} x {known[1]} pixels, not {width:.6g} x {height:.6g}"
+
+    def remarks(self) -> tuple[str, ...]:
+        """What was done to boxes, and what there is to say of pictures of another size than a label file tells."""
+        said = self.check.remarks()
+        if not self._other_size:
+            return said
+        picture, sizes = next(iter(self._other_size.items()))
+        have = "1 picture has" if len(self._other_size) == 1 else f"{len(self._other_size)} pictures have"
+        line = f"{have} another size than the label file says, such as {picture}, {sizes}"
+        return (*said, f"{line}: was it changed after it was labelled?")
 
     def pixels(self, picture: str, label: str, corner: Pair, sides: Pair, *, where: str) -> list[Box]:
         """A box in pixels, none where it has no size; see `BoxCheck.pixels`."""
@@ -126,7 +151,7 @@ class Pictures:
             name=name.rpartition(".")[0] or name,
             category=category or self._sets[folder],
             label=UNLABELLED,
-            payload=FilePayload(str(self.root), relative, self._sizes.get(relative)),
+            payload=FilePayload(self._place, relative, self._sizes.get(relative)),
             boxes=None if not listed and relative in self._lost else listed,
         )
 
@@ -134,10 +159,18 @@ class Pictures:
         """The pictures that no label file lists."""
         return tuple(path for path in self.paths if path not in listed)
 
-    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None] | None = None) -> list[Sample]:
+    def classed(self, labels: dict[str, str], category: dict[str, Category | None]) -> list[Sample]:
+        """The pictures that `labels` gives a class, or none where it is empty, then those of which it says nothing."""
+        known = {label: ClassLabel(label) for label in set(labels.values())}
+        samples = []
+        for path in [*labels, *self.without(labels)]:
+            sample, label = self.sample(path, category=category.get(path)), labels.get(path)
+            samples.append(sample.with_label(known[label]) if label else sample)
+        return samples
+
+    def samples(self, boxes: dict[str, list[Box]], category: dict[str, Category | None]) -> list[Sample]:
         """The pictures that `boxes` lists, in its order, then those of which it says nothing."""
-        order = [*boxes, *(path for path in self.paths if path not in boxes)]
-        return [self.sample(path, boxes.get(path), (category or {}).get(path)) for path in order]
+        return [self.sample(path, boxes.get(path), category.get(path)) for path in [*boxes, *self.without(boxes)]]
 
 
 def _by_end(paths: Iterable[str], form: Callable[[str], str]) -> dict[str, list[str]]:

@@ -77,6 +77,7 @@ _CONTAINERS = frozenset(
         "bboxes",
         "train_images",
         "test_images",
+        "thumbs",
     ]
 )
 # The same, but people do name classes so: containers where nothing else stands beside them, or another container does.
@@ -117,6 +118,15 @@ _WEAK_CONTAINERS = frozenset(
         "upload",
         "uploads",
         "downloads",
+        "original",
+        "originals",
+        "augmented",
+        "processed",
+        "preprocessed",
+        "resized",
+        "cropped",
+        "backup",
+        "archive",
     ]
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -152,17 +162,23 @@ def without_set(name: str) -> tuple[tuple[str, ...], Category | None]:
 
 
 def sets_apart(names: Iterable[str]) -> dict[str, Category]:
-    """Folders that are one thing in several sets, such as `alphabet_train` and `alphabet_test`, with the sets."""
-    families: dict[tuple[str, ...], dict[str, Category]] = {}
+    """Folders that are one thing in several sets, with these: `alphabet_train` beside `alphabet_test`, or `alphabet`.
+
+    So are folders of which every one holds a set's word, but those that only speak of tests, as outcomes do.
+    """
+    families: dict[tuple[str, ...], dict[str, Category | None]] = {}
     for name in names:
         rest, category = without_set(name)
-        if category is not None:
-            families.setdefault(rest, {})[name] = category
+        families.setdefault(rest, {})[name] = category
+    found = [list(family.values()) for family in families.values()]
+    each = {category for family in found for category in family}
+    everywhere = len(found) > 1 and None not in each and each != {Category.TESTING}
     return {
         name: category
         for family in families.values()
-        if len(set(family.values())) > 1
+        if everywhere or len(set(family.values())) > 1
         for name, category in family.items()
+        if category is not None
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 HEAD = 1 << 16  # bytes of a file that are looked at
-_JSON_MARKS = (b'"payload"', b'"protected"')
+_PAYLOAD, _IN_PAYLOAD = b'"payload"', (b'"values"', b'"sensors"', b'"interval_ms"')
 _TABLES = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".dat", ".data", ".tab"})
 _DOCUMENTS = frozenset({".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml", ".labels", ".html"})
 _BINARY = frozenset(
@@ -51,14 +51,23 @@ def is_signal(path: Path) -> bool:
     """Whether a JSON or CSV file looks like one that `ei_compat.signals` parses, from its first bytes."""
     head = head_of(path)
     if path.suffix.lower() == ".json":
-        return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and any(mark in head for mark in _JSON_MARKS)
-    lines = [line for line in head.decode("utf-8-sig", errors="replace").splitlines() if line.strip()]
-    if not lines:
+        is_object = head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+        return is_object and _PAYLOAD in head and any(mark in head for mark in _IN_PAYLOAD)
+    first = next((line for line in _lines(head) if line.strip()), "")
+    return _cells(first)[0].strip().lower() == "timestamp"
+
+
+def is_row(path: Path) -> bool:
+    """Whether a CSV file holds the names of some values and one row of them, as a signal without a time may be."""
+    head = head_of(path)
+    lines = [line for line in _lines(head) if line.strip()]
+    if path.suffix.lower() != ".csv" or len(lines) != 2 or len(head) == HEAD:
         return False
-    header = _cells(lines[0])
-    if header[0].strip().lower() == "timestamp":
-        return True
-    return len(lines) == 2 and len(head) < HEAD and len(_cells(lines[1])) == len(header) and _numeric(lines[1])
+    return len(_cells(lines[0])) == len(_cells(lines[1])) and _numeric(lines[1])
+
+
+def _lines(head: bytes) -> list[str]:
+    return head.decode("utf-8-sig", errors="replace").splitlines()
 
 
 def head_of(path: Path) -> bytes:

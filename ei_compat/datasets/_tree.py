@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from ei_compat.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
 from ei_compat.datasets._harmless import is_document, is_system_file, is_system_folder
 from ei_compat.datasets._sets import set_named
-from ei_compat.datasets._side_files import is_signal
+from ei_compat.datasets._side_files import is_row, is_signal
 from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.files import CHUNK, Inside, composed, encodable
 from ei_compat.limits import DEFAULT_LIMITS, Limits
@@ -137,7 +137,7 @@ class Tree:
     def inner(self) -> Tree | None:
         """The single folder in this one, where no sample and no other folder with one lies beside it; not a set's."""
         top = self.filled("")
-        if len(top) != 1 or self.samples_in("") or set_named(top[0]) is not None or top[0] in self._barred:
+        if len(top) != 1 or self.has_samples() or set_named(top[0]) is not None or top[0] in self._barred:
             return None
         start = f"{top[0]}/"
         tree = copy.copy(self)
@@ -153,7 +153,7 @@ class Tree:
             )
         for part in ("_known", "_links"):
             setattr(tree, part, frozenset(k.removeprefix(start) for k in getattr(self, part) if k.startswith(start)))
-        for cached in ("samples", "_filled", "_by_suffix"):
+        for cached in ("samples", "_direct", "_filled", "_by_suffix"):
             vars(tree).pop(cached, None)
         return tree
 
@@ -171,27 +171,38 @@ class Tree:
     def samples(self) -> frozenset[str]:
         """Every file that is a sample by its extension; JSON and CSV where it also looks like a signal.
 
-        A JSON or CSV file that bears a picture's name is that picture's, whatever it holds.
+        A JSON or CSV file that bears a picture's name is that picture's, whatever it holds. A single row of numbers
+        may be anybody's notes: it is a sample only where there are no others.
         """
         certain = self._with(SAMPLE_SUFFIXES - TEXT_SIGNALS)
         texts = self._with(TEXT_SIGNALS)
         pictures = {stem for path in self._with(PICTURE_SUFFIXES) for stem in (path, stem_of(path))} if texts else set()
-        signals = [path for path in texts if stem_of(path) not in pictures and is_signal(self.root / path)]
-        found = frozenset([*certain, *signals])
+        texts = [path for path in texts if stem_of(path) not in pictures]
+        found = frozenset([*certain, *(path for path in texts if is_signal(self.root / path))])
+        found = found or frozenset([path for path in texts if is_row(self.root / path)])
         if len(found) > self.limits.samples:
             raise LimitError(f"more than {self.limits.samples:,} files", where=self.root, fix="raise Limits.samples")
         return found
 
     @functools.cached_property
+    def _direct(self) -> frozenset[str]:
+        """Every folder with a sample directly in it."""
+        return frozenset([path.rpartition("/")[0] for path in self.samples])
+
+    @functools.cached_property
     def _filled(self) -> frozenset[str]:
         """Every folder with a sample in it at any depth, or with a folder that is not entered."""
         found: set[str] = set()
-        for path in (*self.samples, *(f"{folder}/" for folder in self._barred)):
-            folder = path.rpartition("/")[0]
+        for start in (*self._direct, *self._barred):
+            folder = start
             while folder and folder not in found:
                 found.add(folder)
                 folder = folder.rpartition("/")[0]
         return frozenset(found)
+
+    def has_samples(self, folder: str = "") -> bool:
+        """Whether a picture, signal or video lies directly in a folder."""
+        return folder in self._direct
 
     def filled(self, folder: str) -> list[str]:
         """Names of the folders directly in a folder that hold a sample at any depth, sorted."""
@@ -212,7 +223,7 @@ class Tree:
             FormatError: when a linked folder or a link out of the dataset is met.
             LimitError: when there are more than `limits.samples`, or folders lie too deep.
         """
-        return self._walk(folder, lambda path: suffix_of(path) in suffixes)
+        return self._walk(folder, frozenset(self._with(suffixes)).__contains__)
 
     def _walk(self, folder: str, wanted: Callable[[str], bool]) -> Iterator[str]:
         found, waiting = 0, [folder]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ei_compat.dataset import Box, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Listed, SetsOf, place_pictures, shown, size_of
+from ei_compat.datasets._boxes import CARRIES, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import Boxes, SetsOf
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
@@ -27,6 +28,8 @@ ANNOTATIONS = "annotations.coco.json"
 class _Image:
     id: int | str
     file_name: str
+    width: object = None
+    height: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def read(tree: Tree) -> Dataset:
     """
     root, pictures, names = tree.root, Pictures(tree), set[str]()
     label_files = tree.holding(".json", KEYS)
-    listed = Listed()
+    listed = Boxes()
     sets = SetsOf()
     for relative in label_files:
         where = str(root / relative)
@@ -75,12 +78,14 @@ def read(tree: Tree) -> Dataset:
             for index, image in enumerate(document.images)
         }
         boxes = _boxes(document, path_of, pictures, where=where)
+        for image in document.images:
+            pictures.compare_size(path_of[str(image.id)], image.width, image.height)
         for identity, picture in path_of.items():
-            listed.of(picture, f"{relative}, image {identity}").extend(boxes.get(identity, ()))
+            listed.listed(picture, relative, f"image {identity}").extend(boxes.get(identity, ()))
             sets.add(picture, relative)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    samples = pictures.samples(listed.boxes, sets.of)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
+    samples = pictures.samples(listed.of, sets.of)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
@@ -96,6 +101,8 @@ def _boxes(document: _Document, path_of: dict[str, str], pictures: Pictures, *, 
         if kind not in name_of:
             raise FormatError(f"category {item.category_id!r} is not listed", where=place)
         sides = [item.bbox] if isinstance(item.bbox, tuple) else item.bbox
+        if not sides:
+            raise FormatError("has no box", where=place, fix="give it a bbox or remove it")
         for x, y, width, height in sides:
             box = pictures.pixels(path_of[image], name_of[kind], (x, y), (width, height), where=place)
             found.setdefault(image, []).extend(box)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +79,7 @@ class _File:
 
 
 _MEMBERS = {each.name for each in fields(_File)}
+EMPTY: tuple[Any, ...] = (None, "", [], {})  # values of a member that say nothing; false says something
 
 
 def recognise(tree: Tree) -> bool:
@@ -140,7 +143,7 @@ class _Export:
                 what = f"says something else of {sample.id!r} than {other}"
                 raise DataError(what, where=where, fix="remove the one that is wrong")
             self.samples.setdefault(sample.id, sample)
-            self.dropped.update(name for name in entry.keys() - _MEMBERS if entry[name])
+            self.dropped.update(name for name in entry.keys() - _MEMBERS if entry[name] not in EMPTY)
 
     def _sample(self, entry: _File, folder: str, *, where: str) -> Sample:
         relative = self._located(entry.path, folder, where=where)
@@ -216,7 +219,7 @@ def _text(value: str | int | float | bool | None) -> str:
 
 def _label(label: _Label, labels: _Labels, *, where: str) -> Label:
     match label:
-        case _Label(type="unlabeled"):
+        case _Label(type="unlabeled") | _Label(type="label", label=""):
             return UNLABELLED
         case _Label(type="label", label=str() as name):
             return labels.of_class(name)
@@ -243,25 +246,32 @@ def write(
         stream.write(b'{"version":1,"files":[')
         for number, sample in enumerate(dataset.samples):
             category = sample.category or Category.SPLIT
-            entry = _entry(sample, layout.place(sample, category, labelled_stem(sample)), category)
-            line = _ENCODER.encode(entry)
-            stream.write((",\n" if number else "\n").encode() + line.encode())
+            line = _line(sample, layout.place(sample, category, labelled_stem(sample)), category)
+            stream.write(f",\n{line}".encode() if number else f"\n{line}".encode())
             task.advance()
         stream.write(b"\n]}\n")
     return ()
 
 
-def _entry(sample: Sample, path: str, category: Category) -> Mapping[str, Any]:
-    entry: dict[str, Any] = {
-        "path": path,
-        "name": sample.name,
-        "category": category.value,
-        "label": label_as_json(sample.label),
-        "metadata": dict(sample.metadata),
-    }
+def _line(sample: Sample, path: str, category: Category) -> str:
+    """An entry as JSON, put together from its members: encoding it whole takes a third of the time of a large split."""
+    members = [
+        f'"path":{encode_basestring(path)}',
+        f'"name":{encode_basestring(sample.name)}',
+        f'"category":"{category.value}"',
+        f'"label":{_class_text(sample.label) if isinstance(sample.label, ClassLabel) else _label_text(sample.label)}',
+        f'"metadata":{_ENCODER.encode(dict(sample.metadata)) if sample.metadata else "{}"}',
+    ]
     if sample.boxes is not None:
-        entry["boundingBoxes"] = [box.as_json() for box in sample.boxes]
-    return entry
+        members.append(f'"boundingBoxes":{_ENCODER.encode([box.as_json() for box in sample.boxes])}')
+    return f"{{{','.join(members)}}}"
+
+
+def _label_text(label: Label) -> str:
+    return _ENCODER.encode(label_as_json(label))
+
+
+_class_text = functools.lru_cache(maxsize=4096)(_label_text)  # many samples share a class, which is hashable
 
 
 def label_as_json(label: Label) -> dict[str, Any]:

@@ -24,6 +24,7 @@ _GIVEN = re.compile(
     re.IGNORECASE,
 )
 TEXT = ".txt"
+MOST_NUMBERED = 4  # files of a label, from which on a number in it may well be part of its name
 LONGEST_LABEL = 200  # bytes of a label in a file's name, so that something is left for the sample's
 
 
@@ -87,12 +88,24 @@ def _refuse_other_names(root: Path, samples: Sequence[Sample], labels: Iterable[
         sign = f"{found[0]!r} is what a camera or a program calls a file"
     elif len(found) > 2 and 3 * len(found) > 2 * len(samples):
         sign = f"there are nearly as many of them, {len(found)}, as files, {len(samples)}"
+    elif (numbered := _numbered(found)) is not None and len(samples) < MOST_NUMBERED * len(found):
+        sign = f"they differ in numbers, {numbered[0]!r} and {numbered[1]!r}"
     elif len(found) == 1 and any(isinstance(s.payload, FilePayload) and s.payload.is_picture for s in samples):
         sign = f"there is a single one, {found[0]!r}"
     else:
         return
     fix = f"put each class into a folder of its own, or say that names are label.rest.ext with `--from {FORMAT.name}`"
     raise FormatError(f"file names hold no labels: {sign}", where=root, fix=fix)
+
+
+def _numbered(labels: Sequence[str]) -> tuple[str, str] | None:
+    """Two labels that are one word with a number each, where most of them are such: pictures are numbered so."""
+    words: dict[str, list[str]] = {}
+    for label in labels:
+        word = label.rstrip("0123456789")
+        words.setdefault(word if any(map(str.isalpha, word)) else label, []).append(label)
+    first = next((each for each in words.values() if len(each) > 1), None)
+    return (first[0], first[1]) if first is not None and len(labels) >= 2 * len(words) and len(labels) > 3 else None
 
 
 def write(

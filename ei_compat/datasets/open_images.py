@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from ei_compat.box_check import share
-from ei_compat.dataset import Category, Dataset
+from ei_compat.dataset import Dataset
 from ei_compat.datasets._boxes import (
     LISTED,
     NO_CATEGORY,
-    Listed,
     number,
     place_pictures,
     size_of,
@@ -18,16 +18,18 @@ from ei_compat.datasets._boxes import (
 from ei_compat.datasets._csv import csv_files, rows_of, table_of, write_table
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import Boxes, SetsOf
 from ei_compat.datasets._pictures import Pictures
-from ei_compat.datasets._sets import category_of_path
 from ei_compat.datasets._tree import Tree, stem_of_path
-from ei_compat.errors import DataError
+from ei_compat.errors import DataError, FormatError
 from ei_compat.limits import Limits
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
 HEADER = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 DESCRIPTIONS = "class-descriptions.csv"
+_DESCRIPTIONS = re.compile(r"class-descriptions[^/]*\.csv$")  # -boxable, -all
+_ID = re.compile(r"/[mg]/[0-9a-z_]+")
 
 
 def recognise(tree: Tree) -> bool:
@@ -41,25 +43,27 @@ def read(tree: Tree) -> Dataset:
     The pictures' headers are read, since boxes are given as shares of their size.
 
     Raises:
-        FormatError: naming the row at fault.
+        FormatError: naming the row at fault, which may be one of a class that is not described.
         DataError: when a picture is missing.
     """
     root, pictures = tree.root, Pictures(tree)
-    tables, described = csv_files(tree, HEADER), [name for name in tree.names() if name.endswith(DESCRIPTIONS)]
+    tables, described = csv_files(tree, HEADER), [path for path in tree.files if _DESCRIPTIONS.search(path)]
     names = _descriptions(root, described, tree.limits)
-    listed = Listed()
-    categories: dict[str, Category | None] = {}
+    listed, sets = Boxes(), SetsOf()
     for relative in tables:
         for where, (identity, kind, *ends) in rows_of(root / relative, HEADER, tree.limits):
             picture = pictures.named(identity, near=relative.rpartition("/")[0], where=where)
-            if picture not in categories:
-                categories[picture] = category_of_path(picture.rpartition("/")[0]) or category_of_path(relative)
+            sets.add(picture, relative)
             x0, x1, y0, y1 = (share(number(end, where=where), where=where) for end in ends)
+            if described and kind not in names:
+                raise FormatError(f"class {kind!r} is not in {described[0]}", where=where)
             box = pictures.shares(picture, names.get(kind, kind), (x0, y0), (x1 - x0, y1 - y0), where=where)
-            listed.of(picture, relative).extend(box)
-    remarks = (*listed.settle(), *pictures.check.remarks())
-    samples = pictures.samples(listed.boxes, categories)
-    reading = Reading((*tables, *described), unlisted=pictures.without(listed.boxes), remarks=remarks)
+            listed.listed(picture, relative).extend(box)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
+    samples = pictures.samples(listed.of, sets.of)
+    if any(_ID.fullmatch(box.label) for sample in samples for box in sample.boxes or ()):
+        remarks = (*remarks, f"classes are named by their ids, since there is no {DESCRIPTIONS}")
+    reading = Reading((*tables, *described), unlisted=pictures.without(listed.of), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values(), reading=reading)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ei_compat.dataset import ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import LISTED, Listed, SetsOf, number, place_pictures, shown
+from ei_compat.datasets._boxes import LISTED, number, place_pictures, shown
 from ei_compat.datasets._csv import csv_files, rows_of, write_table
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import Boxes, Classes, SetsOf
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
-from ei_compat.errors import DataError
+from ei_compat.errors import DataError, FormatError
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
 
@@ -35,22 +36,18 @@ def read_classes(tree: Tree) -> Dataset:
 
     Raises:
         FormatError: naming the row at fault.
-        DataError: when a picture is missing or listed twice with different classes.
+        DataError: when a picture is missing, or listed twice in one file with different classes.
     """
-    root, pictures, labels, sets = tree.root, Pictures(tree), dict[str, str](), SetsOf()
+    root, pictures, labels, sets = tree.root, Pictures(tree), Classes(), SetsOf()
     label_files = csv_files(tree, CLASS_HEADER)
     for relative in label_files:
         for where, (name, label) in rows_of(root / relative, CLASS_HEADER, tree.limits):
             picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
             sets.add(picture, relative)
-            if labels.setdefault(picture, label) != label:
-                raise DataError(f"{name!r} has two classes, {labels[picture]!r} and {label!r}", where=where)
-    known = {label: ClassLabel(label) for label in set(labels.values())}
-    samples = []
-    for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
-        sample, label = pictures.sample(picture, category=sets.of.get(picture)), labels.get(picture, "")
-        samples.append(sample.with_label(known[label]) if label else sample)
-    reading = Reading(tuple(label_files), unlisted=pictures.without(labels), remarks=sets.remarks())
+            labels.add(picture, label, relative, where=where)
+    remarks = (*labels.remarks(), *sets.remarks())
+    reading = Reading(tuple(label_files), unlisted=pictures.without(labels.of), remarks=remarks)
+    samples = pictures.classed(labels.of, sets.of)
     return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
@@ -61,19 +58,21 @@ def read_boxes(tree: Tree) -> Dataset:
         FormatError: naming the row at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, listed, sets = tree.root, Pictures(tree), Listed(), SetsOf()
+    root, pictures, listed, sets = tree.root, Pictures(tree), Boxes(), SetsOf()
     label_files = csv_files(tree, BOX_HEADER)
     for relative in label_files:
         for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, tree.limits):
             picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
             sets.add(picture, relative)
-            found = listed.of(picture, relative)
+            found = listed.listed(picture, relative)
             corners = tuple(number(end, where=where) for end in ends)
-            for label in classes.split(SEPARATOR):
-                found += pictures.corners(picture, label.strip(), corners, where=where)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.check.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    return Dataset.of(pictures.samples(listed.boxes, sets.of), format=BOXES.name, root=root, reading=reading)
+            for label in map(str.strip, classes.split(SEPARATOR)):
+                if not label:
+                    raise FormatError("has a box without a class", where=where)
+                found += pictures.corners(picture, label, corners, where=where)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ei_compat.dataset import Box, ClassLabel, Dataset, Sample
-from ei_compat.datasets._boxes import CARRIES, Listed, place_pictures, shown, size_of
+from ei_compat.datasets._boxes import CARRIES, place_pictures, shown, size_of
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import Boxes, Classes, SetsOf
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import FormatError
@@ -42,6 +43,8 @@ class _Annotation:
 class _BoxItem:
     file_name: str
     annotations: list[_Annotation]
+    width: object = None
+    height: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +72,22 @@ def read_classes(tree: Tree) -> Dataset:
 
     Raises:
         FormatError: naming the item at fault.
-        DataError: when a picture is missing.
+        DataError: when a picture is missing, or listed twice in one file with different classes.
     """
-    root, pictures, labels = tree.root, Pictures(tree), dict[str, str]()
+    root, pictures, labels, sets = tree.root, Pictures(tree), Classes(), SetsOf()
     label_files = _files(tree, CLASS_TASK)
     for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
         for index, item in enumerate(typed(list[_ClassItem], read_json(root / relative, tree.limits), where=where)):
+            place = f"{where}, [{index}]"
             if len(item.classes) > 1:
-                raise FormatError(f"has {len(item.classes)} classes, not one", where=f"{where}, [{index}]")
-            picture = pictures.named(item.file_name, near=near, where=f"{where}, [{index}]")
-            labels[picture] = item.classes[0] if item.classes else ""
-    samples = []
-    for picture in [*labels, *(path for path in pictures.paths if path not in labels)]:
-        sample, label = pictures.sample(picture), labels.get(picture, "")
-        samples.append(sample.with_label(ClassLabel(label)) if label else sample)
-    reading = Reading(label_files=tuple(label_files), unlisted=pictures.without(labels))
-    return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
+                raise FormatError(f"has {len(item.classes)} classes, not one", where=place)
+            picture = pictures.named(item.file_name, near=near, where=place)
+            labels.add(picture, item.classes[0] if item.classes else "", relative, where=place)
+            sets.add(picture, relative)
+    remarks = (*labels.remarks(), *sets.remarks())
+    reading = Reading(tuple(label_files), unlisted=pictures.without(labels.of), remarks=remarks)
+    return Dataset.of(pictures.classed(labels.of, sets.of), format=CLASSES.name, root=root, reading=reading)
 
 
 def read_boxes(tree: Tree) -> Dataset:
@@ -95,22 +97,24 @@ def read_boxes(tree: Tree) -> Dataset:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, listed = tree.root, Pictures(tree), Listed()
+    root, pictures, listed, sets = tree.root, Pictures(tree), Boxes(), SetsOf()
     label_files = _files(tree, BOX_TASK)
     for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
         for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, tree.limits), where=where)):
             place = f"{where}, [{index}]"
             picture = pictures.named(item.file_name, near=near, where=place)
-            found = listed.of(picture, relative)
+            sets.add(picture, relative)
+            found = listed.listed(picture, relative, f"[{index}]")
             for annotation in item.annotations:
                 box = annotation.bbox
                 for label in annotation.classes:
                     corners = box.xmin, box.ymin, box.xmax, box.ymax
                     found += pictures.corners(picture, label, corners, where=place)
-    remarks = (*listed.settle(), *pictures.check.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    return Dataset.of(pictures.samples(listed.boxes), format=BOXES.name, root=root, reading=reading)
+            pictures.compare_size(picture, item.width, item.height)
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
-from xml.sax.saxutils import escape
 
 from ei_compat.dataset import Box, Category, Dataset, Sample
 from ei_compat.datasets._boxes import (
     CARRIES,
     NO_CATEGORY,
-    Listed,
     number,
     place_pictures,
     shown,
@@ -21,6 +20,7 @@ from ei_compat.datasets._boxes import (
 )
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import Boxes, SetsOf
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._sets import CATEGORY_FOLDERS
 from ei_compat.datasets._side_files import head_of
@@ -34,6 +34,7 @@ from ei_compat.reading import Reading
 
 ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
 SETS = f"{LISTS}/Main"
+UNDIVIDED = "trainval.txt"  # in it are training and validation, which other lists may tell apart
 CORRECT = "correct <filename>, or remove it so that the file's own name counts"
 _ROOT = re.compile(rb"<annotations?[\s>]")
 _DECLARATION = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -56,25 +57,27 @@ def read(tree: Tree) -> Dataset:
         DataError: when a picture is missing.
     """
     path, pictures = tree.root, Pictures(tree)
-    sets = _sets(tree, tree.limits)
+    sets = _sets(tree)
     pictures.keep_folder(PICTURES)
     label_files = list(tree.below(LISTS, {".txt"}))
-    listed = Listed()
+    listed = Boxes()
     categories: dict[str, Category | None] = {}
     for relative in tree.below("", {".xml"}):
         label_files.append(relative)
         where = str(path / relative)
         root = _parse(read_text(path / relative, tree.limits), where=where)
         picture = _picture(root, relative, pictures, where=where)
-        found = listed.of(picture, relative)
+        found = listed.listed(picture, relative)
         for item in root.iterfind("object"):
             found += _box(item, picture, pictures, where=where)
-        categories[picture] = sets.get(_stem(relative))
+        size = [_number_or_none(root.findtext(f"size/{side}")) for side in ("width", "height")]
+        pictures.compare_size(picture, *size)
+        categories[picture] = sets.of.get(_stem(relative))
     for picture in pictures.paths:
-        categories.setdefault(picture, sets.get(_stem(picture)))
-    remarks = (*listed.settle(), *pictures.check.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.boxes), remarks=remarks)
-    return Dataset.of(pictures.samples(listed.boxes, categories), format=FORMAT.name, root=path, reading=reading)
+        categories.setdefault(picture, sets.of.get(_stem(picture)))
+    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
+    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
+    return Dataset.of(pictures.samples(listed.of, categories), format=FORMAT.name, root=path, reading=reading)
 
 
 def _parse(text: str, *, where: str) -> Element:
@@ -136,18 +139,35 @@ def _box(item: Element, picture: str, pictures: Pictures, *, where: str) -> list
     return pictures.corners(picture, label, ends, where=f"{where}, {label}")
 
 
+def _number_or_none(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
+
+
 _ENDS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def _sets(tree: Tree, limits: Limits) -> dict[str, Category]:
+def _sets(tree: Tree) -> SetsOf:
     """The category of every picture's stem that a list in `ImageSets/Main` names."""
-    found: dict[str, Category] = {}
+    found = SetsOf()
     for name in tree.names(SETS):
         category = CATEGORY_FOLDERS.get(name.removesuffix(".txt"))
         if category is not None:
-            lines = read_text(tree.root / SETS / name, limits).splitlines()
-            found.update((line.split()[0], category) for line in lines if line.strip())
+            for stem in _listed_in(tree, name):
+                found.put(stem, category, f"{SETS}/{name}")
+    if UNDIVIDED in tree.names(SETS):
+        for stem in _listed_in(tree, UNDIVIDED):
+            found.of.setdefault(stem, Category.TRAINING)
     return found
+
+
+def _listed_in(tree: Tree, name: str) -> Iterator[str]:
+    """The first word of every line of a list."""
+    for line in read_text(tree.root / SETS / name, tree.limits).splitlines():
+        if words := line.split():
+            yield words[0]
 
 
 def write(
@@ -171,8 +191,8 @@ def _annotation(sample: Sample, boxes: Iterable[Box], relative: str, limits: Lim
     width, height = size_of(sample, limits)
     lines = [
         "<?xml version='1.0' encoding='utf-8'?>\n<annotation>",
-        f"  <folder>{escape(folder)}</folder>",
-        f"  <filename>{escape(name)}</filename>",
+        f"  <folder>{_escaped(folder)}</folder>",
+        f"  <filename>{_escaped(name)}</filename>",
         f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>3</depth>\n  </size>",
     ]
     for box in boxes:
@@ -181,11 +201,16 @@ def _annotation(sample: Sample, boxes: Iterable[Box], relative: str, limits: Lim
         values = box.x, box.y, box.x + box.width, box.y + box.height
         ends = [f"      <{end}>{shown(value)!r}</{end}>" for end, value in zip(_ENDS, values, strict=True)]
         lines += [
-            f"  <object>\n    <name>{escape(box.label)}</name>\n    <bndbox>",
+            f"  <object>\n    <name>{_escaped(box.label)}</name>\n    <bndbox>",
             *ends,
             "    </bndbox>\n  </object>",
         ]
     return "\n".join([*lines, "</annotation>"])
+
+
+def _escaped(text: str) -> str:
+    """Text between two tags; what the XML package has for it imports the whole of HTTP."""
+    return html.escape(text, quote=False)
 
 
 FORMAT = Format(

@@ -12,10 +12,11 @@ from ei_compat.dataset import PICTURE_SUFFIXES, Box, Dataset
 from ei_compat.datasets._boxes import CARRIES, number, place_pictures, size_of
 from ei_compat.datasets._folders import name_without_extension
 from ei_compat.datasets._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.datasets._listed import once_each, repeats
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import write_file, write_one_of_many
+from ei_compat.files import composed, write_file, write_one_of_many
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -50,7 +51,7 @@ def _names_folders(tree: Tree, file: str) -> bool:
 
 def _has_text(tree: Tree) -> bool:
     pictures = tree.below("", PICTURE_SUFFIXES)
-    return any(name in tree for picture in pictures for name in _label_files(picture))
+    return any(_text_of(picture, tree) is not None for picture in pictures)
 
 
 def _names_files(tree: Tree) -> list[str]:
@@ -81,29 +82,42 @@ def read(tree: Tree) -> Dataset:
         if other != names:
             what = f"names other classes than {label_files[0]}, {', '.join(other[:5])} and not {', '.join(names[:5])}"
             raise FormatError(what, where=path / file, fix="remove the one that is wrong")
-    samples = []
+    samples, bare, repeated = [], [], 0
     for relative in pictures.paths:
-        labels = next((name for name in _label_files(relative) if name in tree), None)
+        labels = _text_of(relative, tree)
         if labels is None:
             samples.append(pictures.sample(relative))
+            bare.append(relative)
             continue
         label_files.append(labels)
         where = f"{path}/{labels}"
-        samples.append(
-            pictures.sample(relative, _boxes(read_text(where, tree.limits), names, relative, pictures, where=where))
-        )
-    unlisted = tuple(sample.id for sample in samples if sample.boxes is None)
-    reading = Reading(label_files=tuple(label_files), unlisted=unlisted, remarks=pictures.check.remarks())
+        boxes = _boxes(read_text(where, tree.limits), names, relative, pictures, where=where)
+        once = once_each(boxes) if len(boxes) > 1 else boxes
+        repeated += len(boxes) - len(once)
+        samples.append(pictures.sample(relative, once))
+    remarks = (*repeats(repeated), *pictures.remarks())
+    reading = Reading(label_files=tuple(label_files), unlisted=tuple(bare), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
-def _label_files(picture: str) -> Iterator[str]:
-    """Where a picture's text file may be: beside it, or where `images` is replaced by `labels`."""
-    beside = picture.rpartition(".")[0] + ".txt"
-    yield beside
-    parts = beside.split("/")
+def _text_of(picture: str, tree: Tree) -> str | None:
+    """A picture's text file, whose name may differ in its form or capitals where no other picture could be meant."""
+    beside = f"{picture.rpartition('.')[0]}.txt"
+    if beside in tree:
+        return beside
+    places = [beside, *_below_labels(beside)]
+    found = next((place for place in places if place in tree), None)
+    if found is not None or len(tree.looking_like(picture)) > 1:
+        return found
+    alike = [path for place in places for path in tree.looking_like(place)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _below_labels(path: str) -> Iterator[str]:
+    """The path with `labels` in the place of `images`, from the end on."""
+    parts = path.split("/")
     for index in range(len(parts) - 2, -1, -1):
-        if parts[index] == PICTURES:
+        if parts[index].lower() == PICTURES:
             yield "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
 
 
@@ -144,7 +158,7 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
         names = _yaml_names(text, where=where)
     else:
         names = [line.strip() for line in text.strip().splitlines()]
-    if not names or not all(names) or len(set(names)) != len(names):
+    if not names or not all(names) or len(set(map(composed, names))) != len(names):
         raise FormatError("names no class, or one twice", where=where)
     return names
 
@@ -152,6 +166,14 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
 def _yaml_names(text: str, *, where: str) -> list[str]:
     """`names` of a YAML file, in the three ways it is written: `[a, b]`, `- a` lines, `0: a` lines."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    names = _names_in(lines, where=where)
+    told = next((match[2] for match in map(_KEY.match, lines) if match and match[1] == "nc"), "")
+    if _no_comment(told).isdecimal() and int(_no_comment(told)) != len(names):
+        raise FormatError(f"has nc {_no_comment(told)[:20]}, but {len(names)} names", where=where)
+    return names
+
+
+def _names_in(lines: list[str], *, where: str) -> list[str]:
     for index, line in enumerate(lines):
         match = _KEY.match(line)
         if match is None or match[1] != "names":

@@ -25,7 +25,7 @@ MAX_EXPONENT = 22  # of a right shift, so that steps fit 64 bits
 NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)  # multipliers tried, in order
 MANTISSA_BITS = 8
 MAX_HIGH = 8  # of a packed bias's bits beyond 16
-NEAR = 8  # how far from the likely factor others are tried
+NEAR = 20  # how far from the likely factor others are tried
 CLOSE = 2.0**-21  # how close to a snapped multiplier a multiplier must be to be tried
 
 

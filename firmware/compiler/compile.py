@@ -10,11 +10,11 @@ from pathlib import Path
 from firmware.compiler import emit, tflite
 from firmware.compiler.emit_plan import schedules
 from firmware.compiler.graph import Graph, Quantization, Shape3
-from firmware.compiler.kernels import Kernel, kernel
+from firmware.compiler.kernels import Kernel
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.lower import lower
-from firmware.compiler.plan import plans
 from firmware.compiler.proof import prove
+from firmware.compiler.recompute import Variant, fitting, front, plain
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
 # Of the engine, in every model.
@@ -85,6 +85,7 @@ class CompiledModel:
         arena_bound: bytes that no placement of the same schedule could go below, with the input row by row.
         layers: in order.
         groups: how many layers run interleaved, group after group.
+        again: the layers that run a second time, so that less memory is enough.
         input: the input tensor.
         outputs: the output tensors, in the file's order.
         macs: multiply-accumulates of the dense computation.
@@ -102,6 +103,7 @@ class CompiledModel:
     arena_bound: int
     layers: tuple[CompiledLayer, ...]
     groups: tuple[int, ...]
+    again: tuple[str, ...]
     input: CompiledTensor
     outputs: tuple[CompiledTensor, ...]
     macs: int
@@ -109,17 +111,21 @@ class CompiledModel:
     weights: int
 
 
-def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite") -> CompiledModel:
+def compile_model(
+    tflite_bytes: bytes, *, name: str, file: str = "model.tflite", max_ram: int | None = None
+) -> CompiledModel:
     """Compiles a model.
 
     Args:
         tflite_bytes: an int8 `.tflite` file's bytes.
         name: what the model is to be called; becomes the C prefix.
         file: how errors name the file.
+        max_ram: bytes that the arena, with the input row by row, may have at most; where it must, layers run twice.
 
     Raises:
         FormatError: the file is broken.
-        ExportError: it holds something that is not supported; the error names it, its place, and what is.
+        ExportError: it holds something that is not supported; the error names it, its place, and what is. Or it does
+            not fit into `max_ram`; the error says what the least is.
         LimitError: it is too large for any microcontroller.
         UsageError: the name is no name.
 
@@ -127,12 +133,25 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
     """
     prefix = emit.identifier(name)
     graph = tflite.read(tflite_bytes, file)
-    program = lower(graph)
-    kernels = tuple(kernel(program, layer) for layer in program.layers)
-    placed, rows = plans(program, [k.scratch for k in kernels])
+    lowered = lower(graph)
+    return _compiled(prefix, graph, plain(lowered) if max_ram is None else fitting(lowered, max_ram, file))
+
+
+def compiled_front(tflite_bytes: bytes, *, name: str, file: str = "model.tflite") -> tuple[CompiledModel, ...]:
+    """Every way to run a model in which less memory costs more instructions, see `recompute.front`; cheapest first.
+
+    Args and errors as of `compile_model`.
+    """
+    prefix = emit.identifier(name)
+    graph = tflite.read(tflite_bytes, file)
+    return tuple(_compiled(prefix, graph, variant) for variant in front(lower(graph)))
+
+
+def _compiled(prefix: str, graph: Graph, variant: Variant) -> CompiledModel:
+    program, kernels, placed, rows = variant.program, variant.kernels, variant.whole, variant.rows
     unit = emit.Unit(prefix, graph, program, kernels, placed, rows)
     source = "\n".join((emit.source(unit), schedules(unit)))
-    prove(source, (rows.arena, placed.arena), file)
+    prove(source, (rows.arena, placed.arena), graph.file)
 
     layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
 
@@ -153,6 +172,7 @@ def compile_model(tflite_bytes: bytes, *, name: str, file: str = "model.tflite")
         arena_bound=rows.bound,
         layers=layers,
         groups=tuple(len(g.stages) for g in placed.groups),
+        again=variant.again,
         input=tensor(graph.input),
         outputs=tuple(map(tensor, graph.outputs)),
         macs=sum(layer.macs for layer in layers),
@@ -167,6 +187,11 @@ def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
         return p.height, p.width, p.channels
 
     shapes = shape(layer.inputs[0].plane if layer.inputs else layer.output), shape(layer.output)
+    if layer.again:  # its constants are the first one's
+        return CompiledLayer(
+            f"{layer.label} again", k.function, *shapes, "", k.instructions,
+            k.encoded.dense_instructions if k.encoded else k.instructions, 0, 0, 0, 0, 0,
+        )  # fmt: skip
     if k.encoded is None:
         return CompiledLayer(
             layer.label, k.function, *shapes, "", k.instructions, k.instructions, k.bytes, k.bytes, layer.macs, 0, 0

@@ -1,4 +1,4 @@
-"""What layers cost on RV32IMC, in instructions: a model calibrated on QEMU's counts (see `bench/firmware_cost.py`).
+"""What layers cost on RV32IMC, in instructions: a model calibrated on QEMU's counts (see `bench/firmware_fit.py`).
 
 The constants are instructions per unit of work of the engine's kernels, built with gcc 12 at -O2.
 """
@@ -30,7 +30,7 @@ PER_DEPTHWISE_CHANNEL = 91
 PER_DEPTHWISE_OUTPUT = 30
 PER_ADD = 45
 PER_SUM = 15  # a sum in linear form
-PER_MUL = 25
+PER_MUL = 50
 PER_COPY = 5
 PER_SOURCE_ROW = 300  # of the picture, copied a word at a time
 PER_POOL_OUTPUT = 60

@@ -161,9 +161,17 @@ def source(unit: Unit) -> str:
         "\n",
         *_tiles(unit),
     ]
+    own = owners(unit)
     for number, (layer, kernel) in enumerate(zip(unit.program.layers, unit.kernels, strict=True)):
-        parts.append(_constants(unit, number, layer, kernel))
+        if own[number] == number:
+            parts.append(_constants(unit, number, layer, kernel))
     return "\n".join(parts)
+
+
+def owners(unit: Unit) -> list[int]:
+    """Per layer the one whose constants it uses: its own, or those of the layer that it repeats."""
+    first: dict[int, int] = {}
+    return [first.setdefault(id(kernel), number) for number, kernel in enumerate(unit.kernels)]
 
 
 def _tiles(unit: Unit) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from firmware.compiler.emit import Unit, byte_type, comment, layer_prefix, output_heads
+from firmware.compiler.emit import Unit, byte_type, comment, layer_prefix, output_heads, owners
 from firmware.compiler.plan import Group, Plan
 from firmware.compiler.schedule import Stage
 
@@ -51,7 +51,7 @@ def _stage(unit: Unit, plan: Plan, stage: Stage, place: tuple[str, Group, int]) 
     layer, kernel = unit.program.layers[stage.layer], unit.kernels[stage.layer]
     inputs = [_input(unit, stage, i, prefix) for i in range(len(layer.inputs))]
     inputs += ["{0, -1, 1, 1, 0, 1}"] * (2 - len(inputs))
-    params = f"{layer_prefix(stage.layer)}_table" if kernel.arrays or kernel.struct else "0"
+    params = f"{layer_prefix(owners(unit)[stage.layer])}_table" if kernel.arrays or kernel.struct else "0"
     params = params if kernel.struct is None else f"&{params}"
     cut = kernel.cut or unit.program.planes[layer.output].channels
     return (

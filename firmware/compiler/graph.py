@@ -118,7 +118,10 @@ class Depthwise(Operator):
 
 @dataclass(frozen=True, slots=True)
 class Binary(Operator):
-    """ADD, SUB and MUL of two tensors that numpy's rules broadcast; either may be a constant."""
+    """ADD, SUB, MUL, MAXIMUM, MINIMUM of two tensors that numpy's rules broadcast; either may be a constant.
+
+    PRELU: the second one is the slopes, a constant.
+    """
 
     activation: Activation
 
@@ -175,10 +178,14 @@ class Lookup(Operator):
 
 @dataclass(frozen=True, slots=True)
 class Gather(Operator):
-    """TRANSPOSE and all kinds of slices: output element i reads input element start + sum(i[d] * strides[d])."""
+    """TRANSPOSE and all kinds of slices: output element i reads input element start + sum(i[d] * strides[d]).
+
+    `sizes`: of the loops, where they are not the output's dimensions but run over its elements in order, too.
+    """
 
     start: int
     strides: tuple[int, ...]
+    sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,9 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Elementwise:
-    """ADD, SUB, MUL; `multipliers` and `shifts` for a, b and the result, as the reference has them.
+    """ADD, SUB, MUL, MAXIMUM, MINIMUM, PRELU.
+
+    `multipliers` and `shifts` are for a, b and the result, as the reference has them.
 
     `constant` is a second operand of bytes [H or 1, C or 1, W or 1]; else the second operand is a plane.
     """
@@ -212,6 +214,7 @@ class Layer:
         inputs: the planes it reads, up to two.
         output: the plane it writes.
         macs: multiply-accumulates of the dense computation.
+        again: whether it makes once more what an earlier layer has made, see `recompute.py`.
     """
 
     label: str
@@ -219,6 +222,7 @@ class Layer:
     inputs: tuple[Input, ...]
     output: int
     macs: int = 0
+    again: bool = False
 
 
 @dataclass(slots=True)

@@ -106,22 +106,23 @@ def leaky_relu(source: Quantization, target: Quantization, alpha: float) -> Int8
 
 
 def _rounded(
-    function: Callable[[float], float], wanted: Quantization
+    function: Callable[[float], float], wanted: Quantization | None = None
 ) -> Callable[[Quantization, Quantization, float], Int8]:
-    """A real function, rounded to the one output quantisation that converters write.
+    """A real function, rounded; where converters write one output quantisation only, it must be `wanted`.
 
     LiteRT's kernels compute it in float32. TensorFlow Lite Micro's work in integers and differ from these by one where
     the real value lies close to the middle between two steps, as at input scales that are powers of two.
     """
 
     def table(source: Quantization, target: Quantization, _alpha: float) -> Int8:
-        if target != wanted:
+        if wanted is not None and target != wanted:
             raise ValueError(f"an output scale other than 1/{1 / wanted.scale:g} from {wanted.zero_point}")
+        inverse = np.float32(1) / np.float32(target.scale)
         values = []
         for q in range(-128, 128):
             x = np.float32(source.scale) * np.float32(q - source.zero_point)
-            steps = np.float32(function(float(x))) * np.float32(1 / wanted.scale)
-            values.append(round_half_away(float(steps)) + wanted.zero_point)
+            steps = min(float(np.float32(function(float(x))) * inverse), 1e9)
+            values.append(round_half_away(steps) + target.zero_point)
         return _clamped(values)
 
     return table
@@ -131,8 +132,25 @@ def _logistic(x: float) -> float:
     return 1.0 / float(np.float32(1.0) + np.float32(math.exp(min(-x, 80.0))))
 
 
+def _exp(x: float) -> float:
+    return float(np.exp(np.float32(min(x, 80.0))))
+
+
+def _gelu(x: float) -> float:
+    return float(np.float32(0.5 * x) * np.float32(math.erfc(float(np.float32(x) * np.float32(-math.sqrt(0.5))))))
+
+
+def _gelu_approximate(x: float) -> float:
+    wide = np.float32(x)
+    inner = np.float32(math.sqrt(2 / math.pi)) * (wide + np.float32(0.044715) * wide * wide * wide)
+    return float(np.float32(0.5) * wide * (np.float32(1) + np.tanh(inner)))
+
+
 FUNCTIONS: dict[str, Callable[[Quantization, Quantization, float], Int8]] = {
     "ABS": absolute,
+    "EXP": _rounded(_exp),
+    "GELU": _rounded(_gelu),
+    "GELU approximate": _rounded(_gelu_approximate),
     "HARD_SWISH": hard_swish,
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": _rounded(_logistic, Quantization(1 / 256, -128)),

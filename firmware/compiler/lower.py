@@ -335,10 +335,13 @@ class _Lowering(Values):
     def _gather(self, op: Gather) -> None:
         target = self.graph.tensors[op.output]
         made = self.plane(target, (1, 1, math.prod(target.shape)), plain=True)
-        missing = (1,) * (4 - len(target.shape))
-        sizes = (*missing, *target.shape)
+        loops, strides = op.sizes or target.shape, op.strides
+        if len(loops) > 4:  # the first is the batch, 1
+            loops, strides = loops[1:], strides[1:]
+        missing = (1,) * (4 - len(loops))
+        sizes = (*missing, *loops)
         strides_out = tuple(math.prod(sizes[i + 1 :]) for i in range(4))
-        strides_in = (*(0 for _ in missing), *op.strides)
+        strides_in = (*(0 for _ in missing), *strides)
         source = self.plain_bytes(op.inputs[0])
         rows = Window(self.program.planes[source].height, 0)
         params = ly.Copy(sizes, op.start, strides_in, 0, strides_out)  # type: ignore[arg-type]
@@ -347,7 +350,7 @@ class _Lowering(Values):
 
 
 def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -> ly.Elementwise:
-    """The reference's constants of an ADD, SUB or MUL."""
+    """The reference's constants of an operator on two tensors."""
     low, high = activation_range(op.activation, target.quantization)
     zeros = tuple(t.quantization.zero_point + 128 for t in (a, b, target))
     scale_a, scale_b, scale_out = (t.quantization.scale for t in (a, b, target))
@@ -357,10 +360,14 @@ def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -
             (0, 0),
             quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b) / np.float32(scale_out))),
         ]
-        if pairs[2][1] > MAX_PRODUCT_SHIFT:
-            raise ExportError(
-                "operands and result have scales too far apart", where=where, fix="convert the model again"
-            )
+    elif op.kind == "PRELU":  # from 0 on, unused, below
+        pairs = [
+            quantize_multiplier(float(np.float32(scale_a) / np.float32(scale_out))),
+            (0, 0),
+            quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b) / np.float32(scale_out))),
+        ]
+    elif op.kind in ("MAXIMUM", "MINIMUM"):
+        pairs = [(0, 0)] * 3
     else:
         twice = 2.0 * max(scale_a, scale_b)
         pairs = [quantize_multiplier(s) for s in (scale_a / twice, scale_b / twice, twice / ((1 << 20) * scale_out))]
@@ -368,6 +375,8 @@ def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -
             raise ExportError(
                 "operands and result have scales too far apart", where=where, fix="convert the model again"
             )
+    if op.kind in ("MUL", "PRELU") and max(pairs[0][1], pairs[2][1]) > MAX_PRODUCT_SHIFT:
+        raise ExportError("operands and result have scales too far apart", where=where, fix="convert the model again")
     multipliers, shifts = zip(*pairs, strict=True)
     return ly.Elementwise(op.kind, zeros, multipliers, shifts, low + 128, high + 128)  # type: ignore[arg-type]
 

@@ -104,6 +104,36 @@ def pack(place: Place) -> Operator:
     return Concatenation(place.operator.index, place.operator.name, inputs, target.index, axis)
 
 
+def depth_to_space(place: Place) -> Operator:
+    """DEPTH_TO_SPACE: blocks of channels become blocks of pixels."""
+    source, target, block = _blocks(place, deep=0)
+    _, height, width, channels = source.shape
+    row = channels // block  # of a block: its pixels lie beside each other in both
+    sizes, strides = (height, block, width, row), (width * channels, row, channels, 1)
+    return Gather(place.operator.index, place.operator.name, (source.index,), target.index, 0, strides, sizes)
+
+
+def space_to_depth(place: Place) -> Operator:
+    """SPACE_TO_DEPTH: blocks of pixels become blocks of channels."""
+    source, target, block = _blocks(place, deep=1)
+    _, height, width, channels = source.shape
+    row = block * channels
+    sizes, strides = (height // block, width // block, block, row), (block * width * channels, row, width * channels, 1)
+    return Gather(place.operator.index, place.operator.name, (source.index,), target.index, 0, strides, sizes)
+
+
+def _blocks(place: Place, *, deep: int) -> tuple[Tensor, Tensor, int]:
+    """Input, output and the side of a block; the input (0) or the output (1) is the one with more channels."""
+    ends = place.int8(place.raw(0)), place.int8(place.raw_output())
+    block = place.option(0, "i")
+    few, many = image(place, ends[1 - deep]), image(place, ends[deep])
+    if block < 1 or few != (many[0] * block, many[1] * block, many[2] // (block * block)) or many[2] % block**2:
+        raise place.broken(f"blocks of {block} from {list(ends[0].shape)} to {list(ends[1].shape)}")
+    if ends[0].quantization != ends[1].quantization:
+        raise place.refuse("a copy that changes the scale", "input and output must have the same quantisation")
+    return *ends, block
+
+
 def resize(place: Place) -> Operator:
     """RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR."""
     source, target = place.int8(place.raw(0)), place.int8(place.raw_output())

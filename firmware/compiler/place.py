@@ -96,11 +96,11 @@ def int8_tensor(tensor: RawTensor, where: str) -> Tensor:
         raise ExportError(
             f"tensor {tensor.index} has the shape {list(shape)}", where=where, fix=f"at most {MAX_SIDE} rows"
         )
-    if not all(d >= 1 for d in shape) or len(shape) > 4 or max(shape, default=1) > MAX_DIMENSION:
+    if not all(d >= 1 for d in shape) or len(shape) > 5 or max(shape, default=1) > MAX_DIMENSION:
         raise ExportError(
-            f"tensor {tensor.index} has the shape {list(shape)}", where=where, fix="at most four dimensions, none 0"
+            f"tensor {tensor.index} has the shape {list(shape)}", where=where, fix="at most five dimensions, none 0"
         )
-    if (len(shape) == 4 and shape[0] != 1) or int(np.prod(shape, dtype=np.int64)) > MAX_TENSOR_BYTES:
+    if (len(shape) >= 4 and shape[0] != 1) or int(np.prod(shape, dtype=np.int64)) > MAX_TENSOR_BYTES:
         raise ExportError(f"tensor {tensor.index} has the shape {list(shape)}", where=where, fix="batch 1 is supported")
     data: Int8 | None = None
     if tensor.data is not None:

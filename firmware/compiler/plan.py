@@ -123,7 +123,7 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
                 blanks[stage.layer] = next(names)
                 blocks[blanks[stage.layer]] = Block(scratch[stage.layer].blank, np.array(seen[:1]), np.array(seen[-1:]))
     picture = _picture(program, replays, grouped) if whole else None
-    same = whole and _in_place(program, rings)
+    same = whole and program.input in lives and _in_place(program, rings)
     if picture is not None and not same:
         blocks[PICTURE] = picture
     fixed: dict[int, int] = {}

@@ -318,12 +318,17 @@ def _copy(stage: Stage, _y: int) -> Touched:
     return sides[0], sides[1], NO_SCRATCH
 
 
+PAIRS = (
+    "eit_add", "eit_sub", "eit_sub_reversed", "eit_sum", "eit_mul", "eit_prelu", "eit_maximum", "eit_minimum",
+)  # fmt: skip
+
+
 def _kernels() -> Iterator[tuple[str | int, Callable[[Stage, int], Touched]]]:
     yield READER, lambda stage, y: ([], [_row(stage.output, y)], NO_SCRATCH)
     yield from {"eit_pointwise_row": _pointwise, "eit_conv_row": _conv}.items()
     for name in ("3x3_1", "3x3_2", "any"):
         yield f"eit_depthwise_{name}", _depthwise
-    yield from dict.fromkeys(("eit_add", "eit_sub", "eit_sub_reversed", "eit_sum", "eit_mul"), _elementwise).items()
+    yield from dict.fromkeys(PAIRS, _elementwise).items()
     yield from dict.fromkeys(("eit_average_pool", "eit_max_pool"), _windows).items()
     yield from dict.fromkeys(("eit_lookup", "eit_softmax"), _same_row).items()
     yield from dict.fromkeys(("eit_resize_nearest", "eit_resize_bilinear"), _whole).items()

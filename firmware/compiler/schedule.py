@@ -104,11 +104,11 @@ def _needs(planes: Sequence[Plane], stage: Stage, layer: Layer) -> list[tuple[in
 
 def _record(planes: Sequence[Plane], layer: Layer, y: int, event: int, lives: dict[int, Lifetimes]) -> None:
     for source in layer.inputs:
-        life = lives.setdefault(source.plane, Lifetimes({}, {}))
         rows, height = source.rows, planes[source.plane].height
         top = y * rows.stride - rows.before
         for row in range(top, top + rows.kernel * rows.dilation, rows.dilation):
-            if 0 <= row < height:
+            if 0 <= row < height:  # there may be none, where only padding is seen
+                life = lives.setdefault(source.plane, Lifetimes({}, {}))
                 life.birth.setdefault(row, -1)
                 life.death[row] = event
     life = lives.setdefault(layer.output, Lifetimes({}, {}))

@@ -16,21 +16,26 @@ IMPORTS: dict[str, Callable[[Place], Operator | tuple[Operator, ...]]] = {
     "AVERAGE_POOL_2D": weightless.pool,
     "CONCATENATION": weightless.concatenation,
     "CONV_2D": weighted.conv,
+    "DEPTH_TO_SPACE": pieces.depth_to_space,
     "DEPTHWISE_CONV_2D": weighted.depthwise,
     "EXPAND_DIMS": weightless.reshape,
     "FULLY_CONNECTED": weighted.fully_connected,
+    "MAXIMUM": weightless.binary,
     "MAX_POOL_2D": weightless.pool,
     "MEAN": weightless.mean,
+    "MINIMUM": weightless.binary,
     "MUL": weightless.binary,
     "PACK": pieces.pack,
     "PAD": weightless.pad,
     "PADV2": weightless.pad,
+    "PRELU": weightless.binary,
     "REDUCE_MAX": weightless.mean,
     "RESHAPE": weightless.reshape,
     "RESIZE_BILINEAR": pieces.resize,
     "RESIZE_NEAREST_NEIGHBOR": pieces.resize,
     "SLICE": pieces.slice_,
     "SOFTMAX": weightless.softmax,
+    "SPACE_TO_DEPTH": pieces.space_to_depth,
     "SPLIT": pieces.split,
     "SPLIT_V": pieces.split_v,
     "SQUEEZE": weightless.reshape,
@@ -40,7 +45,7 @@ IMPORTS: dict[str, Callable[[Place], Operator | tuple[Operator, ...]]] = {
     "UNPACK": pieces.unpack,
     **dict.fromkeys(lookup.FUNCTIONS, weightless.function),
 }
-SUPPORTED = tuple(sorted({*IMPORTS, "DEQUANTIZE", "SHAPE"}))
+SUPPORTED = tuple(sorted({name for name in IMPORTS if " " not in name} | {"DEQUANTIZE", "SHAPE"}))
 STATE = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
 RECURRENT = (
     "LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN",

@@ -25,7 +25,7 @@ MAX_CLASSES = 4095  # the reference adds up exponentials in 12 integer bits
 
 
 def binary(place: Place) -> Operator:
-    """ADD, SUB and MUL."""
+    """ADD, SUB, MUL, MAXIMUM, MINIMUM and PRELU."""
     a, b, target = place.int8(place.raw(0)), place.int8(place.raw(1)), place.int8(place.raw_output())
     try:
         shape = np.broadcast_shapes(a.shape, b.shape)
@@ -33,7 +33,13 @@ def binary(place: Place) -> Operator:
         raise place.broken(f"shapes {list(a.shape)} and {list(b.shape)} do not broadcast") from None
     if shape != target.shape:
         raise place.broken(f"an output of shape {list(target.shape)}, expected {list(shape)}")
-    return Binary(place.operator.index, place.operator.name, (a.index, b.index), target.index, place.activation(0))
+    name = place.operator.name
+    if name in ("MAXIMUM", "MINIMUM") and not a.quantization == b.quantization == target.quantization:
+        raise place.refuse("operands of different scales", "inputs and output must have the same quantisation")
+    if name == "PRELU" and (b.data is None or a.data is not None or a.shape != target.shape):
+        raise place.refuse("slopes that are not constant", "the slopes must be constants, one for all or per channel")
+    activation = place.activation(0) if name in ("ADD", "SUB", "MUL") else "none"
+    return Binary(place.operator.index, name, (a.index, b.index), target.index, activation)
 
 
 def pool(place: Place) -> Operator:
@@ -157,8 +163,9 @@ def function(place: Place) -> Operator:
     source, target = place.int8(place.raw(0)), place.int8(place.raw_output())
     if source.shape != target.shape:
         raise place.broken(f"{place.operator.name} changes the shape")
-    function = lookup.FUNCTIONS[place.operator.name]
-    alpha = place.operator.options.real(0) if place.operator.options and place.operator.name == "LEAKY_RELU" else 0.0
+    name, options = place.operator.name, place.operator.options
+    function = lookup.FUNCTIONS[f"{name} approximate" if name == "GELU" and options and options.boolean(0) else name]
+    alpha = options.real(0) if options and name == "LEAKY_RELU" else 0.0
     try:
         table = function(source.quantization, target.quantization, alpha)
     except ValueError as error:

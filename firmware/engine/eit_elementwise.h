@@ -1,11 +1,13 @@
-/* ADD, SUB and MUL of two tensors, or of a tensor and a constant, one of them possibly broadcast. */
+/* ADD, SUB, MUL, MAXIMUM and MINIMUM of two tensors, or of a tensor and a constant, one of them possibly broadcast; PRELU,
+ * whose slopes are the constant. */
 #ifndef EIT_ELEMENTWISE_H
 #define EIT_ELEMENTWISE_H
 
 #include "eit_engine.h"
 
 typedef struct {
-    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only; eit_sum's third is added */
+    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only, PRELU a's from 0 on and the last below;
+                            * eit_sum's third is added */
     int8_t shift[3];       /* MUL and eit_sum use the last only */
     uint8_t zero[3]; /* stored form */
     uint8_t low, high;
@@ -20,6 +22,10 @@ void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first,
 void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* b - a */
 void eit_sum(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* any of these, linear */
 void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+
+void eit_maximum(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_minimum(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_prelu(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 /* An operand's row from a channel on: where it starts and the steps to its next channel and column, 0 where it is broadcast. */
 typedef struct {

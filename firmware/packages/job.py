@@ -18,7 +18,7 @@ CONFIG_FILE, SCALING_KEY = "config.json", "imageInputScaling"
 SENSORS = ("camera", "microphone", "accelerometer", "9dof", "environmental", "fusion", "unknown")
 BACKGROUND = "background"  # the first class of a FOMO head, which is no label
 MOST_BYTES = 64 << 20  # of a .tflite; no microcontroller has more flash
-MOST_LABELS = 1000
+MOST_LABELS = 4095
 LONGEST_LABEL = 200  # bytes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}")  # with its suffix an Arduino library's may have 63
 NUMBER = r"(0|[1-9]\d{0,8})"
@@ -115,6 +115,7 @@ def prepare(
     picture: Path | None,
     sensor: str | None,
     input_scaling: str | None,
+    max_ram: int | None,
 ) -> Job:
     """Reads, checks and compiles.
 
@@ -127,11 +128,12 @@ def prepare(
         sensor: where the input comes from; without it the input's shape decides whether that is a camera.
         input_scaling: what pixels were made into for training; without it what the run's folder says, or else what the
             input's quantisation shows.
+        max_ram: bytes that the arena may have at most.
 
     Raises:
         UsageError: an option that cannot be.
         DataError: files that are missing, broken or do not fit together.
-        ExportError: a model that cannot be compiled.
+        ExportError: a model that cannot be compiled, or not into so little memory.
     """
     check_name(name)
     parse_version(version)
@@ -139,7 +141,7 @@ def prepare(
         raise UsageError(f"no sensor {sensor!r}", where="--sensor", fix="use " + ", ".join(SENSORS))
     file, names = _find(source, labels)
     data = _read(file, MOST_BYTES)
-    model = compile_model(data, name=name, file=str(file))
+    model = compile_model(data, name=name, file=str(file), max_ram=max_ram)
     if model.files.keys() & {*model.engine_sources, *model.engine_headers}:
         raise UsageError(f"{name!r} is the name of a part of the engine", where="--name", fix="use another")
     output, cells, names = _labelled(model, names, source)

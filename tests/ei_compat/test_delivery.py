@@ -47,6 +47,8 @@ POISONED = {
     "413": html(413),
     "no JSON, ever": lambda: Reply(200, {}, [b'{"success": true, "files": [']),
     "another JSON": lambda: Reply(200, {}, [b"[]"]),
+    "a success without a list of files": lambda: Reply(200, {}, [b'{"success": true}']),
+    "a success of no files": lambda: Reply(200, {}, [b'{"success": true, "files": []}']),
     "the connection breaks": dropped,
     "no answer in time": late,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +144,17 @@ def test_convert_says_what_it_cannot_carry(tmp_path):
     pictures = [s for s in made.samples if isinstance(s.payload, FilePayload) and isinstance(s.label, ClassLabel)]
     done = convert(Dataset.of(pictures, format="made"), tmp_path / "out", "openmv")
     assert done.lost == (f"categories ({len(pictures)} samples)", f"metadata ({len(pictures)} samples)")
+
+
+def test_a_class_label_beside_boxes_is_lost_with_a_word():
+    """As where the boxes lie in a file of their own, beside an export whose pictures have class labels."""
+    payload = FilePayload(Path("a.jpg"), "a.jpg")
+    boxed = Sample("a", "a", None, ClassLabel("hat"), payload, (Box("hat", 1, 2, 3, 4),))
+    empty, unseen = replace(boxed, id="b", boxes=()), replace(boxed, id="c", boxes=None)
+    assert losses(Dataset.of([boxed, empty], format="made"), format_named("coco")) == ("class labels (2 samples)",)
+    for refused in ([boxed, unseen], [empty]):
+        with pytest.raises(DataError, match="cannot hold class labels, of which there are 1"):
+            losses(Dataset.of(refused, format="made"), format_named("coco"))
 
 
 def test_losses_of_everything_are_named():

@@ -58,9 +58,24 @@ READ = {
         "",
     ),
     "valid and invalid": (folders("valid", "invalid"), {"valid": 4, "invalid": 4}, ""),
-    "things that sets are called too": (folders("train", "bus"), {"train": 4, "bus": 4}, ""),
+    "things that sets are called too": (
+        folders("train", "bus"),
+        {"train": 4, "bus": 4},
+        "the folder 'train' was taken for a class, not for a set",
+    ),
     "masks that people wear": (folders("mask", "no mask"), {"mask": 4, "no mask": 4}, ""),
     "outcomes of a test": (folders("positive test", "negative test"), {"positive test": 4, "negative test": 4}, ""),
+    "classes that look alike": (
+        folders("Cat", "cat", "dog"),
+        {"Cat": 4, "cat": 4, "dog": 4},
+        "classes that differ in capitals or spaces only are kept apart, such as 'Cat' and 'cat'",
+    ),
+    "capitals and small letters": (folders("A", "a", "B", "b"), {"A": 4, "a": 4, "B": 4, "b": 4}, ""),
+    "thumbnails of a viewer": (
+        [*folders("cat", "dog"), "cat/thumbnails/0.png", "_thumbs/0.png"],
+        {"cat": 4, "dog": 4},
+        "",
+    ),
     "numbers": (folders("0", "1", "2"), {"0": 4, "1": 4, "2": 4}, ""),
     "such words in sets": (
         folders("train/test tube", "train/latest", "test/test tube", "test/latest"),
@@ -129,6 +144,26 @@ READ = {
         "4 loose pictures (test1/0.png",
     ),
     "one class of signals": ({"wave/a.csv": "timestamp,x\n0,1\n10,2\n"}, {"wave": 1}, ""),
+    "documents with members of a signal's": (
+        {
+            **dict.fromkeys(folders("cat", "dog"), ""),
+            "cat/a.json": '{"payload": "x"}',
+            "dog/b.json": '{"protected": 1}',
+        },
+        {"cat": 4, "dog": 4},
+        "2 files were not read: 2 .json (cat/a.json, dog/b.json)",
+    ),
+    "a row of numbers beside pictures": (
+        {**dict.fromkeys(folders("cat", "dog"), ""), "cat/count.csv": "files,bytes\n4,900\n"},
+        {"cat": 4, "dog": 4},
+        "1 file was not read: 1 .csv (cat/count.csv)",
+    ),
+    "a row of numbers beside signals": (
+        {"run/a.csv": "timestamp,x\n0,1\n10,2\n", "run/sum.csv": "files,seconds\n1,20\n"},
+        {"run": 1},
+        "1 file was not read: 1 .csv (run/sum.csv)",
+    ),
+    "rows of numbers alone": ({"run/a.csv": "x,y\n1,2\n", "idle/b.csv": "x,y\n3,4\n"}, {"run": 1, "idle": 1}, ""),
     "notes beside pictures": (
         {
             **dict.fromkeys(folders("cat", "dog"), ""),
@@ -165,11 +200,26 @@ REFUSED = {
     "a set beside a class": (folders("train/cat", "train/dog", "bus"), "holds both a set, 'train', and a class, 'bus'"),
     "sets in classes": (folders("cat/train", "cat/test", "dog/train", "dog/test"), "'cat' holds a folder 'test'"),
     "sets in names of classes": (folders("cat_train", "cat_test"), "the folder 'cat_test' holds a set's word"),
+    "a set's word beside the same without": (folders("cats", "cats_test", "dogs"), "'cats_test' holds a set's word"),
+    "a set's word in every name": (folders("cats_training", "dogs_training"), "holds a set's word"),
+    "sets of different things": (folders("cat_train", "dog_test"), "holds a set's word"),
+    "what was done to pictures": (folders("original", "augmented"), "is no class by its name"),
+    "thumbs beside classes": (folders("cat", "thumbs"), "'thumbs' is no class by its name"),
+    "dates": (folders("2024-01-01", "2024-01-02", "20240103 evening"), "'2024-01-01' is a date"),
+    "a copy": (folders("cat", "cat - Copy", "dog"), "'cat - Copy' is what a file manager calls a folder"),
     "the same folders in each": (
         folders("photo/cat", "photo/dog", "sketch/cat", "sketch/dog"),
         "which are the classes",
     ),
     "parts of one thing": (folders("images_part_1", "images_part_2"), "are parts of one thing"),
+    "a folder a subject": (folders("sub-01", "sub-02", "sub-03"), "are parts of one thing"),
+    "videos": (folders("frames/video1", "frames/video2"), "are parts of one thing"),
+    "more classes than names": (
+        beside(
+            ["images/{0-3}.png"], **{"data.yaml": "nc: 3\nnames: [cat, dog]\n", "images/0.txt": "1 0.5 0.5 0.2 0.2"}
+        ),
+        "data.yaml: has nc 3, but 2 names",
+    ),
     "a folder a patient": (
         [f"patient {name}/scan.png" for name in "abcdefgh"],
         "nearly as many folders, 8, as samples",
@@ -209,6 +259,10 @@ REFUSED = {
     "names of an exporter": (EXPORTED, "has its name from an export"),
     "names of a camera": ([f"IMG_2020{n}.edited.png" for n in range(8)], "is what a camera or a program calls a file"),
     "names of a screen": ([f"Screenshot 2024-01-0{n} at 10.1{n}.33.png" for n in range(6)], "camera or a program"),
+    "names that are numbered": (
+        [f"{name}_{n}.{turn}.png" for name in ("cat", "dog") for n in range(3) for turn in ("left", "right")],
+        "they differ in numbers, 'cat_0' and 'cat_1'",
+    ),
     "names that are all different": (
         [f"{name}.x.png" for name in ("ann", "bob", "cid", "dan")],
         "nearly as many of them",
@@ -261,35 +315,6 @@ def test_darknet_of_an_exporter(tmp_path):
     assert dataset.reading.not_read == ()
 
 
-def coco(*boxes: tuple[int, int]) -> str:
-    """Two pictures, 0.png and 1.png; a box is of a picture, with an x."""
-    annotations = [{"image_id": image, "category_id": 1, "bbox": [x, 1, 3, 3]} for image, x in boxes]
-    images = [{"id": n, "file_name": f"{n}.png"} for n in range(2)]
-    return json.dumps({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]})
-
-
-def test_a_picture_that_two_files_list_has_its_boxes_once(tmp_path):
-    pictures = dict.fromkeys(["images/0.png", "images/1.png", "images/2.png"], "")
-    lay(tmp_path, {**pictures, "annotations/a.json": coco((0, 1), (0, 5), (1, 1)), "annotations/b.json": coco((0, 1))})
-    dataset = open_dataset(tmp_path)
-    assert [[box.x for box in sample.boxes or ()] for sample in dataset.samples] == [[1, 5], [1], []]
-    said = " ".join(dataset.reading.lines())
-    assert "2 pictures are listed in two label files, such as annotations/a.json" in said
-    assert "1 sample is in no label file and unlabelled: images/2.png" in said
-    (tmp_path / "annotations" / "b.json").write_text(coco((0, 2)))
-    with pytest.raises(DataError, match=r"b.json.*lists other boxes of picture 'images/0.png' than annotations/a.json"):
-        open_dataset(tmp_path)
-
-
-def test_two_xml_files_of_one_picture(tmp_path):
-    lay(tmp_path, {"a.png": "", "a.xml": XML.format("a.png", 4), "Annotations/a.xml": XML.format("a.png", 4)})
-    (sample,) = open_dataset(tmp_path).samples
-    assert len(sample.boxes or ()) == 1
-    (tmp_path / "Annotations" / "a.xml").write_text(XML.format("a.png", 5))
-    with pytest.raises(DataError, match=r"lists other boxes of picture 'a.png'"):
-        open_dataset(tmp_path)
-
-
 def test_masks_of_a_voc_set_are_no_samples(tmp_path):
     files = {"V/JPEGImages/{0-3}.png": "", "V/SegmentationClass/{0-3}.png": "", "V/ImageSets/Main/train.txt": "0\n1\n"}
     lay(tmp_path, files | {f"V/Annotations/{n}.xml": XML.format(f"{n}.png", 4) for n in range(4)})
@@ -329,19 +354,3 @@ def test_numbers_in_a_document_are_no_names_of_samples(tmp_path):
 def test_a_description_of_yolo_beside_folders_of_its_classes(tmp_path):
     lay(tmp_path, beside(folders("train/cat", "train/dog"), **{"data.yaml": "names: [cat, dog]\n"}))
     assert counted(tmp_path) == {"training/cat": 4, "training/dog": 4}
-
-
-def test_tables_are_of_the_sets_that_they_are_named_after(tmp_path):
-    head = "file_name,class_name\n"
-    tables = {"train.csv": f"{head}0.png,a\n1.png,b\n", "val.csv": f"{head}1.png,b\n2.png,a\n3.png,b\n"}
-    lay(tmp_path, beside(["images/{0-3}.png"], **tables))
-    assert counted(tmp_path) == {"training/a": 1, "validation/b": 2, "validation/a": 1}
-    (line,) = open_dataset(tmp_path).reading.lines()
-    assert line == "1 picture is listed for two sets, such as images/1.png; the later file counts, val.csv"
-
-
-def test_two_tables_of_two_classes_for_one_picture(tmp_path):
-    head = "file_name,class_name\n"
-    lay(tmp_path, beside(["images/{0-3}.png"], **{"a.csv": f"{head}0.png,a\n", "b.csv": f"{head}0.png,b\n"}))
-    with pytest.raises(DataError, match=r"b.csv.*has two classes, 'a' and 'b'"):
-        open_dataset(tmp_path)

@@ -156,8 +156,12 @@ def test_boxes_beside_the_files_have_the_last_word(double, tmp_path, listed, bes
 
 def test_members_that_are_not_carried_are_named(tmp_path):
     data = tmp_path / "data"
-    write_info(data, entry(data, "training/a.jpg", attachments=[{"path": "a.txt"}]), entry(data, "training/b.jpg"))
-    assert open_dataset(data).reading.lines() == ("info.labels: attachments not carried, of 1 samples",)
+    one = entry(data, "training/a.jpg", attachments=[{"path": "a.txt"}], enabled=False, note="")
+    write_info(data, one, entry(data, "training/b.jpg", attachments=[]))
+    assert open_dataset(data).reading.lines() == (
+        "info.labels: attachments not carried, of 1 samples",
+        "info.labels: enabled not carried, of 1 samples",
+    )
 
 
 def test_the_openmv_layout(double, tmp_path):

@@ -12,13 +12,15 @@ NONE, RELU, RELU1, RELU6 = 0, 1, 2, 3
 FUNCTIONS = (
     "RELU", "RELU6", "RELU_N1_TO_1", "LOGISTIC", "TANH", "QUANTIZE", "LEAKY_RELU", "HARD_SWISH", "ABS", "NEG",
 )  # fmt: skip
+REAL_FUNCTIONS = ("EXP", "GELU")
 
 
 def _scale(r: Random) -> float:
     return float(np.float32(2.0 ** r.uniform(-8, 1)))
 
 
-def _zero(r: Random) -> int:
+def zero_point(r: Random) -> int:
+    """One at an end, in the middle, or anywhere."""
     return int(r.choice([-128, 0, 127, r.integers(-128, 128)]))
 
 
@@ -44,7 +46,7 @@ class Maker:
         self.r = r
         self.w = Writer()
         self.shape = shape
-        self.scale, self.zero = _scale(r), _zero(r)
+        self.scale, self.zero = _scale(r), zero_point(r)
         shift = 128 if dtype == "uint8" else 0
         self.first = self.now = self.w.tensor(shape, self.scale, self.zero + shift, dtype)
         if shift:  # as converters do: a QUANTIZE from uint8 to int8 of the same scale
@@ -103,8 +105,8 @@ class Maker:
         options = {"multiplier": multiplier} if depthwise else {}
         self.put(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", [self.now, weights, self._bias(out, scales)],
-            (1, oh, ow, out), scale, _zero(r), padding=padding, stride_h=sh, stride_w=sw, dilation_h=dh, dilation_w=dw,
-            activation=int(r.choice([NONE, RELU, RELU6, RELU1])), **options,
+            (1, oh, ow, out), scale, zero_point(r), padding=padding, stride_h=sh, stride_w=sw, dilation_h=dh,
+            dilation_w=dw, activation=int(r.choice([NONE, RELU, RELU6, RELU1])), **options,
         )  # fmt: skip
 
     def dense(self, per_pixel: bool = False) -> None:
@@ -124,7 +126,7 @@ class Maker:
             inputs,
             shape,
             scale,
-            _zero(r),
+            zero_point(r),
             activation=int(r.choice([NONE, RELU, RELU6])),
             keep=int(keep),
         )
@@ -148,7 +150,7 @@ class Maker:
         r = self.r
         name = str(r.choice(["ADD", "SUB", "MUL"]))
         kind = int(r.integers(0, 5))
-        scale, zero = _scale(r), _zero(r)
+        scale, zero = _scale(r), zero_point(r)
         if kind == 0:  # with itself through another scale
             source, source_scale, source_shape = self.now, self.scale, self.shape
             self.put("QUANTIZE", [self.now], self.shape, scale, zero)
@@ -166,7 +168,7 @@ class Maker:
             inputs.reverse()
         top = scale * other * 100 if name == "MUL" else 2 * max(scale, other)
         out = float(np.float32(top * 2.0 ** r.uniform(-2, 1)))
-        self.put(name, inputs, source_shape, out, _zero(r), activation=int(r.choice([NONE, RELU, RELU6])))
+        self.put(name, inputs, source_shape, out, zero_point(r), activation=int(r.choice([NONE, RELU, RELU6])))
 
     def mean(self, keep: bool | None = None, axes: tuple[int, ...] | None = None) -> None:
         """MEAN."""
@@ -176,7 +178,7 @@ class Maker:
         kept = [1 if i in axes else d for i, d in enumerate(self.shape)]
         shape = tuple(kept if keep else [d for i, d in enumerate(self.shape) if i not in axes])
         scale, zero = (
-            (self.scale, self.zero) if r.random() < 0.3 else (self.scale * float(r.uniform(0.2, 1.5)), _zero(r))
+            (self.scale, self.zero) if r.random() < 0.3 else (self.scale * float(r.uniform(0.2, 1.5)), zero_point(r))
         )
         self.put("MEAN", [self.now, self.w.constant(axes)], shape, float(np.float32(scale)), zero, keep=int(keep))
 
@@ -235,14 +237,16 @@ class Maker:
         constants = [self.w.constant(v) for v in (begin, end, step)]
         self.same("STRIDED_SLICE", constants, shape, **masks, ellipsis=0, new_axis=0, shrink=0)
 
-    def unary(self) -> None:
+    def unary(self, functions: tuple[str, ...] = FUNCTIONS) -> None:
         """One of the functions of one value."""
         r = self.r
-        name = str(r.choice(FUNCTIONS))
+        name = str(r.choice(functions))
         scale, zero = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0), "NEG": (self.scale, self.zero)}.get(
-            name, (float(np.float32(self.scale * r.uniform(0.3, 3))), _zero(r))
+            name, (float(np.float32(self.scale * r.uniform(0.3, 3))), zero_point(r))
         )
-        options = {"alpha": float(r.uniform(0, 1.2))} if name == "LEAKY_RELU" else {}
+        options: dict[str, float] = {"alpha": float(r.uniform(0, 1.2))} if name == "LEAKY_RELU" else {}
+        if name == "GELU":
+            options = {"approximate": int(r.integers(0, 2))}
         self.put(name, [self.now], self.shape, scale, zero, **options)
 
     def maximum(self) -> None:

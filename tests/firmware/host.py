@@ -90,8 +90,10 @@ def _engine(flags: tuple[str, ...]) -> str:
 class Host:
     """A compiled model as a program of this machine."""
 
-    def __init__(self, data: bytes, folder: Path, flags: tuple[str, ...] = PLAIN) -> None:
-        self.model = compile_model(data, name="model")
+    def __init__(
+        self, data: bytes, folder: Path, flags: tuple[str, ...] = PLAIN, model: CompiledModel | None = None
+    ) -> None:
+        self.model = model or compile_model(data, name="model")
         generated = write(self.model, folder)[0]
         main, self.program = folder / "main.c", folder / "model"
         flip = "0" if self.model.input.dtype == "uint8" else "0x80"

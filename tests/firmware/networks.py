@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from graphs import Maker, Random
+import operators
+from graphs import REAL_FUNCTIONS, Maker, Random
 
 MOST = 13  # operators
 LARGE = 5000  # values; what is larger is made smaller
@@ -168,10 +169,18 @@ IMAGE_STEPS: list[tuple[int, Callable[[Network], object]]] = [
     (1, lambda m: m.slice()),
     (2, lambda m: (m.split(), m.remember())),
 ]
-CHANCES = np.array([weight for weight, _ in IMAGE_STEPS], float) / sum(weight for weight, _ in IMAGE_STEPS)
+LATER = 5000  # the networks from this number on have these operators too
+LATER_STEPS = [
+    *IMAGE_STEPS,
+    (2, operators.prelu),
+    (2, operators.extreme),
+    (2, operators.blocks),
+    (2, operators.shuffle),
+    (1, lambda m: m.unary(REAL_FUNCTIONS)),
+]
 
 
-def _step(network: Network) -> None:
+def _step(network: Network, steps: list[tuple[int, Callable[[Network], object]]]) -> None:
     r = network.r
     if r.random() < 0.1:  # a second reader, of all of it at once
         network.go(network.made[int(r.integers(len(network.made)))])
@@ -184,7 +193,8 @@ def _step(network: Network) -> None:
             "MAX_POOL_2D", [], (1, -(-network.shape[1] // 3), -(-network.shape[2] // 3), network.shape[3]), padding=0,
             stride_h=3, stride_w=3, filter_h=2, filter_w=2, activation=0,
         )  # fmt: skip
-    IMAGE_STEPS[int(r.choice(len(IMAGE_STEPS), p=CHANCES))][1](network)
+    weights = np.array([weight for weight, _ in steps], float)
+    steps[int(r.choice(len(steps), p=weights / weights.sum()))][1](network)
 
 
 def network(seed: int) -> bytes:
@@ -194,7 +204,7 @@ def network(seed: int) -> bytes:
     made = Network(r, shape, "uint8" if seed % 17 == 3 else "int8")
     count = int(r.integers(2, MOST - 1))
     while len(made.w.operators) < count:
-        _step(made)
+        _step(made, LATER_STEPS if seed >= LATER else IMAGE_STEPS)
     loose = made.loose()
     if len(loose) > 1 and r.random() < 0.7:
         made.join(loose)

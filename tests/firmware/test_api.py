@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import host
 import numpy as np
 import pytest
 from packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
@@ -105,6 +106,23 @@ def test_a_sketch_for_an_edge_impulse_library_runs_unchanged(library: Path, flag
     made = objects(library, *SANITIZED, *defines)
     build("sketch.cpp", library, made, *flags, *SANITIZED)
     assert b"class 2" in run(["./sketch"], library)
+
+
+@pytest.mark.parametrize(
+    ("program", "flags"),
+    [("standalone.cpp", ["-std=c++11"]), ("standalone.c", ["-DEIDSP_SIGNAL_C_FN_POINTER=1", "-DEI_C_LINKAGE=1"])],
+)
+def test_what_the_standalone_examples_do_gives_the_references_scores(
+    library: Path, program: str, flags: list[str]
+) -> None:
+    rows = np.random.default_rng(2).integers(0, 256, (9, 12, 3))
+    folders = ("", "classifier", "dsp", "porting", "../model-parameters", "../tflite-model")
+    includes = [f"-Iedge-impulse-sdk/{folder}" for folder in folders]
+    build(program, library, objects(library, *SANITIZED), *flags, *includes, *SANITIZED)
+    printed = run(["./standalone", ",".join(f"{float(v)}" for v in rgb(rows).reshape(-1))], library).decode()
+    outputs = host.answers(classifier(), (rows - 128).astype(np.int8)).astype(int)
+    scores = " ".join(f"{(q + 128) / 256:.5f}" for q in outputs)
+    assert printed.endswith(f"status 0\nscores {scores}\n")
 
 
 def test_no_memory_for_the_arena_is_an_error(library: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import graphs
 import host
 import numpy as np
+import operators
 import pytest
 from graphs import Maker
 from packages_made import SANITIZED, classifier, objects, packed, run, sources, unpacked
@@ -22,17 +24,19 @@ from firmware.packages.job import Job
 PIXEL = 1 / 255
 
 
-@pytest.mark.parametrize("name", ["maximum", "resize", "pad_with", "slice", "split"])
+@pytest.mark.parametrize(
+    "name", ["maximum", "resize", "pad_with", "slice", "split", "prelu", "extreme", "blocks", "shuffle"]
+)
 @pytest.mark.parametrize("seed", range(6))
 def test_operator(name: str, seed: int, tmp_path: Path) -> None:
     r = np.random.default_rng(seed)
     maker = Maker(r, graphs._image(r))
-    getattr(maker, name)()
+    (getattr(maker, name, None) or partial(getattr(operators, name), maker))()
     maker.unary()
     assert host.mismatches(maker.finish(), tmp_path, 4)[0] == 0
 
 
-@pytest.mark.parametrize("name", ["HARD_SWISH", "ABS", "NEG"])
+@pytest.mark.parametrize("name", ["HARD_SWISH", "ABS", "NEG", "EXP", "GELU"])
 @pytest.mark.parametrize("scale", [1 / 16, 0.0245, 0.1])
 def test_every_value_of_a_function(name: str, scale: float, tmp_path: Path) -> None:
     maker = Maker(np.random.default_rng(4), (1, 256))

@@ -213,7 +213,7 @@ LABEL_FILES: dict[str, tuple[bytes, type[EiTrainError], str]] = {
     "control": (b"a\x07\n", FormatError, "labels.txt:1"),
     "not text": (b"a\xff\n", FormatError, "UTF-8"),
     "long": (b"a" * 300, FormatError, "too long"),
-    "many": (b"".join(b"%d\n" % i for i in range(1001)), LimitError, "1001 labels"),
+    "many": (b"".join(b"%d\n" % i for i in range(4096)), LimitError, "4096 labels"),
 }
 
 

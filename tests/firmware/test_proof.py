@@ -29,8 +29,9 @@ def _source(data: bytes) -> tuple[str, tuple[int, int]]:
     return model.files["m.c"], (model.rows_arena_bytes, model.arena_bytes)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", [*range(50), *range(5000, 5030)])
 def test_networks_are_proved(seed: int) -> None:
+    """Number 5022 sees nothing but padding of its input."""
     compile_model(networks.network(seed), name="m")
 
 

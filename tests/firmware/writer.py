@@ -17,7 +17,8 @@ OPERATOR_CODES = {
     "SQUEEZE": 43, "STRIDED_SLICE": 45, "EXPAND_DIMS": 70, "LEAKY_RELU": 98, "QUANTIZE": 114, "RESIZE_BILINEAR": 23,
     "SVDF": 27, "UNIDIRECTIONAL_SEQUENCE_LSTM": 44, "SPLIT": 49, "NEG": 59, "PADV2": 60, "SLICE": 65, "SUM": 74,
     "SHAPE": 77, "REDUCE_MAX": 82, "PACK": 83, "UNPACK": 88, "RESIZE_NEAREST_NEIGHBOR": 97, "ABS": 101, "SPLIT_V": 102,
-    "HARD_SWISH": 117, "VAR_HANDLE": 142,
+    "HARD_SWISH": 117, "VAR_HANDLE": 142, "DEPTH_TO_SPACE": 5, "SPACE_TO_DEPTH": 26, "EXP": 47, "PRELU": 54,
+    "MAXIMUM": 55, "MINIMUM": 57, "GELU": 150,
 }  # fmt: skip
 # operator: (number of its options table in the union, fields as (slot, code) by name)
 OPTIONS: dict[str, tuple[int, dict[str, tuple[int, str]]]] = {
@@ -55,8 +56,23 @@ OPTIONS: dict[str, tuple[int, dict[str, tuple[int, str]]]] = {
     "NEG": (42, {}),
     "PADV2": (40, {}),
     "HARD_SWISH": (91, {}),
+    "DEPTH_TO_SPACE": (94, {"block": (0, "i")}),
+    "SPACE_TO_DEPTH": (19, {"block": (0, "i")}),
+    "EXP": (33, {}),
+    "MAXIMUM": (39, {}),
+    "MINIMUM": (39, {}),
+    "GELU": (116, {"approximate": (0, "B")}),
 }  # fmt: skip
-OLDEST = ("RESHAPE", "RELU_N1_TO_1", "NEG", "HARD_SWISH", "VAR_HANDLE", "SHAPE")  # whose version 1 takes int8
+OLDEST = (
+    "RESHAPE",
+    "RELU_N1_TO_1",
+    "NEG",
+    "HARD_SWISH",
+    "VAR_HANDLE",
+    "SHAPE",
+    "PRELU",
+    "DEPTH_TO_SPACE",
+)  # whose version 1 takes int8
 OPTIONS["MAX_POOL_2D"] = OPTIONS["AVERAGE_POOL_2D"]
 OPTIONS["SUM"] = OPTIONS["REDUCE_MAX"] = OPTIONS["MEAN"]
 

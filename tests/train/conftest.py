@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ei_compat.progress import SILENT
+from tests.train import short
 from train import backend
 from train.job import Job
 from train.recipe import Recipe
@@ -24,6 +27,12 @@ SMALL = {
     "augment": False,
     "max_int8_drop": 1.0,
 }
+
+
+@pytest.fixture
+def short_mobilenet(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Three blocks of MobileNetV2 in place of all seventeen; see `short`."""
+    return short.put_in_place(monkeypatch.setattr)
 
 
 def draw_classes(folder: Path, counts: dict[str, int], side: int = 40) -> Path:

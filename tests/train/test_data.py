@@ -242,6 +242,9 @@ def test_the_first_line_says_what_was_read(tmp_path: Path, monkeypatch: pytest.M
         pytest.param([{"param": "epochs", "value": "-3"}], "'-3' must be greater than or equal to 0", id="negative"),
         pytest.param([{"value": "3"}], "item 0: has no name", id="no name"),
         pytest.param(["epochs"], "item 0: has no name", id="no object"),
+        pytest.param(
+            [{"param": "epochs", "value": "3"}, {"param": "epochs", "value": "4"}], "epochs: is 3 and 4", id="twice"
+        ),
     ],
 )
 def test_settings_that_cannot_be(
@@ -252,6 +255,20 @@ def test_settings_that_cannot_be(
 
     with pytest.raises(DataError, match=message):
         find_parameters(write_rows(tmp_path / "data"), None)
+
+
+def test_two_projects_settings_that_differ_are_an_error_that_names_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_rows(tmp_path / "data")
+    for place, epochs in ((tmp_path, "30"), (folder, "31")):
+        (place / "parameters.json").write_text(json.dumps([{"param": "epochs", "value": epochs}]))
+
+    with pytest.raises(DataError, match=r"data/parameters\.json: differs from parameters\.json"):
+        find_parameters(folder, None)
+    (folder / "parameters.json").write_bytes((tmp_path / "parameters.json").read_bytes())
+    assert find_parameters(folder, None).values == {"epochs": "30"}
 
 
 def test_a_blocks_own_parameters_are_not_a_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +284,37 @@ def test_class_names_that_no_list_of_labels_can_hold(tmp_path: Path, name: str) 
     folder = write_rows(tmp_path / "data", classes=["a", name])
 
     with pytest.raises(DataError, match="the name of a class"):
+        load_data(job(folder), Watcher())
+
+
+def test_class_names_that_differ_in_blanks_alone(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="class 'a ': differs from class 'a' in blanks alone"):
+        load_data(job(write_rows(tmp_path / "data", classes=["a", "a "])), Watcher())
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        pytest.param({"input_shape": "32x32"}, UsageError, "--input-shape: .* is not a shape", id="no shape"),
+        pytest.param({"input_shape": "(8, 96, 3)"}, UsageError, r"--input-shape \(8, 96, 3\) is no picture", id="low"),
+        pytest.param({"input_shape": "(64, 48, 1)"}, DataError, r"\(32, 32, 3\) do not fit", id="another"),
+        pytest.param({"classes": ("a", "a")}, UsageError, "--classes: names a class twice", id="classes"),
+    ],
+)
+def test_options_that_describe_arrays_wrongly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], error: type[Exception], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        load_data(replace(job(write_rows(tmp_path / "data")), **changes), Watcher())
+
+
+def test_rows_that_describe_themselves_with_channels_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = write_rows(tmp_path / "data")
+    for name in ("train", "test"):
+        np.save(folder / f"X_split_{name}.npy", np.full((4, 3, 32, 32), 0.5, np.float32))
+    with pytest.raises(DataError, match=r"a row of X of shape \(3, 32, 32\) is no picture.*np\.moveaxis"):
         load_data(job(folder), Watcher())
 
 
@@ -291,6 +339,15 @@ def test_values_of_a_narrower_scaling_than_named_are_heard(tmp_path: Path) -> No
     watcher = Watcher()
     load_data(job(folder), watcher)
     assert watcher.warnings == ["no value of X is below 0, although -1..1 goes from -1 to 1; is the scaling right?"]
+
+
+def test_values_that_were_scaled_twice_are_heard(tmp_path: Path) -> None:
+    folder = write_rows(tmp_path / "data", printHWInfo=True)
+    x = np.random.default_rng(1).random((4, 32, 32, 3), np.float32)
+    np.save(folder / "X_split_train.npy", x / 255)
+
+    with pytest.raises(DataError, match=r"are no pictures scaled to 0\.\.1"):
+        load_data(job(folder), Watcher())
 
 
 @pytest.mark.parametrize("kind", ["f8", "f2", "u1", ">f4"])

@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ei_compat.progress import SILENT
+from firmware.compiler import compile_model
 from train.data import Samples
-from train.int8_ready import _bottlenecks, _equalize_bottlenecks, make_int8_ready, round_to_int8, snap_kernels
-from train.model import Network, build_network, learning_layers, prunable_kernels
+from train.int8_ready import (
+    _bottlenecks,
+    _equalize_bottlenecks,
+    make_int8_ready,
+    round_to_int8,
+    snap_kernels,
+    snap_scales,
+)
+from train.model import Network, build_network, learning_layers
+from train.quantize import freeze, to_int8
 from train.recipe import Recipe
-from train.statistics import renew_statistics
+from train.statistics import normalisations, renew_statistics
 from train.weights import WeightsFile, file_name, load_weights
 
 
-@pytest.fixture
-def training() -> SimpleNamespace:
+def make_training() -> SimpleNamespace:
     """A network with uneven channels and settled statistics, and random pictures."""
-    recipe = Recipe(image_size=32)
+    recipe = Recipe(image_size=32, batch_norm_momentum=0.0)  # one batch settles them
     random = np.random.default_rng(3)
     network = build_network(recipe, (32, 32, 3), 3)
     for layer in network.backbone.layers:
         if layer.name.endswith("_project_BN"):
             layer.gamma.assign(random.uniform(0.05, 5.0, layer.gamma.shape))
     samples = Samples(random.integers(0, 256, (64, 32, 32, 3), np.uint8), np.zeros(64, np.int32))
-    for _ in range(20):
-        network.backbone(samples.x[:32].astype(np.float32) / 255, training=True)
+    network.backbone(samples.x[:32].astype(np.float32) / 255, training=True)
     return SimpleNamespace(
         recipe=recipe, network=network, data=SimpleNamespace(training=samples), progress=SILENT, pictures=samples.x
     )
+
+
+@pytest.fixture
+def training(short_mobilenet: Callable[..., Any]) -> SimpleNamespace:
+    return make_training()
 
 
 def features(network: Network, pictures: np.ndarray) -> np.ndarray:
@@ -47,8 +61,8 @@ def test_equalizing_leaves_the_function_as_it_is(training: SimpleNamespace) -> N
     np.testing.assert_allclose(features(training.network, training.pictures), before, atol=2e-3)
 
 
-def test_every_bottleneck_has_one_reader_for_each_writer(training: SimpleNamespace) -> None:
-    layers = {layer.name for layer in training.network.backbone.layers}
+def test_every_bottleneck_has_one_reader_for_each_writer() -> None:
+    layers = {layer.name for layer in build_network(Recipe(image_size=32), (32, 32, 3), 3).backbone.layers}
     groups = _bottlenecks(layers)
 
     assert sum(len(writers) for writers, _, _ in groups) == 17
@@ -57,7 +71,7 @@ def test_every_bottleneck_has_one_reader_for_each_writer(training: SimpleNamespa
 
 
 def test_snapped_kernels_are_on_the_int8_grid_and_keep_their_zeros(training: SimpleNamespace) -> None:
-    kernel = prunable_kernels(training.network)[5]
+    kernel = training.network.backbone.get_layer("block_2_expand").kernel
     kernel.assign(np.where(np.abs(kernel) < 0.1, 0, kernel))
     zeros = kernel.numpy() == 0
 
@@ -69,9 +83,31 @@ def test_snapped_kernels_are_on_the_int8_grid_and_keep_their_zeros(training: Sim
     assert np.all(value[zeros] == 0)
 
 
+def test_every_layer_s_multipliers_take_a_word_a_channel_on_the_chip() -> None:
+    training = make_training()
+    make_int8_ready(training)
+
+    file = to_int8(freeze(training.network), training.pictures[:8].astype(np.float32) / 255)
+
+    source = compile_model(file, name="m").files["m.c"]
+    layers = source.count("EIT_SNAPPED") + source.count("EIT_MERGED") + source.count("EIT_EXACT")
+    assert layers == 55
+    assert source.count("EIT_SNAPPED") >= layers - 3  # a multiplier above 1/2 takes the exact form
+
+
+def test_snapping_moves_a_channel_by_less_than_half_a_percent(training: SimpleNamespace) -> None:
+    round_to_int8(training)
+    before = [layer.gamma.numpy() for layer in normalisations(training.network)]
+
+    snap_scales(training.network)
+
+    for layer, old in zip(normalisations(training.network), before, strict=True):
+        np.testing.assert_allclose(layer.gamma.numpy(), old, rtol=0.004)
+
+
 def test_frozen_statistics_are_corrected_and_learned_ones_replaced(training: SimpleNamespace) -> None:
     network = training.network
-    learned, frozen = network.backbone.get_layer("block_16_project_BN"), network.backbone.get_layer("block_3_expand_BN")
+    learned, frozen = network.backbone.get_layer("block_2_project_BN"), network.backbone.get_layer("block_1_expand_BN")
     network.backbone.trainable = False
     learned.trainable = True
     learned.moving_mean.assign(learned.moving_mean + 100)
@@ -126,7 +162,7 @@ def test_imagenet_s_features_survive(shared: Path, share: float) -> None:
     learning = learning_layers(network.backbone, share)
     for layer in network.backbone.layers:
         layer.trainable = layer in learning
-    files = sorted((shared / "data/sign-digits10").glob("*/*"))[::16]
+    files = sorted((shared / "data/sign-digits10").glob("*/*"))[::32]
     pictures = np.stack([np.asarray(Image.open(file).convert("RGB").resize((96, 96))) for file in files])
     samples = Samples(pictures, np.zeros(len(files), np.int32))
     training = SimpleNamespace(

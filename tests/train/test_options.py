@@ -49,6 +49,10 @@ def test_on(flag: str, value: str | None) -> None:
         (["--augment", "0", "1"], "--augment: takes one value, and '1' follows"),
         (["--epochs", "3", "4"], "--epochs 3: takes one value, and '4' follows"),
         (["--epochs=3", "4"], "--epochs 3: takes one value, and '4' follows"),
+        (["--epochs"], "--epochs: needs a value"),
+        (["--epochs="], "--epochs: needs a value"),
+        (["--epochs", "--augment"], "--epochs: needs a value"),
+        (["--out-directory", ""], "--out-directory: needs a value"),
         (["--batch_size", "8", "x", "--augment"], "--batch_size 8: takes one value, and 'x' follows"),
     ],
 )

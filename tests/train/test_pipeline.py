@@ -6,13 +6,16 @@ import csv
 import io
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import warnings
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -187,24 +190,35 @@ class KilledError(Exception):
 
 def run_until(job: Job, saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs until that many checkpoints are written, and no further."""
-    from train.checkpoint import Checkpoints
+    die_at(job, "train.checkpoint.Checkpoints.save", saves, monkeypatch)
 
-    original, count = Checkpoints.save, 0
 
-    def save(self: Checkpoints, state: object) -> None:
+def die_at(job: Job, where: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs until what this name stands for has been called so many times, and no further."""
+    module, _, name = where.rpartition(".")
+    owner = pkgutil.resolve_name(module)
+    original, count = getattr(owner, name), 0
+
+    def counted(*arguments: Any, **options: Any) -> Any:
         nonlocal count
-        original(self, state)
+        result = original(*arguments, **options)
         count += 1
-        if count == saves:
+        if count == times:
             raise KilledError
+        return result
 
     with monkeypatch.context() as patched:
-        patched.setattr(Checkpoints, "save", save)
+        patched.setattr(owner, name, counted)
         with pytest.raises(KilledError):
             pipeline.run(job, SILENT)
 
 
+def same_files(one: Path, other: Path) -> bool:
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in (FLOAT_FILE, INT8_FILE))
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_mobilenet")
 def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,37 +235,52 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
 
     assert report.resumed
     assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
-    for name in (FLOAT_FILE, INT8_FILE):
-        assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
+    assert same_files(whole.out, pieces.out)
     assert not (pieces.out / "checkpoint.npz").exists()
 
 
 @pytest.mark.slow
-def test_with_constants_averages_and_passes_a_resumed_run_ends_with_the_same_bytes(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
+    pictures: Path, tmp_path: Path, short_mobilenet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With weights to start from, features and answers are constants, which a resumed run computes again."""
     import tf_keras as keras
 
     from train.recipe import Recipe
 
-    start = keras.applications.MobileNetV2(input_shape=(32, 32, 3), alpha=0.35, include_top=False, weights=None)
-    start.save_weights(tmp_path / "start.h5")
+    short_mobilenet(keras.layers.Input((32, 32, 3))).save_weights(tmp_path / "start.h5")
     changes = {"weights": str(tmp_path / "start.h5"), "min_steps": 12, "batch_size": 8, "max_prune_drop": 1.0}
+    changes |= {"qat_epochs": 2}
     recipe = Recipe(**SMALL | changes)
     whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL | changes), deterministic=True)
     pipeline.run(whole, SILENT)
     pieces = replace(whole, out=tmp_path / "pieces")
     run_until(pieces, 2, monkeypatch)  # after an epoch of the head
-    run_until(replace(pieces, resume=True), 4, monkeypatch)  # before the weights are averaged
-    run_until(replace(pieces, resume=True), 2, monkeypatch)  # after
-    report = pipeline.run(replace(pieces, resume=True), SILENT)
+    pieces = replace(pieces, resume=True)
+    for where, times in {
+        "train.finetune.begin": 1,  # between the phases
+        "train.prune.Pruner.before_step": 2,  # before the masks are final
+        "train.average.Average.after_step": 9,  # after
+        "train.finetune.planes": 1,  # before the end learns alone
+        "train.int8_ready.snap_kernels": 1,  # on the way to INT8
+        "train.qat.begin": 1,
+        "train.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
+        "train.adam.Adam.apply": 1,  # before any further step
+        "train.quantize.to_float": 1,
+        "train.quantize.to_int8": 1,
+        "train.pipeline.saved_model_zip": 1,
+        "train.outputs.texts": 1,  # all but the report
+    }.items():
+        die_at(pieces, where, times, monkeypatch)
+    report = pipeline.run(pieces, SILENT)
 
-    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
-    for name in (FLOAT_FILE, INT8_FILE):
-        assert (whole.out / name).read_bytes() == (pieces.out / name).read_bytes(), name
+    phases = ["head"] * 2 + ["finetune"] * 2 + ["ending"] + ["qat"] * 2
+    assert [line.phase for line in report.history] == phases
+    assert report.sparsity.int8_file >= 0.8
+    assert same_files(whole.out, pieces.out)
 
 
+@pytest.mark.usefixtures("short_mobilenet")
 def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

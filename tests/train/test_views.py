@@ -30,6 +30,16 @@ def test_features_are_stored_for_every_view() -> None:
     assert y.tolist() == [4, 0]
 
 
+def test_features_without_mirror_images_are_taken_as_they_are() -> None:
+    """As where mirror images are left out, by option or because they would do harm."""
+    features = np.arange(10.0).reshape(5, 2)
+
+    x, y = Views(features, Y).take(np.array([3, 0]))
+
+    np.testing.assert_array_equal(x, features[[3, 0]])
+    assert y.tolist() == [3, 0]
+
+
 def test_every_picture_is_drawn_once_and_half_of_them_mirrored() -> None:
     views = Views(np.zeros((1000, 1, 1, 1)), np.zeros(1000, np.int32), mirrored=True)
     rows = views.draw(np.random.default_rng(1))

@@ -10,7 +10,7 @@ import pytest
 from ei_compat.errors import DataError, UsageError
 from ei_compat.progress import SILENT
 from train import weights
-from train.model import build_network
+from train.model import Network, build_network
 from train.recipe import Recipe
 from train.weights import WeightsFile, file_name, find_weights, load_weights
 
@@ -30,15 +30,22 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[WeightsFile, obj
     return WeightsFile(path, 96, "local", "digest"), model
 
 
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """A network into which every test loads its weights."""
+    return build_network(Recipe(), (64, 64, 3), 2)
+
+
 def first_layers(model: object) -> object:
     import tf_keras as keras
 
     return keras.Model(model.input, model.get_layer("bn_Conv1").output)
 
 
-def test_folded_rescale_gives_the_same_activations_away_from_the_border(original: tuple[WeightsFile, object]) -> None:
+def test_folded_rescale_gives_the_same_activations_away_from_the_border(
+    original: tuple[WeightsFile, object], network: Network
+) -> None:
     file, model = original
-    network = build_network(Recipe(), (64, 64, 3), 2)
     load_weights(network.backbone, file)
     x = np.random.default_rng(1).uniform(size=(2, 64, 64, 3)).astype(np.float32)
 
@@ -48,9 +55,9 @@ def test_folded_rescale_gives_the_same_activations_away_from_the_border(original
     np.testing.assert_allclose(actual[:, :-1, :-1], expected[:, :-1, :-1], atol=2e-5)
 
 
-def test_one_channel_sees_what_three_equal_channels_see(original: tuple[WeightsFile, object]) -> None:
+def test_one_channel_sees_what_three_equal_channels_see(original: tuple[WeightsFile, object], network: Network) -> None:
     file, _ = original
-    colour, grey = (build_network(Recipe(), (64, 64, channels), 2) for channels in (3, 1))
+    colour, grey = network, build_network(Recipe(), (64, 64, 1), 2)
     load_weights(colour.backbone, file)
     load_weights(grey.backbone, file)
     x = np.random.default_rng(1).uniform(size=(2, 64, 64, 1)).astype(np.float32)
@@ -60,9 +67,8 @@ def test_one_channel_sees_what_three_equal_channels_see(original: tuple[WeightsF
     )
 
 
-def test_every_other_layer_is_loaded_unchanged(original: tuple[WeightsFile, object]) -> None:
+def test_every_other_layer_is_loaded_unchanged(original: tuple[WeightsFile, object], network: Network) -> None:
     file, model = original
-    network = build_network(Recipe(), (64, 64, 3), 2)
     load_weights(network.backbone, file)
 
     for ours, theirs in zip(network.backbone.layers[3:-1], model.layers[3:], strict=True):
@@ -70,7 +76,9 @@ def test_every_other_layer_is_loaded_unchanged(original: tuple[WeightsFile, obje
             np.testing.assert_array_equal(a, b)
 
 
-def test_a_file_with_its_top_gives_the_same(original: tuple[WeightsFile, object], tmp_path: Path) -> None:
+def test_a_file_with_its_top_gives_the_same(
+    original: tuple[WeightsFile, object], tmp_path: Path, network: Network
+) -> None:
     import h5py
 
     file, _ = original
@@ -79,22 +87,22 @@ def test_a_file_with_its_top_gives_the_same(original: tuple[WeightsFile, object]
     with h5py.File(path, "r+") as content:
         group = content.create_group("predictions/predictions")
         group["kernel:0"], group["bias:0"] = np.zeros((1280, 1000), np.float32), np.zeros(1000, np.float32)
-    plain, with_top = (build_network(Recipe(), (64, 64, 3), 2) for _ in range(2))
-    load_weights(plain.backbone, file)
-    load_weights(with_top.backbone, WeightsFile(path, 96, "local", ""))
+    load_weights(network.backbone, file)
+    plain = network.backbone.get_weights()
+    network.backbone.set_weights([np.zeros_like(weight) for weight in plain])
+    load_weights(network.backbone, WeightsFile(path, 96, "local", ""))
 
-    for ours, theirs in zip(with_top.backbone.get_weights(), plain.backbone.get_weights(), strict=True):
+    for ours, theirs in zip(network.backbone.get_weights(), plain, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_other_layers_are_still_refused(original: tuple[WeightsFile, object], tmp_path: Path) -> None:
+def test_other_layers_are_still_refused(original: tuple[WeightsFile, object], tmp_path: Path, network: Network) -> None:
     import h5py
 
     path = tmp_path / "weights.h5"
     path.write_bytes(original[0].path.read_bytes())
     with h5py.File(path, "r+") as content:
         content["block_17_expand/kernel:0"] = np.zeros(3)
-    network = build_network(Recipe(), (64, 64, 3), 2)
 
     with pytest.raises(DataError, match="has layers that MobileNetV2 lacks: block_17_expand; give Keras' own"):
         load_weights(network.backbone, WeightsFile(path, None, "given", ""))
@@ -113,9 +121,8 @@ def test_auto_finds_the_files_of_an_export(tmp_path: Path, folder: str, top: boo
     assert found.path == Path(folder) / file_name(0.35, 96, top=top)
 
 
-def test_folding_for_another_zero(original: tuple[WeightsFile, object]) -> None:
+def test_folding_for_another_zero(original: tuple[WeightsFile, object], network: Network) -> None:
     file, model = original
-    network = build_network(Recipe(), (64, 64, 3), 2)
     zero = np.array([0.485, 0.456, 0.406])
     load_weights(network.backbone, file, zero)
     x = np.random.default_rng(1).uniform(size=(2, 64, 64, 3)).astype(np.float32)

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +17,7 @@ import pytest
 
 from ei_compat.errors import UsageError
 from ei_compat.progress import SILENT
+from tests.train.conftest import SMALL
 from train import pipeline
 from train.job import Job
 from train.outputs import private_folder
@@ -127,24 +128,25 @@ def test_who_is_lost_once_the_results_are_written_is_no_failure(tmp_path: Path) 
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
-    """Starts the processes of `together.py`; each may be told after how many saves it dies."""
+def start() -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
+    """Starts a program as both processes of a cluster, with one list of arguments for each."""
     started: list[subprocess.Popen[str]] = []
 
-    def begin(*deaths: int) -> list[subprocess.Popen[str]]:
+    def begin(program: str, *arguments: Sequence[object]) -> list[subprocess.Popen[str]]:
         with socket.socket() as first, socket.socket() as second:
             for each in (first, second):
                 each.bind(("127.0.0.1", 0))
             hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
         processes = [
             subprocess.Popen(
-                [sys.executable, "tests/train/together.py", tmp_path, tmp_path / f"{index}.npz", str(saves)],
+                [sys.executable, f"tests/train/{program}", *map(str, own)],
                 cwd=ROOT,
                 env=os.environ | {"PYTHONPATH": str(ROOT)} | config({"worker": hosts}, "worker", index),
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            for index, saves in enumerate(deaths)
+            for index, own in enumerate(arguments)
         ]
         started.extend(processes)
         return processes
@@ -161,8 +163,9 @@ def test_two_processes_train_as_one_does_also_after_one_was_lost(start, tmp_path
 
     (tmp_path / "alone").mkdir()
     alone = train(tmp_path / "alone", 0)
+    results = [tmp_path / f"{index}.npz" for index in range(2)]
 
-    chief, worker = start(0, 3)
+    chief, worker = start("together.py", (tmp_path, results[0], 0), (tmp_path, results[1], 3))
     worker.communicate(timeout=SECONDS)
     assert worker.returncode == 9
     _, said = chief.communicate(timeout=SECONDS)
@@ -170,10 +173,26 @@ def test_two_processes_train_as_one_does_also_after_one_was_lost(start, tmp_path
         4,
         "error: TF_CONFIG: another process of the cluster is lost; run again with --resume to go on, on all of them",
     )
-    for process in start(0, 0):
+    for process in start("together.py", (tmp_path, results[0]), (tmp_path, results[1])):
         _, said = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, said
-    for index in range(2):
-        with np.load(tmp_path / f"{index}.npz") as together:
+    for result in results:
+        with np.load(result) as together:
             for name, expected in alone.items():
                 np.testing.assert_allclose(together[name], expected, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_whole_run_of_two_processes_of_which_the_chief_alone_writes(start, pictures: Path, tmp_path: Path) -> None:
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items() if name != "augment"]
+    command = ["train", "--data-directory", pictures, "--out-directory", tmp_path / "out", "--log-format", "plain"]
+
+    ends = start("short.py", *[[*command, *options, "--max-prune-drop=1", "--qat-epochs=1"]] * 2)
+    said = [process.communicate(timeout=SECONDS) for process in ends]
+
+    assert [process.returncode for process in ends] == [0, 0], said
+    assert [errors for _, errors in said] == ["", ""]
+    assert "Result" in said[0][0]
+    assert said[1][0].endswith("Waiting for the chief, who goes on alone\n")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [line["phase"] for line in report["history"]] == ["head"] * 2 + ["finetune"] * 3 + ["qat"]
