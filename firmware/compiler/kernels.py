@@ -15,7 +15,7 @@ from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.plan import Scratch
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
-from firmware.compiler.sums import linear
+from firmware.compiler.sums import SIGNS, linear
 
 Array = (
     npt.NDArray[np.int8]
@@ -62,12 +62,6 @@ class Kernel:
         return sum(a.nbytes for a in self.arrays.values())
 
 
-ELEMENTWISE = {  # function, file, instructions per output
-    "ADD": ("eit_add", "eit_add.c", cost.PER_ADD),
-    "SUB": ("eit_sub", "eit_add.c", cost.PER_ADD),
-    "RSUB": ("eit_sub_reversed", "eit_add.c", cost.PER_ADD),
-    "MUL": ("eit_mul", "eit_mul.c", cost.PER_MUL),
-}
 ALONE = ("eit_copy", "eit_softmax", "eit_pixels_from_planes")  # kernels that make all channels together
 FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED", "packed": "EIT_PACKED"}
 
@@ -186,7 +180,7 @@ def _braces(values: tuple[int, ...]) -> str:
 
 
 # the engine's function and file, and the instructions for a value
-ELEMENTWISE = {
+ELEMENTWISE = {  # function, file, instructions per output
     "ADD": ("eit_add", "eit_add.c", cost.PER_ADD),
     "SUB": ("eit_sub", "eit_add.c", cost.PER_ADD),
     "RSUB": ("eit_sub_reversed", "eit_add.c", cost.PER_ADD),
@@ -201,7 +195,7 @@ def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
     target = program.planes[layer.output]
     function, source, per = ELEMENTWISE[p.kind]
     multipliers, shifts = p.multipliers, p.shifts
-    sum_of = linear(p) if p.kind in ("ADD", "SUB", "RSUB") else None
+    sum_of = linear(p) if p.kind in SIGNS else None
     if sum_of is not None:
         function, source, per = "eit_sum", "eit_sum.c", cost.PER_SUM
         multipliers, shifts = (*sum_of.factors, sum_of.offset), (0, 0, sum_of.shift)

@@ -6,8 +6,8 @@
 #include "eit_engine.h"
 
 typedef struct {
-    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only; eit_sum's third is added; PRELU's are a's
-                              from 0 on and the last below */
+    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only, PRELU a's from 0 on and the last below;
+                            * eit_sum's third is added */
     int8_t shift[3];       /* MUL and eit_sum use the last only */
     uint8_t zero[3]; /* stored form */
     uint8_t low, high;
