@@ -54,7 +54,7 @@ def test_an_operand_of_one_row_that_dies_early_is_found(monkeypatch: pytest.Monk
     monkeypatch.setattr(
         lower._Lowering, "_operand", lambda self, index, own, shape: Input(self.planes(index, own), layers.ROW)
     )
-    with pytest.raises(ExportError, match=r"schedule is wrong: eit_(add|sub|sum|mul).*, row 1 does not find row [01] of"):
+    with pytest.raises(ExportError, match=r"wrong: eit_(add|sub|sum|mul).*, row 1 does not find row [01] of"):
         compile_model(_gated(), name="m")
 
 
