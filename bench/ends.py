@@ -1,15 +1,15 @@
 """Ends a small run in many ways at random moments, and looks at what it says and what it leaves.
 
-python bench/ends.py signals|kills|disks COUNT [--seed N] [--span SECONDS] [--at-once N] [--minutes M]
-                     [--docker "[OPTIONS] IMAGE"]
+python bench/ends.py signals|kills|disks COUNT [--seed N] [--span SECONDS] [--late SHARE] [--at-once N]
+                     [--minutes M] [--docker "[OPTIONS] IMAGE"]
 
 `signals` sends SIGINT or SIGTERM (to a container by `docker kill` and `docker stop`); `kills` sends SIGKILL to
 the program or to its parent; `disks` trains, as root, into a file system of its own that is too small, or that others
 fill at a random moment. Every end must say why in one line, leave no file half-written, and lose none that was
-finished; a container must be gone within three seconds of `docker stop`. Half of the moments are drawn evenly on
-a logarithmic scale up to the span, which is about what TensorFlow's start takes; the others lie up to eight seconds
-behind a line of the log, so that every phase has its share however slow the machine is. With a limit of minutes fewer
-trials than asked for may be made; the last line counts those that were.
+finished; a container must be gone within three seconds of `docker stop`. Moments are drawn evenly on a logarithmic
+scale up to the span, which is about what TensorFlow's start takes; but for a share that lies up to eight seconds behind
+a line of the log, so that every phase has its part however slow the machine is. With a limit of minutes fewer trials
+than asked for may be made; the last line counts those that were.
 """
 
 from __future__ import annotations
@@ -141,13 +141,19 @@ class Trial:
                 return
             time.sleep(0.02)
 
-    def runs_for(self, seconds: float) -> bool:
-        """Whether it still runs after this time; a container's counts from its start."""
-        deadline = time.monotonic() + 60
-        while self.docker is not None and self.process.poll() is None and time.monotonic() < deadline:
+    def _is_up(self) -> bool:
+        """Whether the container runs, or, without one, Python has begun with our code, which catches SIGTERM first."""
+        if self.docker is not None:
             state = ["docker", "inspect", "--format", "{{.State.Status}}", self.name]
-            if subprocess.run(state, check=False, capture_output=True, text=True).stdout.strip() == "running":
-                break
+            return subprocess.run(state, check=False, capture_output=True, text=True).stdout.strip() == "running"
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return bool(int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1)
+
+    def runs_for(self, seconds: float) -> bool:
+        """Whether it still runs this time after it was up."""
+        deadline = time.monotonic() + 60
+        while self.process.poll() is None and time.monotonic() < deadline and not self._is_up():
+            time.sleep(0.001)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
         return self.process.poll() is None
@@ -185,8 +191,8 @@ def cut_short(home: Path, draw: random.Random, asked: argparse.Namespace) -> tup
 
 def moment_of(run: Trial, draw: random.Random, asked: argparse.Namespace) -> float:
     """Waits for a line of the log that is drawn, or not; gives the seconds from then on."""
-    if draw.random() < 0.5:
-        return float(asked.span ** draw.uniform(-0.3, 1.0))
+    if draw.random() >= asked.late:
+        return float(asked.span ** draw.uniform(-1.0, 1.0))
     mark = draw.choice(MARKS)
     run.reaches(mark, draw.choice((1, 2)) if mark.startswith("Epoch") else 1)
     return float(10 ** draw.uniform(-1.5, 0.9))
@@ -284,6 +290,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--span", type=float, default=30.0)
+    parser.add_argument("--late", type=float, default=0.2)
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--docker", type=shlex.split)

@@ -265,11 +265,14 @@ class Dataset:
         kept = tuple(map(_with_composed_labels, samples))
         labels = set(map(composed, declared))
         seen: set[str] = set()
+        last: Label | None = None
         for sample in kept:
             if sample.id in seen:
                 raise DataError("two samples have this id", where=sample.id, fix="list each sample once")
             seen.add(sample.id)
-            labels.update(labels_of(sample))
+            if sample.boxes or sample.label is not last:  # samples of one class share its label
+                last = sample.label
+                labels.update(labels_of(sample))
         for label in labels:
             if not encodable(label):
                 raise FormatError(f"label {label!r} is not UTF-8", where=root, fix="rename the class")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -112,7 +113,9 @@ class _Placement:
         self.side: dict[int, int] = {}
         self._filled: Counter[tuple[int, str]] = Counter()
         sets = 1 + max((side for side, _ in wanted), default=-1)
-        self._lack = {label: [self._share_lacking(side, label) for side in range(sets)] for _, label in wanted}
+        self._lack = {label: [0.0] * sets for _, label in wanted}
+        for side, label in wanted:
+            self._add(side, label, 0)
 
     def put(self, index: int, side: int) -> None:
         """Places a part, or moves it."""
@@ -124,13 +127,10 @@ class _Placement:
         self.side[index] = side
 
     def _add(self, side: int, label: str, count: int) -> None:
-        self._filled[side, label] += count
-        self._lack[label][side] = self._share_lacking(side, label)
-
-    def _share_lacking(self, side: int, label: str) -> float:
-        """What part of what a set should have of a class it still lacks; negative where it has too much."""
-        wanted = self.wanted[side, label]
-        return (wanted - self._filled[side, label]) / wanted if wanted else float("-inf")
+        """Counts samples, and what part of those that a set should have it lacks; negative where it has too many."""
+        wanted, filled = self.wanted[side, label], self._filled[side, label] + count
+        self._filled[side, label] = filled
+        self._lack[label][side] = (wanted - filled) / wanted if wanted else -math.inf
 
     def misses(self, side: int, label: str) -> bool:
         """Whether a set should have a class but has none of it."""
@@ -155,7 +155,7 @@ class _Placement:
     def _room(self, classes: Mapping[str, int], side: int) -> float:
         """How well these samples fit what a set still lacks; negative where they overfill it."""
         if not any(self.wanted[side, label] for label in classes):
-            return float("-inf")
+            return -math.inf
         lacking = {label: self.wanted[side, label] - self._filled[side, label] for label in classes}
         return sum(classes[label] * lacking[label] / max(1, self.wanted[side, label]) for label in classes)
 

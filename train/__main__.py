@@ -1,5 +1,5 @@
 """`python -m train` is `ei-train`."""
 
-from train.supervisor import main
+from train.start import main
 
 main()

@@ -18,6 +18,7 @@ from ei_compat.errors import Interrupted, TrainingError, UsageError
 from ei_compat.files import replaced_file
 from train import supervisor
 from train.loop import Epoch, State
+from train.start import on_signals
 from train.supervisor import HOW_TO_GO_ON
 
 FILE_NAME = "checkpoint.npz"
@@ -55,8 +56,7 @@ class Checkpoints:
         """From here to the end of the block signals are noted and not acted on."""
         if not self._handlers:
             supervisor.saving(True)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handlers[number] = signal.signal(number, self._note)
+            self._handlers.update(on_signals(self._note))
 
     def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         for number, handler in self._handlers.items():

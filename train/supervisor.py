@@ -17,13 +17,13 @@ import sys
 from types import FrameType
 from typing import Any
 
+from train.start import on_signals
 from train.streams import make_steady
 
 HOW_TO_GO_ON = "run again with --resume to go on"
 ANSWER_SECONDS = 1.5  # in which the child may end by itself where there is nothing to save
 AGAIN_SECONDS = 0.01  # after which a signal that got lost is raised once more
 LOOK_SECONDS = 0.2  # between two looks at a child that is saving
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LARGEST_CHATTER = 16_384  # bytes of the last native output that are shown after a death
 MEANINGS = {  # of deaths by a signal: what is wrong, what to do
     signal.SIGILL: (
@@ -71,7 +71,7 @@ def chatter() -> int | None:
 def main() -> None:
     """Runs the command line in a child and ends as it ended; the console entry point."""
     global _shared, _chatter
-    _on_signals(_note)
+    on_signals(_note)
     make_steady()
     _shared, _chatter = mmap.mmap(-1, 2), _unnamed_file()
     parent = os.getpid()
@@ -84,11 +84,6 @@ def main() -> None:
 def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
     global _stop
     _stop = _stop or signal.Signals(number)
-
-
-def _on_signals(handler: Any) -> None:
-    for number in SIGNALS:
-        signal.signal(number, handler)
 
 
 def _unnamed_file() -> int | None:
@@ -129,7 +124,7 @@ def _work(parent: int) -> int:
     try:
         signal.signal(signal.SIGALRM, again)
         sys.unraisablehook = unheard
-        _on_signals(stop)
+        on_signals(stop)
         if _stop:
             raise Interrupted(_stop)  # it came while this process was made
         _die_with(parent)
@@ -147,7 +142,7 @@ def _work(parent: int) -> int:
         return 1
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _on_signals(signal.SIG_IGN)
+        on_signals(signal.SIG_IGN)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
@@ -200,7 +195,7 @@ def _watch(child: int) -> int:
                 os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, look)
-    _on_signals(hand_on)
+    on_signals(hand_on)
     if _stop:  # it came while the child was made
         early, _stop = _stop, None
         hand_on(early, None)

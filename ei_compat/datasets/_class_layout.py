@@ -20,7 +20,13 @@ FOLDERS = "folders"  # the format's name, for `--from`
 _SURE = f"or say that its folders are the classes with `--from {FOLDERS}`"
 _THINGS = {"train", "split"}  # names of sets that things have too, where no other set stands beside them
 _UNSORTED = {"pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled", "unknown", "unsorted"}
-_PARTS = frozenset({"part", "fold", "batch", "folder", "chunk", "shard", "subset", "session", "images", "pictures"})
+_PARTS = frozenset(
+    {
+        *("part", "fold", "batch", "folder", "chunk", "shard", "subset", "images", "pictures", "archive", "export"),
+        *("session", "recording", "rec", "trial", "take", "day", "video", "clip", "scene", "sequence", "seq", "frames"),
+        *("subject", "sub", "subj", "patient", "camera", "cam", "site", "location"),
+    }
+)
 _GIVEN = re.compile(r"(new folder|untitled folder|neuer ordner|nouveau dossier|nueva carpeta)( ?\(?\d+\)?)?", re.I)
 _COPY = re.compile(r"(.+?)(( - copy| copy|_copy| - kopie)?( ?\(\d+\))?)", re.I)  # how a file manager calls a copy
 _DATE = re.compile(r"(19|20)\d\d([-_. ]?)\d\d\2\d\d\D?.*")

@@ -28,7 +28,7 @@ class Pictures:
     """
 
     def __init__(self, tree: Tree) -> None:
-        self.root, self.limits = tree.root, tree.limits
+        self.root, self.limits, self._place = tree.root, tree.limits, str(tree.root)
         self.paths = list(tree.below("", PICTURE_SUFFIXES))
         self.check = BoxCheck()
         self._known = set(self.paths)
@@ -90,9 +90,10 @@ class Pictures:
         Raises:
             PictureError: when it has none.
         """
-        if picture not in self._sizes:
-            self._sizes[picture] = picture_size(FilePayload(str(self.root), picture), self.limits)
-        return self._sizes[picture]
+        size = self._sizes.get(picture)
+        if size is None:
+            size = self._sizes[picture] = picture_size(FilePayload(self._place, picture), self.limits)
+        return size
 
     def size_or_none(self, picture: str) -> tuple[int, int] | None:
         """The same, None for a broken picture."""
@@ -150,7 +151,7 @@ class Pictures:
             name=name.rpartition(".")[0] or name,
             category=category or self._sets[folder],
             label=UNLABELLED,
-            payload=FilePayload(str(self.root), relative, self._sizes.get(relative)),
+            payload=FilePayload(self._place, relative, self._sizes.get(relative)),
             boxes=None if not listed and relative in self._lost else listed,
         )
 

@@ -28,18 +28,18 @@ from ei_compat.datasets._format import DEFAULT_OPTIONS, Carries, Format, LeftOut
 from ei_compat.datasets._tree import Tree, join
 from ei_compat.errors import DataError, FormatError, UsageError
 from ei_compat.files import write_file
-from ei_compat.images import each_picture
 from ei_compat.npy import open_npy, write_rows
 from ei_compat.parsing import read_json, typed
 from ei_compat.picture_files import picture_size
 from ei_compat.pixels import scale_pixels
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
-from ei_compat.structured import StructuredRow, fit_boxes, read_structured, write_structured
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from ei_compat.structured import StructuredRow
 
 INFO, IDS = "train_input.json", "sample_id_details.json"
 # (X, Y, category, key in sample_id_details.json) of the split form; the last pair is our own addition.
@@ -112,6 +112,8 @@ def _rows(
 
 
 def _structured_rows(x: NDArray[Any], y_path: Path, category: Category, info: TrainInput) -> Iterator[Sample]:
+    from ei_compat.structured import read_structured
+
     size = (x.shape[2], x.shape[1]) if x.ndim == 4 else None
     rows = read_structured(y_path, info.classes, size=size)
     if len(rows) != len(x):
@@ -176,6 +178,8 @@ def write(
         ids[key] = [numbers[sample.id] for sample in kept]
         y_path = target / (y_name if split else Y_UNSPLIT)
         if structured:
+            from ei_compat.structured import write_structured
+
             boxes = [_structured(sample, number, options) for sample, number in zip(kept, ids[key], strict=True)]
             write_structured(y_path, boxes, dataset.labels, split=split)
         else:
@@ -239,6 +243,8 @@ def _rows_of(
             if isinstance(sample.payload, ArrayRow):
                 yield np.asarray(sample.payload.read(), np.float32)[np.newaxis]
         return
+    from ei_compat.images import each_picture
+
     lost: list[tuple[str, str]] = []
     pictures = each_picture(
         [sample.payload for sample in samples],
@@ -270,6 +276,8 @@ def _write_labels(
 
 
 def _structured(sample: Sample, number: int, options: WriteOptions) -> StructuredRow:
+    from ei_compat.structured import StructuredRow, fit_boxes
+
     if isinstance(sample.label, ClassLabel):
         raise DataError("has a class label, but others have boxes", where=sample.id, fix="keep one kind of label")
     if sample.boxes is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from ei_compat.datasets._listed import once_each, repeats
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import write_file, write_one_of_many
+from ei_compat.files import composed, write_file, write_one_of_many
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -101,17 +102,25 @@ def read(tree: Tree) -> Dataset:
 
 
 def _text_of(picture: str, tree: Tree) -> str | None:
-    """A picture's text file: beside it, or where `images` is replaced by `labels` in its path, from the end on."""
-    beside = f"{picture.rpartition('.')[0]}.txt"
-    if beside in tree:
-        return beside
-    parts = beside.split("/")
-    for index in range(len(parts) - 2, -1, -1):
-        if parts[index] == PICTURES:
-            place = "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
-            if place in tree:
-                return place
-    return None
+    """A picture's text file, whose name may differ in its form or capitals where no other picture could be meant."""
+    folder, _, name = picture.rpartition("/")
+    text = f"{name.rpartition('.')[0]}.txt"
+    places = [f"{place}{text}" for place in _label_folders(folder)]
+    for place in places:
+        if place in tree:
+            return place
+    if len(tree.looking_like(picture)) > 1:
+        return None
+    alike = [path for place in places for path in tree.looking_like(place)]
+    return alike[0] if len(alike) == 1 else None
+
+
+@functools.lru_cache(maxsize=256)
+def _label_folders(pictures: str) -> list[str]:
+    """Where the texts of a folder's pictures may lie: there, or where `labels` is in the place of `images`."""
+    parts = [*pictures.split("/"), ""] if pictures else [""]
+    named = [index for index, part in enumerate(parts) if part.lower() == PICTURES]
+    return ["/".join(parts), *("/".join([*parts[:at], LABELS, *parts[at + 1 :]]) for at in reversed(named))]
 
 
 def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:
@@ -151,7 +160,7 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
         names = _yaml_names(text, where=where)
     else:
         names = [line.strip() for line in text.strip().splitlines()]
-    if not names or not all(names) or len(set(names)) != len(names):
+    if not names or not all(names) or len(set(map(composed, names))) != len(names):
         raise FormatError("names no class, or one twice", where=where)
     return names
 
@@ -159,6 +168,14 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
 def _yaml_names(text: str, *, where: str) -> list[str]:
     """`names` of a YAML file, in the three ways it is written: `[a, b]`, `- a` lines, `0: a` lines."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    names = _names_in(lines, where=where)
+    told = next((match[2] for match in map(_KEY.match, lines) if match and match[1] == "nc"), "")
+    if _no_comment(told).isdecimal() and int(_no_comment(told)) != len(names):
+        raise FormatError(f"has nc {_no_comment(told)[:20]}, but {len(names)} names", where=where)
+    return names
+
+
+def _names_in(lines: list[str], *, where: str) -> list[str]:
     for index, line in enumerate(lines):
         match = _KEY.match(line)
         if match is None or match[1] != "names":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made import dataset_for, draw, picture_rows
 
 from ei_compat.dataset import Dataset, FilePayload
@@ -50,6 +52,56 @@ def test_an_unknown_file_a_loose_picture_and_a_foreign_label_file_are_found(kind
         balance(dataset, root)
     for name in ("strange.xyz", "loose.png", "foreign.csv"):
         assert name in said
+
+
+EXTRAS = {
+    "loose.png": None,
+    "more/loose.jpg": None,
+    "training/loose.bmp": None,
+    "test1/0.png": None,
+    "odd.xyz": "x",
+    "noise": "x",
+    "list.txt": "one 1\ntwo 2\n",
+    "a/b/c/deep.heic": "x",
+    "README.md": "x",
+    "Thumbs.db": "x",
+    "@eaDir/thumb.png": None,
+    "more/.hidden": "x",
+    "numbers.csv": "a,b\n1,2\n",
+    "wave.csv": "timestamp,x\n0,1\n10,2\n",
+    "other.json": "{}",
+    "notes.xml": "<notes/>",
+    "foreign.csv": "image,label\nloose.png,cat\n",
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
+def test_whatever_else_lies_in_a_set_the_account_is_even_or_an_error_names_a_file(kind, tmp_path):
+    root = written(kind, tmp_path)
+    before = {path for path in root.rglob("*") if not path.is_dir()}
+
+    @settings(max_examples=25, deadline=None, database=None)
+    @given(st.sets(st.sampled_from(sorted(EXTRAS)), min_size=1))
+    def look(names: set[str]) -> None:
+        added = [root / name for name in names]
+        try:
+            for path, text in zip(added, map(EXTRAS.get, names), strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                draw(path, 7) if text is None else path.write_text(text)
+            dataset, place = None, None
+            try:
+                dataset = open_dataset(root)
+            except DataError as error:
+                place = error.where
+            assert dataset is not None or place
+            if dataset is not None:
+                balance(dataset, root)
+        finally:
+            for path in added:
+                path.unlink()
+        assert {path for path in root.rglob("*") if not path.is_dir()} == before
+
+    look()
 
 
 def test_files_of_systems_and_documents_are_counted_and_left_alone(tmp_path):

@@ -212,6 +212,14 @@ REFUSED = {
         "which are the classes",
     ),
     "parts of one thing": (folders("images_part_1", "images_part_2"), "are parts of one thing"),
+    "a folder a subject": (folders("sub-01", "sub-02", "sub-03"), "are parts of one thing"),
+    "videos": (folders("frames/video1", "frames/video2"), "are parts of one thing"),
+    "more classes than names": (
+        beside(
+            ["images/{0-3}.png"], **{"data.yaml": "nc: 3\nnames: [cat, dog]\n", "images/0.txt": "1 0.5 0.5 0.2 0.2"}
+        ),
+        "data.yaml: has nc 3, but 2 names",
+    ),
     "a folder a patient": (
         [f"patient {name}/scan.png" for name in "abcdefgh"],
         "nearly as many folders, 8, as samples",

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from train.start import STOPPING, on_signals
+
 ROOT = Path(__file__).resolve().parents[2]
 STUB = """
 import ctypes, os, signal, sys, time, types
@@ -82,9 +84,22 @@ def test_a_signal_ends_it_soon_with_one_line(body: str, number: signal.Signals) 
     assert seconds < 8, "the parent waits 1.5 s; the rest is the machine's"
 
 
+def test_a_terminal_that_is_gone_stops_it_but_under_nohup() -> None:
+    code, errors, _ = ended("time.sleep(20)", signal.SIGHUP)
+    assert (code, errors) == (129, "error: stopped by SIGHUP\n")
+
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert on_signals(signal.SIG_DFL).keys() == {signal.SIGINT, signal.SIGTERM}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.1, 0.3])
 def test_a_signal_in_the_first_moments_is_quiet_too(delay: float) -> None:
-    command = [sys.executable, "-c", "print(flush=True)\nfrom train.supervisor import main\nmain()", "--version"]
+    command = [sys.executable, "-c", "print(flush=True)\nfrom train.start import main\nmain()", "--version"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         time.sleep(0.05 + delay)  # Python itself is up; what it does in its own first moments is not ours
