@@ -37,10 +37,12 @@ class Estimate:
 class Profile:
     """A model's needs; `method` and `flash_method` say how they were found, `stack_bytes` is None if unmeasured.
 
+    `two_workers` are the instructions on two cores, the longer way between barriers each time, None if not counted.
     `arena_bytes` holds the whole input, `rows_arena_bytes` takes it row by row; `arena_bound` is the latter's least.
     """
 
     instructions: int
+    two_workers: int | None
     method: str
     dense_instructions: int
     flash_bytes: int
@@ -63,6 +65,7 @@ class Profile:
         return {
             "instructions": {
                 "total": self.instructions,
+                "two_workers": self.two_workers,
                 "method": self.method,
                 "dense_estimate": self.dense_instructions,
                 "tflm_estimate": self.tflm_instructions,
@@ -105,6 +108,7 @@ def profile_compiled(model: CompiledModel, tflite_bytes: int, *, count: bool = T
     constants = sum(layer.bytes for layer in model.layers)
     return Profile(
         instructions=total,
+        two_workers=measured.two_workers if measured else None,
         method=COUNTED if measured else ESTIMATED,
         dense_instructions=total + sum(layer.dense_instructions - layer.instructions for layer in model.layers),
         flash_bytes=measured.text + measured.data if measured else constants + CODE_BYTES,

@@ -27,6 +27,7 @@ BOARD = (
     "--crt0=semihost", "--oslib=semihost", "-Wl,--defsym=__flash=0x80000000", "-Wl,--defsym=__flash_size=0x01000000",
     "-Wl,--defsym=__ram=0x81000000", "-Wl,--defsym=__ram_size=0x02000000", "-Wl,--defsym=__stack_size=0x10000",
 )  # fmt: skip
+TWO = ("-DEIT_WORKERS=2", "-DEIT_PORT_FIELDS=uint32_t arrived[2];")
 PAINT_BYTES = 16384
 TIMEOUT = 600  # seconds, of one run
 
@@ -47,6 +48,84 @@ static inline uint32_t retired(void)
     __asm__ volatile("csrr %0, minstret" : "=r"(n));
     return n;
 }
+
+#if EIT_WORKERS > 1
+/* Two workers take turns on one core, each on a stack of its own and with a clock of its own, which stands still while
+ * the other one works. Where they meet both clocks are set to the later one's, and go on with what a port's loads,
+ * stores and comparisons take. */
+#include "eit_port.h"
+typedef uint32_t *context;
+void eit_swap(context *from, context *to);
+__asm__(".text\n.globl eit_swap\neit_swap: addi sp, sp, -64\n sw ra, 0(sp)\n" @SAVE@ " sw sp, 0(a0)\n lw sp, 0(a1)\n"
+        " lw ra, 0(sp)\n" @LOAD@ " addi sp, sp, 64\n ret\n");
+static uint32_t second_stack[1024];
+static context saved[2];
+static uint32_t ticks[2], met[2][2], finished;
+static eit_port *team;
+
+static void charge(uint32_t worker)
+{
+    ticks[worker] += retired() - mark;
+}
+
+static void wait_for_the_other(uint32_t worker)
+{
+    charge(worker);
+    eit_swap(&saved[worker], &saved[1u - worker]);
+    mark = retired();
+}
+
+static void enter(void)
+{
+    mark = retired();
+    team->work(team->argument);
+    finished = 1u;
+    wait_for_the_other(1u);
+}
+
+int eit_port_start(eit_port *port, void (*work)(void *), void *argument)
+{
+    charge(0u);
+    ticks[1] = ticks[0];
+    port->work = work;
+    port->argument = argument;
+    port->arrived[0] = port->arrived[1] = 0u;
+    finished = 0u;
+    team = port;
+    saved[1] = second_stack + sizeof second_stack / sizeof second_stack[0] - 16u;
+    saved[1][0] = (uint32_t)(uintptr_t)enter;
+    mark = retired();
+    return 0;
+}
+
+void eit_port_meet(eit_port *port, uint32_t worker)
+{
+    charge(worker);
+    mark = retired();
+    const uint32_t came = ticks[worker];
+    const uint32_t times = port->arrived[worker] + 1u;
+    met[worker][times & 1u] = came;
+    __atomic_store_n(&port->arrived[worker], times, __ATOMIC_RELEASE);
+    while ((int32_t)(__atomic_load_n(&port->arrived[1u - worker], __ATOMIC_ACQUIRE) - times) < 0) {
+        wait_for_the_other(worker);
+    }
+    const uint32_t other = met[1u - worker][times & 1u];
+    charge(worker);
+    ticks[worker] += other > came ? other - came : 0u;
+    mark = retired();
+}
+
+void eit_port_wait(eit_port *port)
+{
+    (void)port;
+    while (finished == 0u) {
+        wait_for_the_other(0u);
+    }
+    charge(0u);
+    ticks[0] = ticks[0] > ticks[1] ? ticks[0] : ticks[1];
+    mark = retired();
+}
+#endif
 
 #ifdef EIT_TRACE
 void eit_traced(const eit_stage *stage)
@@ -69,7 +148,10 @@ static uint32_t __attribute__((noinline)) measured(uint32_t *stack)
     }
     const uint32_t before = mark = retired();
     const int status = (int)@NAME@_invoke(arena, sizeof arena);
-    const uint32_t after = retired();
+    uint32_t after = retired();
+#if EIT_WORKERS > 1
+    after = before + ticks[0] + (after - mark);
+#endif
     uint32_t deepest = 0;
     for (uint32_t i = 0; i < @PAINT@u; i++) {
         deepest = top[-(int32_t)i] != 0xa5 ? i + 1u : deepest;
@@ -83,6 +165,9 @@ int main(void)
     uint32_t stack;
     for (uint32_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++) {
         memset(counts, 0, sizeof counts);
+#if EIT_WORKERS > 1
+        memset(ticks, 0, sizeof ticks);
+#endif
         memcpy(@NAME@_input(arena), inputs[k], @UPPER@_INPUT_BYTES);
         const uint32_t total = measured(&stack);
         printf("total %lu stack %lu\n", (unsigned long)total, (unsigned long)stack);
@@ -106,6 +191,7 @@ class Measurement:
 
     Args:
         instructions: in total, of the first input.
+        two_workers: the same with two workers, on the longer way from one barrier to the next each time.
         layers: instructions per layer, the scheduler's included.
         stack: bytes.
         text: bytes of code and constants, flash.
@@ -114,6 +200,7 @@ class Measurement:
     """
 
     instructions: int
+    two_workers: int
     layers: tuple[int, ...]
     stack: int
     text: int
@@ -149,10 +236,17 @@ def measure(model: CompiledModel, inputs: list[bytes], optimise: str = "-O2") ->
         text, data = _sizes(model, folder, optimise)
         plain = _run(model, folder, optimise, [])
         traced = _run(model, folder, optimise, ["-include", str(folder / "trace.h")])
-    totals = [line.split() for line in plain if line.startswith("total")]
-    outputs = tuple(tuple(map(int, line.split()[1:])) for line in plain if line.startswith("output"))
+        two = _run(model, folder, optimise, [*TWO])
+    totals, shared = ([line.split() for line in run if line.startswith("total")] for run in (plain, two))
+    outputs, others = (
+        tuple(tuple(map(int, line.split()[1:])) for line in run if line.startswith("output")) for run in (plain, two)
+    )
+    if outputs != others:
+        raise ExportError("two workers compute other bytes than one", where=model.name)
     layers = tuple(int(line.split()[1]) for line in traced if line.startswith("layer"))
-    return Measurement(int(totals[0][1]), layers, max(int(t[3]) for t in totals), text, data, outputs)
+    return Measurement(
+        int(totals[0][1]), int(shared[0][1]), layers, max(int(t[3]) for t in totals), text, data, outputs
+    )
 
 
 def _write(model: CompiledModel, inputs: list[bytes], folder: Path) -> None:
@@ -166,7 +260,7 @@ def _write(model: CompiledModel, inputs: list[bytes], folder: Path) -> None:
     text = HARNESS
     for key, value in {
         "NAME": model.name, "UPPER": model.name.upper(), "LAYERS": str(len(model.layers)), "GROUPS": groups,
-        "PAINT": str(PAINT_BYTES),
+        "PAINT": str(PAINT_BYTES), "SAVE": _registers("sw"), "LOAD": _registers("lw"),
     }.items():  # fmt: skip
         text = text.replace(f"@{key}@", value)
     (folder / "main.c").write_text(text)
@@ -174,6 +268,11 @@ def _write(model: CompiledModel, inputs: list[bytes], folder: Path) -> None:
         '#include "eit_engine.h"\nvoid eit_traced(const eit_stage *stage);\n#define EIT_TRACE(s, a, y) eit_traced(s)\n'
     )
     (folder / "trace.h").write_text(trace)
+
+
+def _registers(instruction: str) -> str:
+    """The registers that a function keeps for its caller, stored or loaded."""
+    return " ".join(f'" {instruction} s{i}, {4 + 4 * i}(sp)\\n"' for i in range(12))
 
 
 def _command(command: list[str]) -> str:
@@ -212,7 +311,7 @@ def _sizes(model: CompiledModel, folder: Path, optimise: str) -> tuple[int, int]
 
 
 def _run(model: CompiledModel, folder: Path, optimise: str, extra: list[str]) -> list[str]:
-    sources = [str(folder / "main.c"), *(str(ENGINE / s) for s in model.engine_sources)]
+    sources = [str(folder / "main.c"), *(str(ENGINE / s) for s in model.engine_sources if s != "eit_port.c")]
     elf = _build(folder, optimise, sources, "firmware.elf", [*BOARD, *extra])
     machine = [MACHINE, "-M", "virt", "-cpu", "rv32", "-bios", "none", "-m", "128M", "-nographic", "-no-reboot"]
     return _command([*machine, "-semihosting", "-icount", "shift=0", "-kernel", str(elf)]).splitlines()

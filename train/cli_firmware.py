@@ -53,6 +53,7 @@ class ProfileView:
             ("with the whole input", f"{p.arena_bytes:,}", "", "exact", ""),
             ("stack, bytes", stack, "", "painted, in QEMU", ""),
             ("instructions", f"{p.instructions:,}", f"{p.tflm_instructions:,}", p.method, "estimate: 9.4 per MAC"),
+            ("on two cores", *_two_cores(p), ""),
             ("the same, all dense", f"{p.dense_instructions:,}", "", "estimate", ""),
         ]
         rows += [(f"{board}, ms", f"{t.milliseconds:g}", "", t.formula, "") for board, t in p.times.items()]
@@ -63,6 +64,12 @@ class ProfileView:
         header = ["layer", "input", "output", "weights", "encoding", "bytes", "dense", "instructions", "dense"]
         rows = [[*_about(layer), *map("{:,}".format, _needs(layer))] for layer in self.profile.layers]
         return Columns("Layers", header, rows)
+
+
+def _two_cores(p: Profile) -> tuple[str, str, str]:
+    if p.two_workers is None:
+        return "not measured", "", ""
+    return f"{p.two_workers:,}", "", f"the longer core's: {p.instructions / p.two_workers:.2f} times as fast"
 
 
 def _about(layer: CompiledLayer) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from train.views import Views
 
 if TYPE_CHECKING:
     import tensorflow as tf
+    import tf_keras as keras
 
     from train.training import Training
 
@@ -50,25 +51,19 @@ def extract(training: Training, *, mirror: bool) -> Features:
         training: gives the backbone and the sets.
         mirror: whether mirror images are wanted.
     """
-    import tensorflow as tf
-
     data, backbone = training.data, training.network.backbone
     views = {name: Views(samples.x, samples.y) for name, samples in data.sets().items()}
-    run = tf.function(
-        lambda x: backbone(as_input(x), training=False),
-        autograph=False,
-        input_signature=views["training"].signature()[:1],
-    )
+    run = _compiled(backbone, views["training"])
     count = len(data.training)
-    learned = _room(training, count * (2 if mirror else 1))
+    learned = _room(training, backbone, count * (2 if mirror else 1))
     _fill(training, run, learned[:count], views["training"])
-    plain = {name: _room(training, len(view)) for name, view in views.items() if name != "training"}
+    plain = {name: _room(training, backbone, len(view)) for name, view in views.items() if name != "training"}
     for name, found in plain.items():
         _fill(training, run, found, views[name])
     held = plain["validation"]
     probe = fit_probe(learned[:count], data.training.y, held, data.validation.y, len(data.classes))
     if mirror:
-        truth, mirrored = data.validation.y, _room(training, len(data.validation))
+        truth, mirrored = data.validation.y, _room(training, backbone, len(data.validation))
         _fill(training, run, mirrored, views["validation"], mirrored=True)
         harm = drop(probe.predict(held) == truth, probe.predict(mirrored) == truth)
         if harm.shown > MIRROR_HARM:
@@ -79,9 +74,27 @@ def extract(training: Training, *, mirror: bool) -> Features:
     return Features(learned if mirror else learned[:count], mirror, plain, probe)
 
 
-def _room(training: Training, rows: int) -> np.ndarray:
-    """For features [rows, D]; where they are very many, in a file beside the results."""
-    return scratch((rows, *training.network.backbone.output_shape[1:]), np.float32, training.folder)
+def compute(training: Training, model: keras.Model, views: Views, *, mirror: bool) -> np.ndarray:
+    """What a model gives for every picture [N, ...], with `mirror` and for their mirror images behind [2N, ...]."""
+    run, count = _compiled(model, views), len(views)
+    found = _room(training, model, count * (2 if mirror else 1))
+    for mirrored in (False, True)[: 1 + mirror]:
+        _fill(training, run, found[count * mirrored :][:count], views, mirrored=mirrored)
+    return found
+
+
+def _compiled(model: keras.Model, views: Views) -> Callable[[np.ndarray], tf.Tensor]:
+    """The model as a function of a batch of the pictures."""
+    import tensorflow as tf
+
+    return tf.function(
+        lambda x: model(as_input(x), training=False), autograph=False, input_signature=views.signature()[:1]
+    )
+
+
+def _room(training: Training, model: keras.Model, rows: int) -> np.ndarray:
+    """For what a model gives for so many rows; where that is very much, in a file beside the results."""
+    return scratch((rows, *model.output_shape[1:]), np.float32, training.folder)
 
 
 def _fill(

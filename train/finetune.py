@@ -8,7 +8,7 @@ counts (`average.py`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from train import allocate
 from train.average import Average
 from train.data import Samples
+from train.ending import Ending, ending, planes
 from train.features import Features, extract
 from train.loop import Plan, State, fit
 from train.model import learning_layers, prunable_kernels
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 PHASE = "finetune"
+END = "ending"  # of fine-tuning; only the end of the network learns
+# Factors in that end of the rate and of what is said by the network before: little is left to recover then, and labels
+# say more, unless there are so few that it takes several passes to make enough steps of them.
+END_RATE, END_SOFT_ANSWERS, END_DISTILL = 2.0, 0.4, 0.1
 ANSWERS_BATCH = 256
 
 
@@ -84,29 +89,48 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
     """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
 
     When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
-    frozen one could not make up for the weights it lost), and all statistics follow. Without pruning the network before
-    fine-tuning stays, with a word, where no epoch is better on validation.
+    frozen one could not make up for the weights it lost), and all statistics follow, until an epoch after the last
+    zeros. From then on, and from the start where nothing is pruned, only the end of the network learns (`ending.py`).
+    Without pruning the network before fine-tuning stays, with a word, where no epoch is better on validation.
 
     Args:
         training: the network before fine-tuning.
         state: a new one, or a checkpoint's.
         before: what the network before fine-tuning says.
     """
-    recipe, network, data = training.recipe, training.network, training.data
-    frozen = not network.backbone.trainable
-    learning = _unfreeze(training)
-    passes = training.passes(recipe.fine_tune_epochs, recipe.min_steps)
-    steps = recipe.fine_tune_epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
-    if passes > 1:
-        few = recipe.fine_tune_epochs * math.ceil(len(data.training) / recipe.batch_size)
-        training.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
-    finals = zeros(training)
-    pruner = make_pruner(recipe, prunable_kernels(network), steps, finals) if recipe.prune else None
-    average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
+    recipe, data = training.recipe, training.data
+    frozen = not training.network.backbone.trainable
     views = Views(data.training.x, data.training.y, before.features.mirrored)
     if recipe.soft_answers or recipe.distill:
         views = Views(views.x, views.y, views.mirrored, (soften(before.answers), before.features.training))
-    plan = Plan(
+    plan = _plan(training, views)
+    whole = _epochs_of_everything(plan)
+    end = None if recipe.augment or whole >= plan.epochs else ending(training.network, recipe.fine_tune_share)
+    held = Samples(data.validation.x, data.validation.y)
+    if end is None:
+        state = fit(plan, views, held, state, training.keeper, training.progress)
+    else:
+        if whole and state.phase == PHASE:
+            state = fit(replace(plan, epochs=whole), views, held, state, training.keeper, training.progress)
+            state = State(END, teacher=state.teacher, history=state.history, best_epochs=state.best_epochs)
+        state = _fine_tune_end(training, plan, whole, end, views, state)
+    if not recipe.prune:
+        _keep_the_better(training, state, before, frozen)
+    return state
+
+
+def _plan(training: Training, views: Views) -> Plan:
+    """What all epochs of the phase do where the whole network learns."""
+    recipe, network, pictures = training.recipe, training.network, len(training.data.training)
+    learning = _unfreeze(training)
+    passes = training.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    steps = recipe.fine_tune_epochs * math.ceil(passes * pictures / recipe.batch_size)
+    if passes > 1:
+        few = recipe.fine_tune_epochs * math.ceil(pictures / recipe.batch_size)
+        training.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
+    pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(training)) if recipe.prune else None
+    average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
+    return Plan(
         phase=PHASE,
         epochs=recipe.fine_tune_epochs,
         batch_size=recipe.batch_size,
@@ -127,10 +151,38 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
         workers=training.workers,
         statistics=moving_statistics(network),
     )
-    state = fit(plan, views, Samples(data.validation.x, data.validation.y), state, training.keeper, training.progress)
-    if not recipe.prune:
-        _keep_the_better(training, state, before, frozen)
-    return state
+
+
+def _epochs_of_everything(plan: Plan) -> int:
+    """How many epochs the whole network learns: to the last zeros and one more, or none where nothing is pruned."""
+    return 0 if plan.pruner is None else math.ceil(plan.pruner.first_final_step * plan.epochs / len(plan.rates)) + 1
+
+
+def _fine_tune_end(training: Training, plan: Plan, done: int, end: Ending, views: Views, state: State) -> State:
+    """The rest of a phase's epochs, after those that are done, in which only the end of the network learns."""
+    if state.weights:  # of a checkpoint; the planes come from the beginning that it had
+        for variable, value in zip(plan.everything, state.weights, strict=True):
+            variable.assign(value)
+    known, held = planes(training, end.beginning, views)
+    own = {id(variable) for variable in end.network.variables}
+    first = done * (len(plan.rates) // plan.epochs)
+    recipe, pruner = training.recipe, plan.pruner
+    rate, soft, near = (END_RATE, END_SOFT_ANSWERS, END_DISTILL) if done and plan.passes == 1 else (1.0, 1.0, 1.0)
+    plan = replace(
+        plan,
+        phase=END if done else PHASE,
+        epochs=plan.epochs - done,
+        earlier=done,
+        rates=rate * plan.rates[first:],
+        forward=end.network,
+        learn=learning_from(end.network, soft * recipe.soft_answers, near * recipe.distill) if plan.learn else None,
+        hard=1 - soft * recipe.soft_answers,
+        learning=[variable for variable in plan.learning if id(variable) in own],
+        pruner=None if pruner is None else pruner.of(own, first),
+        average=plan.average and Average(end.network.variables, recipe.average, 0),
+        statistics=moving_statistics(end.network),
+    )
+    return fit(plan, known, held, state, training.keeper, training.progress)
 
 
 def zeros(training: Training) -> list[float]:

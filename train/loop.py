@@ -43,6 +43,7 @@ class Plan:
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to class probabilities, as the network is measured.
         passes: how often an epoch goes through the training set.
+        earlier: epochs of an earlier phase that the log counts this one's after.
         learn: inputs and the constants of their rows to class probabilities and a scalar that joins the loss, as the
             network is trained; where None, that is `forward` alone. Distillation enters here.
         hard: factor of the cross-entropy with the labels in the loss.
@@ -69,6 +70,7 @@ class Plan:
     everything: Sequence[tf.Variable]
     clock: tf.Variable
     passes: int = 1
+    earlier: int = 0
     learn: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
     hard: float = 1.0
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -228,7 +230,7 @@ def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, floa
     pruner, step = plan.pruner, state.step - 1
     line = Epoch(
         phase=plan.phase,
-        epoch=1 + _epochs_done(plan, state),
+        epoch=1 + plan.earlier + _epochs_done(plan, state),
         loss=state.loss_sum / samples,
         accuracy=state.hits / samples,
         val_loss=scores[0],
@@ -246,7 +248,7 @@ def _keep_if_best(plan: Plan, state: State, accuracy: float, held: int) -> None:
     eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
     if eligible and _is_best(accuracy, state, held):
         state.best = [variable.numpy() for variable in plan.everything]
-        state.best_epochs[plan.phase] = 1 + _epochs_done(plan, state)
+        state.best_epochs[plan.phase] = 1 + plan.earlier + _epochs_done(plan, state)
 
 
 def _is_best(accuracy: float, state: State, held: int) -> bool:
@@ -263,7 +265,7 @@ def _epochs_done(plan: Plan, state: State) -> int:
 def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
     names = ("loss", "accuracy", "val_loss", "val_accuracy") + (("sparsity",) if plan.pruner else ())
     figures = " - ".join(f"{name}: {getattr(line, name):.4f}" for name in names)
-    progress.note(f"Epoch {line.epoch}/{plan.epochs} - {line.seconds:.0f}s - {figures}")
+    progress.note(f"Epoch {line.epoch}/{plan.earlier + plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
 def _capture(plan: Plan, optimizer: Adam, state: State) -> None:

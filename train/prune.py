@@ -7,7 +7,7 @@ nothing. The masks are counted exactly, so that a kernel is never below the spar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,12 @@ class Pruner:
     def first_final_step(self) -> int:
         """The first step that runs entirely at the final sparsity."""
         return int(np.argmax(self.sparsities >= self.sparsities[-1]))
+
+    def of(self, own: Collection[int], first: int) -> Pruner:
+        """The pruner of the kernels with these ids alone, for the steps from `first` on."""
+        parts = [part for part in zip(self.kernels, self.masks, self.finals, strict=True) if id(part[0]) in own]
+        kernels, masks, finals = zip(*parts, strict=True)
+        return Pruner(kernels, masks, finals, self.sparsities[first:], self.every)
 
     def before_step(self, step: int) -> None:
         """Tightens the masks when this step (0-based) is due to; at the final sparsity they stay as they are."""

@@ -28,14 +28,14 @@ LABEL_SUFFIX = len(".xml")  # of a label file beside a picture; it has the pictu
 
 
 def file_label(name: str) -> str | None:
-    """The label in `label.rest.ext`: what stands before the first dot.
+    """The label in `label.rest.ext`: what stands before the first dot, in Unicode's composed form.
 
     None where the name has only one dot, or what lies between is one more extension, as in `1.jpg.png`.
     """
     parts = name.split(".")
     if len(parts) < 3 or all(f".{part.lower()}" in SAMPLE_SUFFIXES for part in parts[1:-1]):
         return None
-    return parts[0].strip() or None
+    return composed(parts[0]).strip() or None
 
 
 def folded(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from ei_compat.datasets._listed import once_each, repeats
 from ei_compat.datasets._pictures import Pictures
 from ei_compat.datasets._tree import Tree
 from ei_compat.errors import DataError, FormatError
-from ei_compat.files import write_file, write_one_of_many
+from ei_compat.files import composed, write_file, write_one_of_many
 from ei_compat.parsing import read_text
 from ei_compat.progress import SILENT, Progress
 from ei_compat.reading import Reading
@@ -24,6 +25,7 @@ from ei_compat.reading import Reading
 CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
 PICTURES, LABELS = "images", "labels"
 NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
+_ENDS = tuple(NAMES_FILES)
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
 _ITEM = re.compile(r"-\s+(.*)")
 _NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
@@ -58,6 +60,8 @@ def _names_files(tree: Tree) -> list[str]:
     """The files of class names, wherever they lie, the one that is believed first."""
     found: list[tuple[int, int, str]] = []
     for path in tree.files:
+        if not path.lower().endswith(_ENDS):
+            continue
         name = path.rpartition("/")[2].lower()
         rank = NAMES_FILES.get(name, NAMES_FILES[".names"] if name.endswith(".names") else 0)
         if rank:
@@ -101,17 +105,25 @@ def read(tree: Tree) -> Dataset:
 
 
 def _text_of(picture: str, tree: Tree) -> str | None:
-    """A picture's text file: beside it, or where `images` is replaced by `labels` in its path, from the end on."""
-    beside = f"{picture.rpartition('.')[0]}.txt"
-    if beside in tree:
-        return beside
-    parts = beside.split("/")
-    for index in range(len(parts) - 2, -1, -1):
-        if parts[index] == PICTURES:
-            place = "/".join([*parts[:index], LABELS, *parts[index + 1 :]])
-            if place in tree:
-                return place
-    return None
+    """A picture's text file, whose name may differ in its form or capitals where no other picture could be meant."""
+    folder, _, name = picture.rpartition("/")
+    text = f"{name.rpartition('.')[0]}.txt"
+    places = [f"{place}{text}" for place in _label_folders(folder)]
+    for place in places:
+        if place in tree:
+            return place
+    if len(tree.looking_like(picture)) > 1:
+        return None
+    alike = [path for place in places for path in tree.looking_like(place)]
+    return alike[0] if len(alike) == 1 else None
+
+
+@functools.lru_cache(maxsize=256)
+def _label_folders(pictures: str) -> list[str]:
+    """Where the texts of a folder's pictures may lie: there, or where `labels` is in the place of `images`."""
+    parts = [*pictures.split("/"), ""] if pictures else [""]
+    named = [index for index, part in enumerate(parts) if part.lower() == PICTURES]
+    return ["/".join(parts), *("/".join([*parts[:at], LABELS, *parts[at + 1 :]]) for at in reversed(named))]
 
 
 def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:
@@ -151,7 +163,7 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
         names = _yaml_names(text, where=where)
     else:
         names = [line.strip() for line in text.strip().splitlines()]
-    if not names or not all(names) or len(set(names)) != len(names):
+    if not names or not all(names) or len(set(map(composed, names))) != len(names):
         raise FormatError("names no class, or one twice", where=where)
     return names
 

@@ -1,4 +1,4 @@
-"""How a layer's biases and multipliers are stored: as small as they are proved to be exact.
+"""How a layer's biases and multipliers are stored: in the cheapest form that is proved to be exact.
 
 `Requantization` holds what the reference computes with. A result only rises with its accumulator, so a smaller form is
 the same function if and only if each of its at most 255 steps lies at the same accumulator; that is checked here for
@@ -13,16 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from firmware.compiler import cost
 from firmware.compiler.graph import Int8
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
 
 Ints = npt.NDArray[np.int64]
-Constants = npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
+Constants = npt.NDArray[np.int32] | npt.NDArray[np.uint32]
 
 STEPS = np.arange(1, 256)[None, :]
 MAX_EXPONENT = 22  # of a right shift, so that steps fit 64 bits
 NEIGHBOURS = (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6)  # multipliers tried, in order
 MANTISSA_BITS = 8
+MAX_HIGH = 8  # of a packed bias's bits beyond 16
 NEAR = 20  # how far from the likely factor others are tried
 CLOSE = 2.0**-21  # how close to a snapped multiplier a multiplier must be to be tried
 
@@ -32,31 +34,32 @@ class Affine:
     """A layer's constants as the engine reads them, see `eit_requant` in `firmware/engine/eit_engine.h`.
 
     Args:
-        form: "merged", "exact" or "snapped".
-        channels: int32 [channel, 2], or uint32 [channel] in snapped form.
-        shifts: uint8 [channel] where the multipliers are exact, else None.
-        factor: of snapped multipliers, else 0.
-        down: the least shift of snapped channels.
+        form: "merged", "exact", "snapped" or "packed".
+        channels: int32 [channel, 2], or uint32 [channel] in snapped and packed form.
+        more: [channel], uint8 shifts where the multipliers are exact, uint16 in packed form, else None.
+        factor: of snapped multipliers; in packed form how many of a bias's bits are in its word; else 0.
+        down: the least shift in snapped and packed form.
     """
 
     form: str
     channels: Constants
-    shifts: npt.NDArray[np.uint8] | None = None
+    more: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None = None
     factor: int = 0
     down: int = 0
 
     @property
     def bytes(self) -> int:
         """What they take."""
-        return self.channels.nbytes + (0 if self.shifts is None else self.shifts.nbytes)
+        return self.channels.nbytes + (0 if self.more is None else self.more.nbytes)
 
 
-def affine(out: Requantization, weights: Int8) -> Affine:
-    """The smallest exact form.
+def affine(out: Requantization, weights: Int8, loads: int) -> Affine:
+    """The cheapest form that is exact, flash and instructions taken together.
 
     Args:
         out: the layer's constants.
         weights: int8 [output channel, tap], which bound the accumulators.
+        loads: how often an inference reads a channel's constants.
     """
     bias, multiplier = out.bias.astype(np.int64), out.multiplier.astype(np.int64)
     exponent, left = out.shift.astype(np.int64) & 31, out.shift.astype(np.int64) >> 5
@@ -64,7 +67,11 @@ def affine(out: Requantization, weights: Int8) -> Affine:
     if left.any() or exponent.min() < 1 or exponent.max() > MAX_EXPONENT:
         return exact
     proof = _Proof(out, weights, exponent)
-    return _snapped(proof, bias, multiplier, exponent) or _merged(proof, bias, multiplier, exponent) or exact
+    for form in sorted(cost.CHANNEL_FORMS, key=lambda form: cost.constants(form, loads)):
+        made = exact if form == "exact" else SMALLER[form](proof, bias, multiplier, exponent)
+        if made is not None:
+            return made
+    raise AssertionError(out)  # the exact form always is
 
 
 class _Proof:
@@ -163,3 +170,28 @@ def _snapped_with(proof: _Proof, constants: tuple[Ints, Ints, Ints], mantissas: 
         return None
     words = (bias << 11) | ((mantissas & 127) << 4) | (down - least)
     return Affine("snapped", (words & 0xFFFFFFFF).astype(np.uint32), None, factor, least)
+
+
+def _packed(proof: _Proof, bias: Ints, multiplier: Ints, exponent: Ints) -> Affine | None:
+    """A word and a half: the bias where it is short, the shift, and as much of the multiplier as there is room for."""
+    down = exponent + 1
+    least = int(down.min())
+    high = max(1, int(max(bias.max(), ~bias.min())).bit_length() - 15)  # a bias's bits above its low 16, its sign too
+    if high > MAX_HIGH or int(down.max()) - least > 15:
+        return None
+    rest = (down - least) | ((bias >> 16) << (32 - high))
+    unit = 1 << (2 + high)
+    words = np.zeros_like(multiplier)
+    found = np.zeros(len(multiplier), np.bool_)
+    for near in NEIGHBOURS:
+        mantissa = np.clip(((multiplier - (1 << 30)) + unit // 2) // unit + near, 0, (1 << (28 - high)) - 1)
+        tried = (rest | (mantissa << 4)) & 0xFFFFFFFF
+        holds = proof.holds((((tried << high) & 0xFFFFFFFF) >> 2) | 1 << 30, down)
+        words = np.where(found, words, tried)
+        found |= holds
+        if found.all():
+            return Affine("packed", words.astype(np.uint32), (bias & 0xFFFF).astype(np.uint16), high, least)
+    return None
+
+
+SMALLER = {"merged": _merged, "snapped": _snapped, "packed": _packed}

@@ -198,7 +198,8 @@ def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
         )
     e = k.encoded
     return CompiledLayer(
-        layer.label, k.function, *shapes, e.encoding, k.instructions, e.dense_instructions, k.bytes,
+        layer.label, k.function, *shapes, e.encoding, k.instructions,
+        k.instructions - e.instructions + e.dense_instructions, k.bytes,
         k.bytes - e.data.nbytes + e.dense_bytes, layer.macs, e.nonzero, e.weights,
     )  # fmt: skip
 

@@ -24,18 +24,33 @@ PER_QUAD = 200  # four channels of a tile: their constants, loop
 PER_QUAD_OUTPUT = 9
 PER_QUAD_TAP = 6.5  # per tap, four channels and tile: weights, step, loop
 PER_QUAD_MAC = 2.35  # multiply, add, a quarter of a load
+PER_SPATIAL_TAP = 4.1  # per tap, four channels and tile of a kernel wider than 1x1: where its pixels lie
 PER_PAIR = 11  # per pair of weights and tile
 PER_MAC = 3  # load, multiply, add
 PER_DEPTHWISE_CHANNEL = 91
-PER_DEPTHWISE_OUTPUT = 30
+PER_DEPTHWISE_OUTPUT = 30  # 3x3
+PER_STRIDED_OUTPUT = 35  # 3x3 in steps of two
+PER_DEPTHWISE_TAP = 7.9  # of any other kernel
 PER_ADD = 45
-PER_MUL = 25
+PER_SUM = 15  # a sum in linear form
+PER_MUL = 51
 PER_COPY = 5
-PER_SOURCE_ROW = 300  # of the picture, copied a word at a time
+PER_LAYOUT = 14  # between the model's order and planes
+PER_ROW = 130  # of any layer: the scheduler, the call
+PER_SOURCE_ROW = 200  # of the picture, and
+PER_SOURCE_BYTE = 1.7  # copied a word at a time
 PER_POOL_OUTPUT = 60
 PER_POOL_INPUT = 5
-PER_SOFTMAX = 200
-FLASH_INSTRUCTIONS = 8  # instructions per inference that a byte of flash is worth
+PER_MEAN_OUTPUT = 70
+PER_SOFTMAX_ROW = 270
+PER_SOFTMAX = 48
+CHANNEL_FORMS = {  # of a channel's constants: bytes, and instructions more than the fastest takes to read them
+    "merged": (8, 0),
+    "exact": (9, 7),
+    "packed": (6, 13),
+    "snapped": (4, 7),
+}
+FLASH_INSTRUCTIONS = 66  # instructions per inference that a byte of flash is worth
 
 
 def tiles_of(width: int, widths: tuple[int, ...] = TILES) -> list[tuple[int, int]]:
@@ -61,9 +76,10 @@ def dense(channels: int, taps: int, height: int, width: int) -> int:
     return passes * (channels * PER_TILE_CHANNEL + weights * PER_DENSE_WEIGHT) + outputs * (PER_OUTPUT + taps * PER_MAC)
 
 
-def quad(channels: int, taps: int, height: int, width: int) -> int:
-    """The same, four channels at a time."""
-    work = tiles(height, width, QUADS) * channels / 4 * (PER_QUAD + taps * PER_QUAD_TAP)
+def quad(channels: int, taps: int, height: int, width: int, *, spatial: bool = False) -> int:
+    """The same, four channels at a time; `spatial`: of a kernel wider than 1x1."""
+    per_tap = PER_QUAD_TAP + (PER_SPATIAL_TAP if spatial else 0)
+    work = tiles(height, width, QUADS) * channels / 4 * (PER_QUAD + taps * per_tap)
     return round(work + channels * height * width * (PER_QUAD_OUTPUT + taps * PER_QUAD_MAC))
 
 
@@ -75,15 +91,21 @@ def sparse(channels: int, pairs: float, height: int, width: int) -> int:
     return round(passes * channels * PER_TILE_CHANNEL + channels * pixels * PER_OUTPUT + work)
 
 
-def depthwise(channels: int, taps: int, height: int, width: int) -> int:
-    """A depthwise convolution."""
-    per_output = PER_DEPTHWISE_OUTPUT if taps == 9 else 4 * taps + PER_OUTPUT
-    return channels * height * (PER_DEPTHWISE_CHANNEL + width * per_output)
+def depthwise(channels: int, taps: int, height: int, width: int, stride: int = 1) -> int:
+    """A depthwise convolution; `stride` is 1 or 2 where the engine has a kernel of its own for it, else 0."""
+    per_output = (PER_DEPTHWISE_TAP * taps, PER_DEPTHWISE_OUTPUT, PER_STRIDED_OUTPUT)[stride]
+    return round(channels * height * (PER_DEPTHWISE_CHANNEL + width * per_output))
 
 
-def bytewise(outputs: int, per_output: int) -> int:
+def bytewise(outputs: int, per_output: float) -> int:
     """A layer whose work is per output value."""
-    return outputs * per_output
+    return round(outputs * per_output)
+
+
+def constants(form: str, loads: int) -> int:
+    """A channel's constants, read so often, flash included."""
+    size, instructions = CHANNEL_FORMS[form]
+    return FLASH_INSTRUCTIONS * size + loads * instructions
 
 
 def prefers_sparse(dense_cost: int, dense_bytes: int, sparse_cost: int, sparse_bytes: int) -> bool:

@@ -17,7 +17,7 @@ from firmware.compiler.layers import Layer, Program
 from firmware.compiler.plan import Plan
 
 COLUMNS = 118
-C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "uint32": "uint32_t"}
+C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "uint16": "uint16_t", "int32": "int32_t", "uint32": "uint32_t"}
 
 
 @dataclass(frozen=True, slots=True)

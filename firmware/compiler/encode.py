@@ -24,6 +24,7 @@ class Encoded:
         encoding: "dense" or "sparse".
         family: which of the engine's tiles read them: "dense", "quad" (dense, by four channels) or "sparse".
         data: the bytes.
+        passes: how often an inference walks them.
         instructions: what the layer is estimated to cost on RV32IMC.
         dense_instructions: the same with every weight stored.
         dense_bytes: bytes of the dense form.
@@ -34,6 +35,7 @@ class Encoded:
     encoding: str
     family: str
     data: Bytes
+    passes: int
     instructions: int
     dense_instructions: int
     dense_bytes: int
@@ -107,6 +109,13 @@ def cut_of(weights: Int8, family: str) -> tuple[int, int]:
     return cut, CODES[family](weights[:cut]).size
 
 
+def own_kernel(params: DepthwiseConv) -> bool:
+    """Whether the engine has a kernel for just this depthwise convolution."""
+    c = params.columns
+    nine = params.weights.shape[1:] == (3, 3) and c.dilation == 1
+    return nine and c.stride in (1, 2) and params.depth_multiplier == 1
+
+
 def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int, width: int) -> Encoded:
     """Picks the encoding of a layer: sparse or dense, whichever costs less, dense by four channels where they allow it.
 
@@ -121,11 +130,16 @@ def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int,
     family = "dense" if isinstance(params, DepthwiseConv) or channels % QUAD else "quad"
     data = CODES[family](weights)
     if isinstance(params, DepthwiseConv):
-        instructions = cost.depthwise(channels, taps, height, width)
-        return Encoded("dense", family, data, instructions, instructions, data.size, nonzero, total)
-    dense = (cost.quad if family == "quad" else cost.dense)(channels, taps, height, width)
+        stride = params.columns.stride if own_kernel(params) else 0
+        instructions = cost.depthwise(channels, taps, height, width, stride)
+        return Encoded("dense", family, data, height, instructions, instructions, data.size, nonzero, total)
+    passes = cost.tiles(height, width, cost.QUADS if family == "quad" else cost.TILES)
+    if family == "quad":
+        dense = cost.quad(channels, taps, height, width, spatial=isinstance(params, Conv))
+    else:
+        dense = cost.dense(channels, taps, height, width)
     sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
     code = sparse_code(weights) if sparse < dense else None
     if code is not None and cost.prefers_sparse(dense, data.size, sparse, code.size):
-        return Encoded("sparse", "sparse", code, sparse, dense, data.size, nonzero, total)
-    return Encoded("dense", family, data, dense, dense, data.size, nonzero, total)
+        return Encoded("sparse", "sparse", code, cost.tiles(height, width), sparse, dense, data.size, nonzero, total)
+    return Encoded("dense", family, data, passes, dense, dense, data.size, nonzero, total)

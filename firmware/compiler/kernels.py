@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,20 @@ import numpy.typing as npt
 from firmware.compiler import cost
 from firmware.compiler import layers as ly
 from firmware.compiler.affine import affine
-from firmware.compiler.encode import Encoded, cut_of, encode
+from firmware.compiler.encode import Encoded, cut_of, encode, own_kernel
 from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.plan import Scratch
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
+from firmware.compiler.sums import SIGNS, linear
 
-Array = npt.NDArray[np.int8] | npt.NDArray[np.uint8] | npt.NDArray[np.int32] | npt.NDArray[np.uint32]
+Array = (
+    npt.NDArray[np.int8]
+    | npt.NDArray[np.uint8]
+    | npt.NDArray[np.uint16]
+    | npt.NDArray[np.int32]
+    | npt.NDArray[np.uint32]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Kernel:
         arrays: constant arrays by name.
         instructions: the estimate for one inference on RV32IMC.
         scratch: of a worker.
-        cut: the channel from which on the second of two workers computes; all channels where only one can.
+        cut: the channel from which on the second of two workers computes, 0 where only the first one does.
         tiles: the family of tile functions and the row's width, where there are tiles; `{tiles}` stands for their list.
         encoded: the weights, where there are any.
     """
@@ -55,14 +62,23 @@ class Kernel:
         return sum(a.nbytes for a in self.arrays.values())
 
 
-FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED"}
+ALONE = ("eit_copy", "eit_softmax", "eit_pixels_from_planes")  # kernels that make all channels together
+FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED", "packed": "EIT_PACKED"}
 
 
 def kernel(program: Program, layer: Layer) -> Kernel:
     """Picks the kernel of a layer; all planes have their final padding."""
+    chosen = _chosen(program, layer)
+    rows = program.planes[layer.output].height
+    return replace(chosen, instructions=chosen.instructions + cost.PER_ROW * rows)
+
+
+def _chosen(program: Program, layer: Layer) -> Kernel:
     match layer.params:
         case ly.Source():
-            return Kernel("0", "eit_engine.h", (), None, (), instructions=cost.PER_SOURCE_ROW * _height(program, layer))
+            plane = program.planes[layer.output]
+            copied = cost.bytewise(plane.elements, cost.PER_SOURCE_BYTE) + cost.PER_SOURCE_ROW * plane.height
+            return Kernel("0", "eit_engine.h", (), None, (), instructions=copied)
         case ly.Pointwise():
             return _pointwise(program, layer, layer.params)
         case ly.Conv():
@@ -70,26 +86,27 @@ def kernel(program: Program, layer: Layer) -> Kernel:
         case ly.DepthwiseConv():
             return _depthwise(program, layer, layer.params)
         case ly.Elementwise():
-            return _elementwise(program, layer, layer.params)
+            return _halved(program, layer, _elementwise(program, layer, layer.params))
         case _:
-            return _bytewise(program, layer)
+            return _halved(program, layer, _bytewise(program, layer))
 
 
-def _height(program: Program, layer: Layer) -> int:
-    return program.planes[layer.output].height
+def _halved(program: Program, layer: Layer, made: Kernel) -> Kernel:
+    """A kernel whose channels all cost the same: half of them for either worker, where it can make a part of them."""
+    return made if made.function in ALONE else replace(made, cut=program.planes[layer.output].channels // 2)
 
 
-def _requant(out: Requantization, weights: Int8) -> tuple[str, dict[str, Array]]:
-    """The initialiser of an `eit_requant` and its arrays, for weights [output channel, tap]."""
-    made = affine(out, weights)
+def _requant(out: Requantization, weights: Int8, loads: int) -> tuple[str, dict[str, Array]]:
+    """The initialiser of an `eit_requant` and its arrays, for weights [output channel, tap], read so often."""
+    made = affine(out, weights, loads)
     arrays: dict[str, Array] = {"channels": made.channels}
-    if made.shifts is not None:
-        arrays["shifts"] = made.shifts
-    shifts = "0" if made.shifts is None else "{shifts}"
+    if made.more is not None:
+        arrays["more"] = made.more
+    more = "0" if made.more is None else "{more}"
     twice, tie = int(out.rounding != ROUND_ONCE), int(out.rounding == ROUND_TWICE)
     form = FORMS[made.form]
     numbers = f"{made.factor}u, {2 * out.zero + 1}, {form}, {made.down}, {twice}, {tie}, {out.low}, {out.high}"
-    return "{{{channels}, " + f"{shifts}, {numbers}" + "}}", arrays
+    return "{{{channels}, " + f"{more}, {numbers}" + "}}", arrays
 
 
 def _tile_headers(encoded: Encoded) -> tuple[str, ...]:
@@ -108,7 +125,7 @@ def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
         stored[:, inside] = weights
         weights = stored
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights)
+    requant, arrays = _requant(p.out, weights, encoded.passes)
     cut, offset = cut_of(weights, encoded.family)
     family = f"eit_pointwise_{encoded.family}"
     return Kernel(
@@ -122,7 +139,7 @@ def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights)
+    requant, arrays = _requant(p.out, weights, encoded.passes)
     cut, offset = cut_of(weights, encoded.family)
     c = p.columns
     step = c.stride * p.pixel
@@ -143,10 +160,9 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights.reshape(len(p.weights), -1)
     encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights)
+    requant, arrays = _requant(p.out, weights, encoded.passes)
     rows, columns = layer.inputs[0].rows, p.columns
-    nine = (rows.kernel, columns.kernel, rows.dilation, columns.dilation) == (3, 3, 1, 1)
-    special = nine and columns.stride in (1, 2) and p.depth_multiplier == 1
+    special = own_kernel(p) and rows.dilation == 1
     function = f"eit_depthwise_3x3_{columns.stride}" if special else "eit_depthwise_any"
     cut, scratch = cut_of(weights, "dense")[0], Scratch(0, source.stride)
     fields = (
@@ -164,7 +180,7 @@ def _braces(values: tuple[int, ...]) -> str:
 
 
 # the engine's function and file, and the instructions for a value
-ELEMENTWISE = {
+ELEMENTWISE = {  # function, file, instructions per output
     "ADD": ("eit_add", "eit_add.c", cost.PER_ADD),
     "SUB": ("eit_sub", "eit_add.c", cost.PER_ADD),
     "RSUB": ("eit_sub_reversed", "eit_add.c", cost.PER_ADD),
@@ -178,7 +194,12 @@ ELEMENTWISE = {
 def _elementwise(program: Program, layer: Layer, p: ly.Elementwise) -> Kernel:
     target = program.planes[layer.output]
     function, source, per = ELEMENTWISE[p.kind]
-    head = (_braces(p.multipliers), _braces(p.shifts), _braces(p.zeros), str(p.low), str(p.high))
+    multipliers, shifts = p.multipliers, p.shifts
+    sum_of = linear(p) if p.kind in SIGNS else None
+    if sum_of is not None:
+        function, source, per = "eit_sum", "eit_sum.c", cost.PER_SUM
+        multipliers, shifts = (*sum_of.factors, sum_of.offset), (0, 0, sum_of.shift)
+    head = (_braces(multipliers), _braces(shifts), _braces(p.zeros), str(p.low), str(p.high))
     arrays: dict[str, Array] = {}
     tail: tuple[str, ...] = ("0", "0", "0", "0")
     if p.constant is not None:
@@ -205,7 +226,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
             fields = ("128" if flip else "0",)
             return Kernel(
                 function, "eit_layout.h", ("eit_layout.c",), "eit_layout", fields,
-                instructions=cost.bytewise(values, cost.PER_COPY),
+                instructions=cost.bytewise(values, cost.PER_LAYOUT),
             )  # fmt: skip
         case ly.Pooling() as p:
             function = "eit_average_pool" if p.average else "eit_max_pool"
@@ -216,7 +237,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
             )
         case ly.MeanOver() as p:
             fields = (str(p.offset), str(p.multiplier), str(p.shift), str(p.zero), str(int(p.all_columns)))
-            per = cost.PER_COPY * rows.kernel * (source.width if p.all_columns else 1)
+            per = cost.PER_MEAN_OUTPUT + cost.PER_COPY * rows.kernel * (source.width if p.all_columns else 1)
             return Kernel(
                 "eit_mean", "eit_mean.h", ("eit_mean.c",), "eit_mean_params", fields,
                 instructions=cost.bytewise(values, per),
@@ -228,8 +249,9 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
             )  # fmt: skip
         case ly.SoftmaxOver() as p:
             return Kernel(
-                "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), None, (), {"table": p.exponentials},
-                instructions=cost.bytewise(values, cost.PER_SOFTMAX),
+                "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), "eit_softmax_params",
+                ("{exponentials}", str(len(p.exponentials))), {"exponentials": p.exponentials},
+                cost.bytewise(values, cost.PER_SOFTMAX) + cost.PER_SOFTMAX_ROW * target.height,
             )  # fmt: skip
         case ly.Copy() as p:
             size = ", ".join(map(str, p.sizes))

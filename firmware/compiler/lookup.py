@@ -24,6 +24,7 @@ from firmware.compiler.quantize import (
 from firmware.compiler.swish import absolute, hard_swish, negated
 
 ONE = (1 << 31) - 1  # 1.0 in Q0.31
+NEGLIGIBLE = 1 << 11  # in Q0.31
 EXP_FACTORS = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
 
 
@@ -55,14 +56,19 @@ def _input_radius(integer_bits: int, left_shift: int) -> int:
 
 
 def softmax_exponentials(scale: float, beta: float) -> Int32:
-    """Exp of -d steps below the maximum in Q0.31, for d in 0..255; 0 where the reference leaves a value out."""
+    """Exp of -d steps below the maximum in Q0.31, for d from 0 to at most 255.
+
+    The reference leaves steps beyond its radius out, and the table those that are negligible: a sum has 19 bits behind
+    the point, and a result is an exponential times a factor below 2^31, shifted down by 54 bits or more, to nearest.
+    """
     real = min(float32(beta) * scale * (1 << 26), float(ONE))
     if real <= 1.0:
         raise ValueError(f"input scale {scale:g} is too small for softmax")
     multiplier, shift = quantize_multiplier(real)
     radius = _input_radius(5, shift)
-    values = [exp_of_negative(high_multiply(-d << shift, multiplier), 5) if d <= radius else 0 for d in range(256)]
-    return np.array(values, np.int32)
+    values = [exp_of_negative(high_multiply(-d << shift, multiplier), 5) for d in range(min(radius, 255) + 1)]
+    last = max(d for d, value in enumerate(values) if value >= NEGLIGIBLE)
+    return np.array(values[: last + 1], np.int32)
 
 
 def _clamped(values: list[int], low: int = -128, high: int = 127) -> Int8:

@@ -31,14 +31,13 @@ from firmware.compiler.graph import (
 )
 from firmware.compiler.layers import CONV_STEPS, Input, Params, Program
 from firmware.compiler.lookup import softmax_exponentials
+from firmware.compiler.pairs import elementwise, swapped
 from firmware.compiler.place import MAX_DIMENSION
-from firmware.compiler.quantize import activation_range, mean_multiplier, quantize_multiplier
+from firmware.compiler.quantize import activation_range, mean_multiplier
 from firmware.compiler.requantize import requantization
 from firmware.compiler.values import Values
 
-MAX_PRODUCT_SHIFT = 14  # left shift of a product of 17 bits
 MAX_MEAN = 1 << 20  # values, so that their sum stays inside 32 bits
-MAX_SUM_SHIFT = 28  # right shift of a sum, so that its rounding stays inside 32 bits
 
 
 def lower(graph: Graph) -> Program:
@@ -206,7 +205,7 @@ class _Lowering(Values):
         if a.data is not None and b.data is not None:
             raise ExportError("both operands are constant", where=self._where(op), fix="convert with constant folding")
         target = self.graph.tensors[op.output]
-        params = _elementwise(op, a, b, target, self._where(op))
+        params = elementwise(op, a, b, target, self._where(op))
         shape = geometry(target.shape)
         operands = []
         for tensor in (a, b):
@@ -216,7 +215,7 @@ class _Lowering(Values):
             operands.append(own)
         made = None
         if a.data is not None:  # the plane is the first operand; sums and products commute, differences turn around
-            params, a, b = _swapped(params), b, a
+            params, a, b = swapped(params), b, a
             operands.reverse()
         if b.data is not None:
             constant = (b.data.astype(np.int16) + 128).astype(np.uint8).reshape(operands[1]).transpose(0, 2, 1)
@@ -247,6 +246,10 @@ class _Lowering(Values):
         source, target = self.graph.tensors[op.inputs[0]], self.graph.tensors[op.output]
         height, width, channels = geometry(source.shape)
         first = len(source.shape) - 2  # the dimension that is the width
+        if first + 1 in op.axes:  # the same bytes with the channels lying where the columns do
+            every = op.axes != (first + 1,)
+            self._over_columns(op, (1, height * width * channels) if every else (height * width, channels))
+            return
         over_width, over_height = first in op.axes, any(a < first and source.shape[a] > 1 for a in op.axes)
         if over_height and not all(a in op.axes or source.shape[a] == 1 for a in range(first)):
             raise ExportError(
@@ -261,6 +264,15 @@ class _Lowering(Values):
         else:
             params = self._mean(op, source, target, (height, width), (over_height, over_width))
         self._simple(op, params, Input(plane, rows), shape)
+
+    def _over_columns(self, op: Mean, sides: tuple[int, int]) -> None:
+        """A reduction of [rows, columns] to a value a row."""
+        source, target = self.graph.tensors[op.inputs[0]], self.graph.tensors[op.output]
+        plane = self.planes(op.inputs[0], (*sides, 1))
+        params: Params = ly.Pooling(False, Window(sides[1]), 0, 255)
+        if op.kind != "REDUCE_MAX":
+            params = self._mean(op, source, target, sides, (False, True))
+        self._simple(op, params, Input(plane), (sides[0], 1, 1))
 
     def _mean(
         self, op: Mean, source: Tensor, target: Tensor, sides: tuple[int, int], over: tuple[bool, bool]
@@ -347,51 +359,3 @@ class _Lowering(Values):
         params = ly.Copy(sizes, op.start, strides_in, 0, strides_out)  # type: ignore[arg-type]
         self.add(self._label(op), params, (Input(source, rows),), made)
         self.plain[op.output] = made
-
-
-def _elementwise(op: Binary, a: Tensor, b: Tensor, target: Tensor, where: str) -> ly.Elementwise:
-    """The reference's constants of an operator on two tensors."""
-    low, high = activation_range(op.activation, target.quantization)
-    zeros = tuple(t.quantization.zero_point + 128 for t in (a, b, target))
-    scale_a, scale_b, scale_out = (t.quantization.scale for t in (a, b, target))
-    if op.kind == "MUL":
-        pairs = [
-            (0, 0),
-            (0, 0),
-            quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b) / np.float32(scale_out))),
-        ]
-    elif op.kind == "PRELU":  # from 0 on, unused, below
-        pairs = [
-            quantize_multiplier(float(np.float32(scale_a) / np.float32(scale_out))),
-            (0, 0),
-            quantize_multiplier(float(np.float32(scale_a) * np.float32(scale_b) / np.float32(scale_out))),
-        ]
-    elif op.kind in ("MAXIMUM", "MINIMUM"):
-        pairs = [(0, 0)] * 3
-    else:
-        twice = 2.0 * max(scale_a, scale_b)
-        pairs = [quantize_multiplier(s) for s in (scale_a / twice, scale_b / twice, twice / ((1 << 20) * scale_out))]
-        if not -MAX_SUM_SHIFT <= pairs[2][1] <= -1 or min(p[1] for p in pairs[:2]) < -30:
-            raise ExportError(
-                "operands and result have scales too far apart", where=where, fix="convert the model again"
-            )
-    if op.kind in ("MUL", "PRELU") and max(pairs[0][1], pairs[2][1]) > MAX_PRODUCT_SHIFT:
-        raise ExportError("operands and result have scales too far apart", where=where, fix="convert the model again")
-    multipliers, shifts = zip(*pairs, strict=True)
-    return ly.Elementwise(op.kind, zeros, multipliers, shifts, low + 128, high + 128)  # type: ignore[arg-type]
-
-
-def _swapped(params: ly.Elementwise) -> ly.Elementwise:
-    """The same with its operands turned around; RSUB is b - a."""
-    kind = "RSUB" if params.kind == "SUB" else params.kind
-
-    def turned(values: tuple[int, int, int]) -> tuple[int, int, int]:
-        return values[1], values[0], values[2]
-
-    return replace(
-        params,
-        kind=kind,
-        zeros=turned(params.zeros),
-        multipliers=turned(params.multipliers),
-        shifts=turned(params.shifts),
-    )

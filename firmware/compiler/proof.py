@@ -318,7 +318,9 @@ def _copy(stage: Stage, _y: int) -> Touched:
     return sides[0], sides[1], NO_SCRATCH
 
 
-PAIRS = ("eit_add", "eit_sub", "eit_sub_reversed", "eit_mul", "eit_prelu", "eit_maximum", "eit_minimum")
+PAIRS = (
+    "eit_add", "eit_sub", "eit_sub_reversed", "eit_sum", "eit_mul", "eit_prelu", "eit_maximum", "eit_minimum",
+)  # fmt: skip
 
 
 def _kernels() -> Iterator[tuple[str | int, Callable[[Stage, int], Touched]]]:

@@ -71,13 +71,15 @@ def reduction(place: Place) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     shape = tuple(kept if keep else [d for i, d in enumerate(source.shape) if i not in axes])
     if shape != target.shape:
         raise place.broken(f"an output of shape {list(target.shape)}, expected {list(shape)}")
-    axes = tuple(a for a in axes if source.shape[a] != 1 or a == rank - 2)
-    if rank - 1 in axes:
-        raise place.refuse(
-            f"{place.operator.name} over axes {list(axes)} of {list(source.shape)}",
-            "supported: over height and width, not channels",
-        )
-    return source, target, axes
+    reduced = tuple(a for a in axes if source.shape[a] != 1 or a == rank - 2)
+    if rank - 1 in axes and not {i for i, d in enumerate(source.shape) if d != 1} <= {*axes}:
+        reduced = tuple(a for a in axes if source.shape[a] != 1 or a == rank - 1)
+        if reduced != (rank - 1,):
+            raise place.refuse(
+                f"{place.operator.name} over axes {list(axes)} of {list(source.shape)}",
+                "supported: over height and width, over channels, or over all",
+            )
+    return source, target, reduced
 
 
 def mean(place: Place) -> Operator:

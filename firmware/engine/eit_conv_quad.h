@@ -13,7 +13,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
     uint8_t *out = job->row + x0;
     for (uint32_t channel = job->first; channel < job->end; channel += EIT_QUAD) {
         int32_t acc[EIT_QUAD][EIT_QUAD];
-        eit_quad_start(acc, n, job, channel);
+        eit_quad_start(acc, n);
         for (const uint32_t *tap = job->taps; tap != last; tap++) {
             eit_quad_add(acc, n, w, in + *tap, step);
             w += EIT_QUAD;

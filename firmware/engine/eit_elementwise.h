@@ -6,8 +6,9 @@
 #include "eit_engine.h"
 
 typedef struct {
-    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only, PRELU a's from 0 on and the last below */
-    int8_t shift[3];
+    int32_t multiplier[3]; /* of a, of b, of the result; MUL uses the last only, PRELU a's from 0 on and the last below;
+                            * eit_sum's third is added */
+    int8_t shift[3];       /* MUL and eit_sum use the last only */
     uint8_t zero[3]; /* stored form */
     uint8_t low, high;
     const uint8_t *constant;              /* b in stored form [row][channel][column], or null: b is input 1 */
@@ -19,6 +20,7 @@ typedef struct {
 void eit_add(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 void eit_sub(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);         /* a - b */
 void eit_sub_reversed(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* b - a */
+void eit_sum(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* any of these, linear */
 void eit_mul(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 void eit_maximum(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);

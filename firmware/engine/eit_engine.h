@@ -64,20 +64,22 @@ typedef struct {
 
 /* How a layer's constants are stored. */
 #define EIT_MERGED 0u  /* eit_affine, a multiplier's low five bits being also what its channel's results are shifted down by */
-#define EIT_EXACT 1u   /* eit_affine, and in `shifts` a right shift e in bits 0..4 and a left shift in bits 5..7 */
+#define EIT_EXACT 1u   /* eit_affine, and in `more` bytes, a right shift e in bits 0..4 and a left shift in bits 5..7 */
 #define EIT_SNAPPED 2u /* a word, bias << 11 | mantissa << 4 | shift, for the multiplier factor * (128 + mantissa) / 256, halved from 2^31 on */
+#define EIT_PACKED 3u  /* a word: a bias's bits from 16 on in its top `factor` bits, then the multiplier's below 2^30, then
+                        * the shift in the last four; and in `more` the bias's low 16 bits */
 
 /* How accumulators become output bytes (see eit_requant.h). */
 typedef struct {
     const void *channels;
-    const uint8_t *shifts; /* of EIT_EXACT */
-    uint32_t factor;       /* of EIT_SNAPPED */
-    uint16_t half;         /* 2 * zero + 1, the output's zero point in stored form: it and a half, in halves */
-    uint8_t form;          /* EIT_MERGED, EIT_EXACT, EIT_SNAPPED */
-    uint8_t down;          /* of EIT_SNAPPED: what is added to a channel's shift */
-    uint8_t first_half;    /* 1: the reference rounds twice, a half more each time */
-    uint8_t tie;           /* 1: results below the zero point matter, and their ties round down */
-    uint8_t low, high;     /* activation range, stored form; low <= zero */
+    const void *more; /* of EIT_EXACT and EIT_PACKED */
+    uint32_t factor;  /* of EIT_SNAPPED and EIT_PACKED */
+    uint16_t half;    /* 2 * zero + 1, the output's zero point in stored form: it and a half, in halves */
+    uint8_t form;     /* EIT_MERGED, EIT_EXACT, EIT_SNAPPED, EIT_PACKED */
+    uint8_t down;     /* of EIT_SNAPPED and EIT_PACKED: what is added to a channel's shift */
+    uint8_t first_half; /* 1: the reference rounds twice, a half more each time */
+    uint8_t tie;        /* 1: results below the zero point matter, and their ties round down */
+    uint8_t low, high;  /* activation range, stored form; low <= zero */
 } eit_requant;
 
 static inline uint8_t *eit_row(const eit_tensor *tensor, uint8_t *arena, uint32_t y)

@@ -10,7 +10,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
     for (uint32_t channel = job->first; channel < job->end; channel += EIT_QUAD) {
         const uint8_t *x = in;
         int32_t acc[EIT_QUAD][EIT_QUAD];
-        eit_quad_start(acc, n, job, channel);
+        eit_quad_start(acc, n);
         for (const int8_t *end = w + EIT_QUAD * job->count; w != end; w += EIT_QUAD) {
             eit_quad_add(acc, n, w, x, step);
             x += job->in_plane;

@@ -9,15 +9,14 @@
 
 #define EIT_QUAD 4u /* the widest, and how many channels */
 
-/* Accumulators of `n` pixels start at the biases of channels channel..channel+3. */
-EIT_INLINE void eit_quad_start(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t n, const eit_row_job *job, uint32_t channel)
+/* Accumulators of `n` pixels; the biases come last, where the rest of a channel's constants is read. */
+EIT_INLINE void eit_quad_start(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t n)
 {
     EIT_UNROLL
     for (uint32_t j = 0; j < EIT_QUAD; j++) {
-        const int32_t bias = eit_bias_of(job->out, channel + j);
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
-            acc[j][i] = bias;
+            acc[j][i] = 0;
         }
     }
 }
@@ -50,7 +49,12 @@ EIT_INLINE void eit_quad_finish(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t 
     }
     for (uint32_t j = 0; j < EIT_QUAD; j++) {
         const eit_channel k = eit_channel_of(job->out, channel + j);
-        eit_finish(&k, sums[j], n, out);
+        int32_t sum[EIT_QUAD];
+        EIT_UNROLL
+        for (uint32_t i = 0; i < n; i++) {
+            sum[i] = sums[j][i] + k.bias;
+        }
+        eit_finish(&k, sum, n, out);
         out += job->out_plane;
     }
 }

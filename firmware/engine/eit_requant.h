@@ -49,32 +49,32 @@ EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
     return (uint32_t)(((uint64_t)a * b) >> 32);
 }
 
-/* The first of its constants alone: what its accumulators start at. */
-EIT_INLINE int32_t eit_bias_of(const eit_requant *q, uint32_t channel)
-{
-    return q->form == EIT_SNAPPED ? ((const int32_t *)q->channels)[channel] >> 11
-                                  : ((const eit_affine *)q->channels)[channel].bias;
-}
-
 EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
 {
     eit_channel k;
     k.up = 2u;
     k.tie = q->tie;
-    if (q->form == EIT_SNAPPED) {
+    if (q->form >= EIT_SNAPPED) {
         const uint32_t word = ((const uint32_t *)q->channels)[channel];
-        k.bias = (int32_t)word >> 11;
-        const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
-        k.multiplier = (int32_t)(wide >> (wide >> 31));
         k.down = q->down + (word & 15u);
+        if (q->form == EIT_SNAPPED) {
+            k.bias = (int32_t)word >> 11;
+            const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
+            k.multiplier = (int32_t)(wide >> (wide >> 31));
+        } else {
+            const uint32_t high = (uint32_t)((int32_t)word >> (32u - q->factor));
+            k.bias = (int32_t)(high << 16 | ((const uint16_t *)q->more)[channel]);
+            k.multiplier = (int32_t)((word << q->factor) >> 2 | 0x40000000u);
+        }
     } else {
         const eit_affine *affine = (const eit_affine *)q->channels + channel;
         k.bias = affine->bias;
         k.multiplier = affine->multiplier;
         k.down = (uint32_t)affine->multiplier & 31u;
         if (q->form == EIT_EXACT) {
-            k.down = (q->shifts[channel] & 31u) + 1u;
-            k.up = 2u + (q->shifts[channel] >> 5);
+            const uint32_t shifts = ((const uint8_t *)q->more)[channel];
+            k.down = (shifts & 31u) + 1u;
+            k.up = 2u + (shifts >> 5);
             if (k.down == 1u) {
                 k.tie = 0u;
                 k.round = q->half;

@@ -34,8 +34,13 @@ static uint32_t leading_zeros(uint32_t value)
     return count;
 }
 
+static int32_t exponential(const eit_softmax_params *p, uint32_t steps)
+{
+    return steps < p->count ? p->exponentials[steps] : 0;
+}
+
 /* One pixel: channels are `in_plane` and `out_plane` bytes apart. */
-static void pixel(const int32_t *exponentials, const uint8_t *in, uint32_t in_plane, uint8_t *out, uint32_t out_plane,
+static void pixel(const eit_softmax_params *p, const uint8_t *in, uint32_t in_plane, uint8_t *out, uint32_t out_plane,
                   uint32_t channels)
 {
     uint32_t most = 0;
@@ -45,7 +50,7 @@ static void pixel(const int32_t *exponentials, const uint8_t *in, uint32_t in_pl
         most = v > most ? v : most;
     }
     for (uint32_t c = 0; c < channels; c++) {
-        const int32_t e = exponentials[most - in[c * in_plane]];
+        const int32_t e = exponential(p, most - in[c * in_plane]);
         sum += (e >> 12) + ((e >> 11) & 1);
     }
     const uint32_t headroom = leading_zeros((uint32_t)sum);
@@ -53,7 +58,7 @@ static void pixel(const int32_t *exponentials, const uint8_t *in, uint32_t in_pl
     const int32_t scale = one_over_one_plus(fraction);
     const uint32_t right = 12u - headroom + 31u - 8u;
     for (uint32_t c = 0; c < channels; c++) {
-        const int32_t v = multiply(scale, exponentials[most - in[c * in_plane]]);
+        const int32_t v = multiply(scale, exponential(p, most - in[c * in_plane]));
         const int32_t rounded = (int32_t)(((int64_t)v + ((int64_t)1 << right >> 1)) >> right);
         out[c * out_plane] = (uint8_t)(rounded > 255 ? 255 : rounded);
     }

@@ -47,7 +47,12 @@ def listed_beside(root: Path, name: str) -> None:
     (root / "bounding_boxes.labels").write_text(json.dumps(document))
 
 
-LISTS = [listed_in_coco, listed_in_csv, listed_in_xml, listed_in_info, listed_beside]
+def text_of(root: Path, name: str) -> None:
+    (root / "classes.txt").write_text("x\n")
+    (root / f"{name.rpartition('.')[0]}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+
+
+LISTS = [listed_in_coco, listed_in_csv, listed_in_xml, listed_in_info, listed_beside, text_of]
 NAMES = [
     (f"{NFC}.png", f"{NFD}.png"),
     (f"{NFD}.png", f"{NFC}.png"),
@@ -98,7 +103,22 @@ def test_an_exact_name_comes_before_one_that_looks_alike(tmp_path):
         open_dataset(tmp_path)
 
 
+def test_a_text_of_yolo_is_of_one_picture_only(tmp_path):
+    for number, name in enumerate(("a.png", "A.png", "images/B.png")):
+        draw(tmp_path / name, number)
+    text_of(tmp_path, "a.png")
+    (tmp_path / "Labels").mkdir()
+    (tmp_path / "Labels" / "b.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    assert [sample.id for sample in open_dataset(tmp_path).samples if sample.boxes] == ["a.png", "images/B.png"]
+
+
 # Classes
+
+
+def test_labels_in_names_of_two_machines_are_one_class(tmp_path):
+    for number, name in enumerate((f"{NFC}.1.png", f"{NFD}.2.png", "dog.1.png", "dog.2.png")):
+        draw(tmp_path / name, number)
+    assert [sample.label for sample in open_dataset(tmp_path).samples].count(ClassLabel(NFC)) == 2
 
 
 @pytest.mark.parametrize(("one", "other"), [(NFC, NFD), (NFD, NFC)], ids=["NFC first", "NFD first"])

@@ -176,6 +176,7 @@ LATER_STEPS = [
     (2, operators.extreme),
     (2, operators.blocks),
     (2, operators.shuffle),
+    (1, operators.over_channels),
     (1, lambda m: m.unary(REAL_FUNCTIONS)),
 ]
 

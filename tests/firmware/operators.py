@@ -46,6 +46,18 @@ def blocks(m: Maker) -> None:
     m.same("SPACE_TO_DEPTH", [], shape, block=block)
 
 
+def over_channels(m: Maker) -> None:
+    """MEAN or REDUCE_MAX over the channels, or over everything."""
+    r = m.r
+    axes = [3] if r.random() < 0.7 else [1, 2, 3]
+    shape = tuple(1 if i in axes else d for i, d in enumerate(m.shape))
+    if r.random() < 0.3:
+        m.same("REDUCE_MAX", [m.w.constant(axes)], shape, keep=1)
+        return
+    scale = m.scale if r.random() < 0.3 else float(np.float32(m.scale * r.uniform(0.2, 1.5)))
+    m.put("MEAN", [m.now, m.w.constant(axes)], shape, scale, zero_point(r), keep=1)
+
+
 def shuffle(m: Maker) -> None:
     """The channels of groups one after the other, as ShuffleNet has it: five dimensions."""
     _, height, width, channels = m.shape

@@ -25,7 +25,8 @@ PIXEL = 1 / 255
 
 
 @pytest.mark.parametrize(
-    "name", ["maximum", "resize", "pad_with", "slice", "split", "prelu", "extreme", "blocks", "shuffle"]
+    "name",
+    ["maximum", "resize", "pad_with", "slice", "split", "prelu", "extreme", "blocks", "shuffle", "over_channels"],
 )
 @pytest.mark.parametrize("seed", range(6))
 def test_operator(name: str, seed: int, tmp_path: Path) -> None:

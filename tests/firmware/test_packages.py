@@ -88,6 +88,15 @@ def test_plain_cmake_builds_the_example_which_passes_its_self_test(packages: dic
     assert re.fullmatch(r"reading the picture \d+ us, inference \d+ us", lines[4])
 
 
+def test_two_workers_pass_the_self_test(packages: dict[str, Path], tmp_path: Path) -> None:
+    folder = unpacked(packages["esp-idf"], tmp_path / "c")
+    assert "config EI_CLASSIFIER_TWO_CORES" in (folder / "Kconfig").read_text()
+    assert "PUBLIC EIT_WORKERS=2u" in (folder / "CMakeLists.txt").read_text()
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-DCONFIG_EI_SELF_TEST_AT_BOOT", "-DEIT_WORKERS=2u", "-I."]
+    run(["gcc", *flags, *sources(folder), "examples/classify/main/main.c", "-pthread", "-o", "classify"], folder)
+    assert b"self-test: passed" in run(["./classify"], folder)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_self_test_passes_for_every_kind_of_input(tmp_path: Path, dtype: str, channels: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import graphs
 import networks
+import numpy as np
 import pytest
 
 from ei_compat.errors import ExportError
@@ -31,8 +32,21 @@ def _source(data: bytes) -> tuple[str, tuple[int, int]]:
 
 @pytest.mark.parametrize("seed", [*range(50), *range(5000, 5030)])
 def test_networks_are_proved(seed: int) -> None:
-    """Number 5022 sees nothing but padding of its input."""
     compile_model(networks.network(seed), name="m")
+
+
+@pytest.mark.parametrize("before", ["nothing", "layers"])
+def test_an_input_of_which_only_padding_is_seen(before: str) -> None:
+    made = networks.Network(networks.random(0), (1, 3, 4, 2))
+    if before == "layers":
+        made.unary()
+        made.gate()
+    values, shape = made.w.tensor((), made.scale, made.zero, "int8", np.array(made.zero ^ 1, np.int8)), made.shape
+    made.same("PADV2", [made.w.constant([(0, 0), (1, 0), (0, 0), (0, 0)]), values], (1, shape[1] + 1, *shape[2:]))
+    made.same(
+        "MAX_POOL_2D", [], (1, 1, 1, shape[3]), padding=1, stride_h=4, stride_w=4, filter_h=1, filter_w=1, activation=0
+    )
+    compile_model(made.finish(), name="m")
 
 
 def test_an_operand_of_one_row_that_dies_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +54,7 @@ def test_an_operand_of_one_row_that_dies_early_is_found(monkeypatch: pytest.Monk
     monkeypatch.setattr(
         lower._Lowering, "_operand", lambda self, index, own, shape: Input(self.planes(index, own), layers.ROW)
     )
-    with pytest.raises(ExportError, match=r"schedule is wrong: eit_(add|sub|mul).*, row 1 does not find row [01] of"):
+    with pytest.raises(ExportError, match=r"wrong: eit_(add|sub|sum|mul).*, row 1 does not find row [01] of"):
         compile_model(_gated(), name="m")
 
 

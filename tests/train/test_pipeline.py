@@ -261,6 +261,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
         "train.finetune.begin": 1,  # between the phases
         "train.prune.Pruner.before_step": 2,  # before the masks are final
         "train.average.Average.after_step": 9,  # after
+        "train.finetune.planes": 1,  # before the end learns alone
         "train.int8_ready.snap_kernels": 1,  # on the way to INT8
         "train.qat.begin": 1,
         "train.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
@@ -273,7 +274,8 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
         die_at(pieces, where, times, monkeypatch)
     report = pipeline.run(pieces, SILENT)
 
-    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3 + ["qat"] * 2
+    phases = ["head"] * 2 + ["finetune"] * 2 + ["ending"] + ["qat"] * 2
+    assert [line.phase for line in report.history] == phases
     assert report.sparsity.int8_file >= 0.8
     assert same_files(whole.out, pieces.out)
 
