@@ -25,13 +25,13 @@ from typing import NamedTuple
 from bench_conversion import ROOT, ei_train
 
 SMALL = [
-    *("--image-size", "32", "--weights", "none", "--epochs", "2", "--fine-tune-epochs", "2", "--min-steps", "0"),
+    *("--image-size", "32", "--weights", "none", "--epochs", "2", "--fine-tune-epochs", "3", "--min-steps", "0"),
     *("--head-units", "8", "--head-dropout", "0", "--max-int8-drop", "1", "--max-prune-drop", "1"),
 ]
 SECONDS = 420
 LOST = "error: TF_CONFIG: another process of the cluster is lost; run again with --resume to go on, on all of them"
 CHIEF, WORKER = 0, 1
-TRAINING, TUNING, WAITING, ALONE = "Training model", "Epoch 2/2", "Waiting for the chief", "Finished training"
+TRAINING, TUNING, WAITING, ALONE = "Training model", "Epoch 1/3", "Waiting for the chief", "Finished training"
 KILLS = {  # who is killed, at whose line; exit codes of chief and worker
     "worker while the head is trained": (WORKER, CHIEF, TRAINING, (4, -9)),
     "worker while fine-tuning": (WORKER, CHIEF, TUNING, (4, -9)),

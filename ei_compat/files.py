@@ -19,6 +19,8 @@ from typing import IO
 from ei_compat.errors import DataError, FormatError
 
 CHUNK = 1 << 20
+SMALL = 1 << 16  # bytes of a file that is read when its size is asked for
+DIGEST = 20  # bytes
 LONGEST_NAME = 255  # bytes of a file's name on every common file system; characters of other scripts take two to four
 _UNSAFE = re.compile(r"[^\w .()+=,@-]+")
 
@@ -168,20 +170,24 @@ def _any_folder() -> int:
     return os.open(os.sep, getattr(os, "O_PATH", os.O_RDONLY))
 
 
-def file_digest(path: str, size: int) -> bytes:
-    """BLAKE2b of a file's content, read in pieces.
-
-    Args:
-        path: of the file.
-        size: that it is said to have, which saves memory and time; all of it is read whatever it has.
-    """
-    digest, most = hashlib.blake2b(digest_size=20), min(size + 1, CHUNK)
-    handle = os.open(path, os.O_RDONLY)
+def size_and_digest(path: str) -> tuple[int, bytes | None]:
+    """A file's bytes, and the BLAKE2b of its content where it is small; opening it is most of the work then."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for no pipe
     try:
-        while piece := os.read(handle, most):
+        size = os.fstat(handle).st_size
+        data = os.read(handle, size + 1) if size < SMALL else b""
+    finally:
+        os.close(handle)
+    return size, hashlib.blake2b(data, digest_size=DIGEST).digest() if len(data) == size else None
+
+
+def file_digest(path: str) -> bytes:
+    """BLAKE2b of a file's content, read in pieces."""
+    digest = hashlib.blake2b(digest_size=DIGEST)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while piece := os.read(handle, CHUNK):
             digest.update(piece)
-            if len(piece) < most:
-                break
     finally:
         os.close(handle)
     return digest.digest()

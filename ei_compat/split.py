@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ei_compat.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal, Unlabelled
 from ei_compat.errors import DataError, UsageError
-from ei_compat.files import file_digest
+from ei_compat.files import DIGEST, file_digest, size_and_digest
 from ei_compat.progress import SILENT, Progress
 from ei_compat.stratify import Part, assign
 
@@ -198,47 +197,55 @@ def _keys(samples: Iterable[Sample], group_by: re.Pattern[str] | None) -> dict[s
 
 
 def find_copies(samples: Iterable[Sample], progress: Progress = SILENT) -> Copies:
-    """Ids of samples with the same content, each group in order; only files of the same size are read, once.
+    """Ids of samples with the same content, each group in order.
+
+    Every file is read once at most: a small one when it is opened for its size, others where two have the same size.
 
     Raises:
         DataError: when a file is missing.
     """
-    by_size: defaultdict[int, list[Sample]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda sample: sample.id):
-        by_size[_size(sample)].append(sample)
-    same_size = [(size, group) for size, group in by_size.items() if len(group) > 1]
+    ordered = sorted(samples, key=lambda sample: sample.id)
+    by_size: defaultdict[int, list[tuple[Sample, bytes | None]]] = defaultdict(list)
     by_content: defaultdict[tuple[int, bytes], list[str]] = defaultdict(list)
-    with progress.task("compare", sum(len(group) for _, group in same_size), "files") as task:
-        for size, group in same_size:
-            for sample in group:
-                by_content[size, _digest(sample, size)].append(sample.id)
+    with progress.task("compare", len(ordered), "files") as task:
+        for sample in ordered:
+            size, digest = _size(sample)
+            by_size[size].append((sample, digest))
+            if digest is not None:
                 task.advance()
+        for size, group in by_size.items():
+            for sample, digest in group:
+                if len(group) > 1:
+                    by_content[size, digest or _digest(sample)].append(sample.id)
+                if digest is None:
+                    task.advance()
     return tuple(tuple(ids) for ids in by_content.values() if len(ids) > 1)
 
 
-def _size(sample: Sample) -> int:
+def _size(sample: Sample) -> tuple[int, bytes | None]:
+    """Bytes of a sample's data, and their digest where it costs no more than that."""
     match sample.payload:
         case FilePayload():
             try:
-                return os.stat(_path_of(sample.payload)).st_size  # noqa: PTH116 - one of many
+                return size_and_digest(_path_of(sample.payload))
             except FileNotFoundError:
                 raise DataError("is missing", where=sample.payload.path, fix="restore the file") from None
         case ArrayRow():
-            return int(sample.payload.array[:1].nbytes)
+            return int(sample.payload.array[:1].nbytes), None
         case Signal():
-            return int(sample.payload.values.nbytes)
+            return int(sample.payload.values.nbytes), None
 
 
-def _digest(sample: Sample, size: int) -> bytes:
+def _digest(sample: Sample) -> bytes:
     import hashlib
 
     match sample.payload:
         case FilePayload():
-            return file_digest(_path_of(sample.payload), size)
+            return file_digest(_path_of(sample.payload))
         case ArrayRow():
-            return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=20).digest()
+            return hashlib.blake2b(sample.payload.read().tobytes(), digest_size=DIGEST).digest()
         case Signal():
-            return hashlib.blake2b(sample.payload.values.tobytes(), digest_size=20).digest()
+            return hashlib.blake2b(sample.payload.values.tobytes(), digest_size=DIGEST).digest()
 
 
 def _path_of(payload: FilePayload) -> str:

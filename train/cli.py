@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import gc
 import importlib
 import sys
 import traceback
@@ -27,6 +28,7 @@ MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
 AREAS = ("cli_train", "cli_data", "cli_firmware", "cli_remote")  # modules of commands, in the order of the help
 ALONE = {"split": "cli_data", "convert": "cli_data"}  # commands for which their own module is enough
+SELDOM = 100_000  # objects between two searches for circles of them, of which those commands make hardly any
 
 
 def _print_version(asked: bool) -> None:
@@ -79,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments = ["--help"]
     elif arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS:
         arguments.insert(0, "train")
+    if arguments[0] in ALONE:
+        gc.set_threshold(SELDOM)
     try:
         app = command_line(arguments[0])
         sys.exit(app(args=arguments, prog_name="ei-train", standalone_mode=False) or 0)

@@ -25,6 +25,7 @@ from ei_compat.reading import Reading
 CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
 PICTURES, LABELS = "images", "labels"
 NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
+_ENDS = tuple(NAMES_FILES)
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
 _ITEM = re.compile(r"-\s+(.*)")
 _NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
@@ -59,6 +60,8 @@ def _names_files(tree: Tree) -> list[str]:
     """The files of class names, wherever they lie, the one that is believed first."""
     found: list[tuple[int, int, str]] = []
     for path in tree.files:
+        if not path.lower().endswith(_ENDS):
+            continue
         name = path.rpartition("/")[2].lower()
         rank = NAMES_FILES.get(name, NAMES_FILES[".names"] if name.endswith(".names") else 0)
         if rank:
