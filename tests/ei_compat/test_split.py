@@ -15,7 +15,8 @@ from made import class_folders, draw
 from ei_compat.dataset import UNLABELLED, Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets import open_dataset
 from ei_compat.errors import DataError, UsageError
-from ei_compat.split import SETS, Shares, class_of, count_split, split_dataset
+from ei_compat.files import SMALL
+from ei_compat.split import SETS, Shares, class_of, count_split, find_copies, split_dataset
 from ei_compat.stratify import Part, apportion, assign
 
 USUAL = Shares(0.64, 0.16, 0.20)
@@ -95,6 +96,16 @@ def test_copies_never_straddle_and_join_groups(tmp_path):
     together = {s.category for s in split.samples if s.id.startswith(("a/g1_", "a/g2_"))}
     assert len(together) == 1
     assert count_split(split).duplicates == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL])
+def test_copies_of_any_size_are_found(size, tmp_path):
+    contents = {"a.jpg": b"x" * size, "b.jpg": b"x" * size, "c.jpg": b"x" * size + b"y", "d.jpg": b"z" * size}
+    samples = []
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        samples.append(Sample(name, name, None, ClassLabel("a"), FilePayload(str(tmp_path), name)))
+    assert find_copies(samples) == ((("a.jpg", "b.jpg", "d.jpg") if size == 0 else ("a.jpg", "b.jpg")),)
 
 
 def test_copies_with_different_labels_are_reported(tmp_path):
