@@ -20,7 +20,7 @@ LABEL org.opencontainers.image.title="ei-train" \
       org.opencontainers.image.description="Trains image models for microcontrollers, compatible with Edge Impulse" \
       org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /scripts
-ENTRYPOINT ["/opt/ei-train/bin/python3", "/opt/ei-train/entrypoint.py"]
+ENTRYPOINT ["/bin/sh", "/opt/ei-train/entrypoint.sh"]
 
 
 # An empty environment that can install packages and build our own. strip(1) is for docker/slim.py.
@@ -62,7 +62,7 @@ COPY ei_compat ei_compat
 COPY firmware firmware
 COPY train train
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index --prefix /code .
-COPY docker/entrypoint.py /code/
+COPY docker/entrypoint.py docker/entrypoint.sh /code/
 
 
 FROM base AS weights

@@ -125,7 +125,8 @@ def make_files(folder: Path, count: int, size: int) -> list[Path]:
 
 
 def main() -> None:
-    """Runs every measurement and prints it."""
+    """Runs every measurement and prints it at once."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     count, size = (int(each) for each in [*sys.argv[1:], "20000", "2000"][:2])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "files")
@@ -139,6 +140,7 @@ def main() -> None:
             figures = ours(service, folder, Path(name, f"{len(options)}.journal"), options)
             ratio = plain / figures["seconds"]
             print(f"ei_compat, {label}: {ratio:.2f} times the bare loop's rate, peak {figures['peak_mb']:.0f} MB")
+        poisoned(service, files, Path(name))
         fewer = Path(name, "fewer")
         fewer.mkdir()
         for path in files[: count // 10]:
@@ -146,7 +148,6 @@ def main() -> None:
         service.ask("clear")
         small = ours(service, fewer, Path(name, "fewer.journal"), {})
         print(f"a tenth of the files: peak {small['peak_mb']:.0f} MB")
-        poisoned(service, files, Path(name))
         service.stop()
         for rate in (0.0, 0.05):
             service = Service(rate)

@@ -119,10 +119,14 @@ class Trial:
     Args:
         home: holds `demo` and `weights.h5`; gets `out`.
         docker: options of `docker run` and the image, or none.
+        deadline: on the monotonic clock, after which nothing is waited for any more.
         environment: more of it.
     """
 
-    def __init__(self, home: Path, docker: list[str] | None = None, **environment: str) -> None:
+    def __init__(
+        self, home: Path, docker: list[str] | None = None, deadline: float = float("inf"), **environment: str
+    ) -> None:
+        self.deadline = deadline
         self.out, self.docker, self.name = home / "out", docker, f"ends-{os.getpid()}-{time.monotonic_ns()}"
         arguments = ["--data-directory", "demo", "--out-directory", "out", *OPTIONS]
         command = [sys.executable, "-m", "train", *arguments]
@@ -136,7 +140,7 @@ class Trial:
 
     def reaches(self, mark: str, times: int) -> None:
         """Waits until so many lines of the log begin with this, or the end."""
-        while self.process.poll() is None:
+        while self.process.poll() is None and time.monotonic() < self.deadline:
             if f"\n{self.log.read_text()}".count(f"\n{mark}") >= times:
                 return
             time.sleep(0.02)
@@ -155,7 +159,7 @@ class Trial:
         while self.process.poll() is None and time.monotonic() < deadline and not self._is_up():
             time.sleep(0.001)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
+            self.process.wait(max(0.0, min(seconds, self.deadline - time.monotonic())))
         return self.process.poll() is None
 
     def ended(self, number: signal.Signals | None = None, *, child: bool = False) -> End:
@@ -179,7 +183,7 @@ class Trial:
 def cut_short(home: Path, draw: random.Random, asked: argparse.Namespace) -> tuple[End, set[int]]:
     """A run that gets a signal at a random moment, and the exit codes that are right."""
     number = draw.choice([signal.SIGINT, signal.SIGTERM]) if asked.kind == "signals" else signal.SIGKILL
-    to_child, run = draw.random() < 0.7, Trial(home, asked.docker)
+    to_child, run = draw.random() < 0.7, Trial(home, asked.docker, asked.deadline)
     if not run.runs_for(moment_of(run, draw, asked)):
         return run.ended(), set()
     end = run.ended(number, child=to_child and asked.kind == "kills")
@@ -219,7 +223,7 @@ def small_disk(out: Path, size: str) -> Iterator[None]:
 
 def full_disk(home: Path, draw: random.Random, asked: argparse.Namespace) -> tuple[End, set[int]]:
     """A run into a disk that is or becomes full, the temporary folder's too, and the exit codes that are right."""
-    run = Trial(home, TMPDIR=str(home / "out"))
+    run = Trial(home, None, asked.deadline, TMPDIR=str(home / "out"))
     if asked.fill and run.runs_for(moment_of(run, draw, asked)):
         with contextlib.suppress(OSError), (home / "out" / ".others").open("wb", buffering=0) as file:
             while file.write(bytes(4096)):
@@ -236,11 +240,11 @@ class Trials:
     def __init__(self, asked: argparse.Namespace, scratch: Path) -> None:
         self.asked, self.scratch = asked, scratch
         self.codes, self.phases, self.bad, self.slowest = Counter[int](), Counter[str](), 0, 0.0
-        self.lock, self.deadline = threading.Lock(), time.monotonic() + 60 * asked.minutes
+        self.lock = threading.Lock()
 
     def make(self, trial: int) -> None:
         """One trial, the same for the same seed and number."""
-        if time.monotonic() > self.deadline:
+        if time.monotonic() > self.asked.deadline:
             return
         asked, draw = self.asked, random.Random(f"{self.asked.seed} {trial}")
         home = Path(tempfile.mkdtemp(dir=self.scratch))
@@ -295,6 +299,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=600.0)
     parser.add_argument("--docker", type=shlex.split)
     asked = parser.parse_args()
+    asked.deadline = time.monotonic() + 60 * asked.minutes
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         scratch.chmod(0o755)

@@ -82,7 +82,7 @@ def _measured(path: Path, inputs: int, folder: Path) -> tuple[str, bool]:
     rows = [
         ("model, sha256", f"`{hashlib.sha256(data).hexdigest()}`", ""),
         ("package (ESP-IDF, version 1), sha256", f"`{made.sha256}`", ""),
-        ("compiler", f"{_compiler()}, `{FLAGS}`", "the same"),
+        ("compiler", f"{_compiler()}, `{FLAGS}`", "the same" if tflm else ""),
         ("instructions, counted", f"{counted.instructions:,}", f"{tflm[0]} M" if tflm else "not measured"),
         ("`--estimate` says", f"{estimate:,} ({off:+.1%})", ""),
         ("arena, rows streamed / whole input, bytes", f"{model.rows_arena_bytes:,} / {model.arena_bytes:,}",

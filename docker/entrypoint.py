@@ -1,4 +1,4 @@
-"""What the container starts: works as whoever owns the place that the results go to, then is `ei-train`.
+"""What entrypoint.sh starts: works as whoever owns the place that the results go to, then is `ei-train`.
 
 Edge Impulse's own command line (`docker run --rm -v $PWD:/scripts IMAGE …`) names no user, so the container starts as
 root, and root's files are a nuisance to whoever typed it. A container that is started with `--user` is left alone.
@@ -43,7 +43,7 @@ def become_owner_of(directory: Path) -> None:
 
 
 def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """Ends as a process that the signal has killed. The kernel spares a container's first."""
+    """Ends as a process that the signal has killed."""
     os.write(2, f"error: stopped by {signal.Signals(number).name}\n".encode())
     os._exit(128 + number)
 

@@ -223,6 +223,16 @@ def test_a_stop_while_training_saves_and_exits_143_and_only_the_volume_is_touche
     assert owners(home / "out") == {home.stat().st_uid}
 
 
+def test_a_stop_before_python_is_there_is_heeded(home: Path) -> None:
+    """The kernel would spare a container's first process the signal, had it no handler yet."""
+    for _ in range(3):
+        with running(
+            "--volume", f"{home}:/scripts", IMAGE, "--data-directory", "data", "--out-directory", "out"
+        ) as name:
+            assert stop(name) == 143
+            assert docker("logs", name).stderr.splitlines()[-1].startswith("error: stopped by SIGTERM")
+
+
 def test_a_stop_before_training_is_heeded_too(home: Path) -> None:
     waiting = (
         "import runpy, sys, time, types; slow = types.ModuleType('train.cli'); sys.modules['train.cli'] = slow;"
