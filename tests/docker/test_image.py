@@ -103,12 +103,15 @@ def owners(folder: Path) -> set[int]:
     return {path.lstat().st_uid for path in folder.rglob("*")}
 
 
-def test_it_is_labelled_and_starts_without_a_shell(image: dict[str, Any]) -> None:
+def test_it_is_labelled_and_starts_by_the_script_that_answers_signals(image: dict[str, Any]) -> None:
     config = image["Config"]
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     assert labels.keys() >= {"title", "description", "licenses", "version", "revision"}
     assert config["WorkingDir"] == "/scripts"
-    assert config["Entrypoint"][0].endswith("python3")
+    assert config["Entrypoint"] == [
+        "/bin/sh",
+        "/opt/ei-train/entrypoint.sh",
+    ]  # no shell around it: `docker stop` reaches it
     assert "TF_USE_LEGACY_KERAS=1" in config["Env"]
 
 
