@@ -85,15 +85,6 @@ def shifted(
     return stored[0] + now[0] - was[0], stored[1] * (now[1] + layer.epsilon) / (was[1] + layer.epsilon)
 
 
-def renew_statistics(training: Training) -> None:
-    """Measures the statistics of the normalisations that learn, and stores them; frozen ones keep theirs."""
-    measured = averaged(measure_statistics(training))
-    for layer, (mean, variance) in zip(normalisations(training.network), measured, strict=True):
-        if layer.trainable:
-            layer.moving_mean.assign(mean)
-            layer.moving_variance.assign(variance)
-
-
 def _forward(
     backbone: keras.Model, x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
