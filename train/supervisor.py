@@ -14,7 +14,7 @@ import mmap
 import os
 import signal
 import sys
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 from train.start import on_signals
@@ -121,9 +121,16 @@ def _work(parent: int) -> int:
         else:
             sys.__unraisablehook__(lost)
 
+    def printed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Code in C prints what it passes to nobody; where that is a signal, it is raised again, outside."""
+        if _stop:
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
     try:
         signal.signal(signal.SIGALRM, again)
-        sys.unraisablehook = unheard
+        sys.unraisablehook, sys.excepthook = unheard, printed
         on_signals(stop)
         if _stop:
             raise Interrupted(_stop)  # it came while this process was made

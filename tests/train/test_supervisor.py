@@ -75,6 +75,12 @@ def ended(body: str, number: signal.Signals | None = None, **environment: str) -
             "class Last:\n    def __del__(self): time.sleep(20)\nlast = Last()\ndel last\ntime.sleep(20)",
             id="destructor",
         ),
+        pytest.param(
+            "try: time.sleep(20)\n"
+            "except BaseException as error: sys.excepthook(type(error), error, None)\n"  # as PyErr_Print does
+            "time.sleep(20)",
+            id="printed by C",
+        ),
     ],
 )
 def test_a_signal_ends_it_soon_with_one_line(body: str, number: signal.Signals) -> None:
