@@ -7,9 +7,7 @@ root, and root's files are a nuisance to whoever typed it. A container that is s
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,17 +40,10 @@ def become_owner_of(directory: Path) -> None:
         os.setuid(owner.st_uid)
 
 
-def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    """Ends as a process that the signal has killed."""
-    os.write(2, f"error: stopped by {signal.Signals(number).name}\n".encode())
-    os._exit(128 + number)
-
-
 if __name__ == "__main__":
-    for early in (signal.SIGINT, signal.SIGTERM):  # the program sets its own once it is there
-        signal.signal(early, stop)
+    from train.start import main, on_signals, stop
+
+    on_signals(stop)  # entrypoint.sh waits for that
     if os.getuid() == 0:
         become_owner_of(results_directory(sys.argv[1:]))
-    from train.supervisor import main
-
     main()

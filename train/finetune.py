@@ -100,9 +100,7 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
     """
     recipe, data = training.recipe, training.data
     frozen = not training.network.backbone.trainable
-    views = Views(data.training.x, data.training.y, before.features.mirrored)
-    if recipe.soft_answers or recipe.distill:
-        views = Views(views.x, views.y, views.mirrored, (soften(before.answers), before.features.training))
+    views = views_to_learn(training, before)
     plan = _plan(training, views)
     whole = _epochs_of_everything(plan)
     end = None if recipe.augment or whole >= plan.epochs else ending(training.network, recipe.fine_tune_share)
@@ -117,6 +115,13 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
     if not recipe.prune:
         _keep_the_better(training, state, before, frozen)
     return state
+
+
+def views_to_learn(training: Training, before: Before) -> Views:
+    """The training pictures and, where the recipe asks for that, what the network before said of each and saw in it."""
+    recipe, pictures = training.recipe, training.data.training
+    constants = (soften(before.answers), before.features.training) if recipe.soft_answers or recipe.distill else ()
+    return Views(pictures.x, pictures.y, before.features.mirrored, constants)
 
 
 def _plan(training: Training, views: Views) -> Plan:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from train.batches import as_input, batches
+from train.quantize import eight_bits
 from train.statistics import averaged, measure_statistics, normalisations, shifted
 from train.training import Training
 
@@ -138,8 +139,7 @@ def snap_scales(network: Network) -> None:
 
 def _snapping(scales: np.ndarray) -> np.ndarray:
     """The factors, 0.996 to 1.004, that give scales eight significant bits."""
-    mantissas = np.frexp(scales.astype(np.float64))[0]
-    factors = np.rint(mantissas * 256) / np.where(scales > 0, mantissas * 256, 1)
+    factors = eight_bits(scales) / np.where(scales > 0, scales.astype(np.float64), 1)
     return np.where(scales > 0, factors, 1.0).astype(np.float32)
 
 

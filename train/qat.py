@@ -27,9 +27,8 @@ from train.loop import Plan, State, fit, make_evaluate
 from train.model import Network, prunable_kernels, walk
 from train.prune import Pruner
 from train.quantize import calibration_set
-from train.soft import learning_from, soften
+from train.soft import learning_from
 from train.training import Training, learning_rates
-from train.views import Views
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -73,7 +72,7 @@ def train_aware(training: Training, state: State, before: finetune.Before) -> St
             state.best, state.best_accuracy = [variable.numpy() for variable in everything], scores[1]
     passes = training.passes(recipe.fine_tune_epochs, recipe.min_steps)
     steps = recipe.qat_epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
-    constants = (soften(before.answers), before.features.training) if recipe.soft_answers or recipe.distill else ()
+    views = finetune.views_to_learn(training, before)
     plan = Plan(
         phase=PHASE,
         epochs=recipe.qat_epochs,
@@ -83,7 +82,7 @@ def train_aware(training: Training, state: State, before: finetune.Before) -> St
         rates=learning_rates(recipe.qat_learning_rate, steps, 1.0),
         forward=simulation.network,
         passes=passes,
-        learn=learning_from(simulation.network, recipe.soft_answers, recipe.distill) if constants else None,
+        learn=learning_from(simulation.network, recipe.soft_answers, recipe.distill) if views.constants else None,
         hard=1 - recipe.soft_answers,
         learning=simulation.learning,
         everything=everything,
@@ -93,7 +92,6 @@ def train_aware(training: Training, state: State, before: finetune.Before) -> St
         workers=training.workers,
         before_epoch=lambda: simulation.measure_ranges(training),
     )
-    views = Views(data.training.x, data.training.y, before.features.mirrored, constants)
     state = fit(plan, views, held, state, training.keeper, training.progress)
     simulation.end()
     snap_kernels(training.network)

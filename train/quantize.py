@@ -70,6 +70,12 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
     return with_snapped_scales(_convert(converter, "the INT8 model"))
 
 
+def eight_bits(scales: np.ndarray) -> np.ndarray:
+    """The nearest numbers of eight significant bits, as float64."""
+    mantissas, exponents = np.frexp(scales.astype(np.float64))
+    return np.ldexp(np.rint(mantissas * 256) / 256, exponents)
+
+
 def with_snapped_scales(tflite: bytes) -> bytes:
     """The file with the scales of weights that are next to a number of eight significant bits moved onto it."""
     from ai_edge_litert import schema_py_generated as schema
@@ -81,8 +87,7 @@ def with_snapped_scales(tflite: bytes) -> bytes:
         tensor = graph.Tensors(index)
         if tensor.Type() == schema.TensorType.INT8 and model.Buffers(tensor.Buffer()).DataLength():
             scales = tensor.Quantization().ScaleAsNumpy()  # where they lie in the file
-            mantissas, exponents = np.frexp(scales.astype(np.float64))
-            snapped = np.ldexp(np.rint(mantissas * 256) / 256, exponents)
+            snapped = eight_bits(scales)
             near = np.abs(snapped - scales) <= SAME * scales
             scales[near] = snapped[near]
     return bytes(changed)
