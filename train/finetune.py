@@ -112,6 +112,7 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
             state = fit(replace(plan, epochs=whole), views, held, state, training.keeper, training.progress)
             state = State(END, teacher=state.teacher, history=state.history, best_epochs=state.best_epochs)
         state = _fine_tune_end(training, plan, whole, end, views, state)
+        end.beginning.trainable = False  # what it stores is what the end learned behind
     if not recipe.prune:
         _keep_the_better(training, state, before, frozen)
     return state
