@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from train.report import Gate
+from train.runs.report import Gate
 
 if TYPE_CHECKING:
     from train.compare import Drop
     from train.recipe import Recipe
-    from train.report import Sparsity
+    from train.runs.report import Sparsity
 
 LEVEL = 0.05  # of each test: how often a model that keeps the limit fails all the same
 OUTSIDE = 0.1  # part of the level that is spent on the share of gained pictures being outside its interval

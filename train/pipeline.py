@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.errors import Interrupted
-from train import backend, features, finetune, head, outputs, qat, quantize
+from ei_compat.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
+from train import backend, features, finetune, head, qat, quantize
 from train.batches import as_input, batches
-from train.checkpoint import FILE_NAME as CHECKPOINT
-from train.checkpoint import HOW_TO_GO_ON, Checkpoints
+from train.runs.checkpoint import HOW_TO_GO_ON, Checkpoints
 from train.compare import Drop, drop
 from train.costs import Stopwatch, peak_memory
 from train.data import TrainingData, load_data
@@ -26,9 +26,10 @@ from train.int8_ready import make_int8_ready
 from train.job import Job, adapted
 from train.loop import State
 from train.model import Network, all_kernels, build_network, prunable_kernels
-from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
 from train.prune import sparsity
-from train.report import Gate, Report, Sparsity
+from train.runs.config import fingerprint, make_config
+from train.runs.folder import OutputFolder, private_folder, texts
+from train.runs.report import Gate, Report, Sparsity
 from train.scaling import deployed
 from train.training import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
@@ -36,7 +37,6 @@ from train.workers import FINISHED, LostError, Place, Workers, read_place
 
 if TYPE_CHECKING:
     from ei_compat.progress import Progress
-    from train.outputs import OutputFolder
     from train.recipe import Recipe
 
 DISK_FACTOR = 18  # disk space for each byte of weights: two checkpoints with Adam's moments, and the results
@@ -56,7 +56,7 @@ def run(job: Job, progress: Progress) -> Report | None:
     place = read_place(os.environ)
     if place is None or place.index == 0:
         return _run(job, place, job.out, progress)
-    with outputs.private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
+    with private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
         _run(replace(job, out=own), place, job.out, progress)
     return None
 
@@ -64,7 +64,7 @@ def run(job: Job, progress: Progress) -> Report | None:
 def _run(job: Job, place: Place | None, results: Path, progress: Progress) -> Report | None:
     """The run of one process; the chief's results appear in `results`."""
     try:
-        with outputs.OutputFolder(job.out) as folder:
+        with OutputFolder(job.out) as folder:
             return _phases(job, place, folder, results, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
@@ -81,8 +81,8 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         data = load_data(job, progress)
         weights = find_weights(job.recipe.weights, alpha=job.recipe.alpha, size=max(data.shape[:2]), progress=progress)
         recipe = adapted(job, data.shape, data.scaling, pretrained=weights is not None, pictures=len(data.training))
-        config = outputs.config(job, recipe, data, weights)
-        checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
+        config = make_config(job, recipe, data, weights)
+        checkpoints = Checkpoints(job.out, fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
             checkpoints.remove()
             progress.note(f"{results} holds the results of these very options: nothing is left to do")
@@ -170,7 +170,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         best_epochs=state.best_epochs,
         resumed=resumed,
     )
-    folder.write(outputs.texts(report, config))
+    folder.write(texts(report, config))
     checkpoints.remove()
     if training.workers is not None:
         _dismiss(training.workers, progress)
@@ -183,7 +183,7 @@ def _wait_for_chief(workers: Workers, results: Path, progress: Progress) -> None
     try:
         workers.check_agreement(FINISHED)
     except LostError:
-        if not (results / outputs.REPORT).exists():  # else it was done, and gone before its word arrived here
+        if not (results / REPORT).exists():  # else it was done, and gone before its word arrived here
             raise
 
 

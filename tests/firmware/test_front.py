@@ -15,7 +15,7 @@ import pytest
 
 from ei_compat.errors import ExportError, UsageError
 from firmware.compiler import CompiledModel, compile_model, compiled_front
-from train.cli import main
+from train.cli.main import main
 
 SEEDS = (80, 97)
 

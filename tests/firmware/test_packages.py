@@ -19,7 +19,7 @@ from PIL import Image
 from ei_compat.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.package import package
 from firmware.packages.headers import c_string
-from firmware.packages.job import read_labels
+from ei_compat.run_folder import read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 

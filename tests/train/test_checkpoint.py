@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ei_compat.errors import Interrupted, TrainingError, UsageError
-from train.checkpoint import Checkpoints
+from train.runs.checkpoint import Checkpoints
 from train.loop import Epoch, State
 
 

@@ -8,7 +8,7 @@ import pytest
 from train.compare import Drop
 from train.gates import Pair, chance_of_loss, int8_gates, largest_share, pruning_gates, sparsity_gates, warnings_of
 from train.recipe import Recipe
-from train.report import Sparsity
+from train.runs.report import Sparsity
 
 
 def pair(*classes: tuple[int, int, int]) -> Pair:

@@ -89,7 +89,7 @@ def test_the_deployed_files_recognise_what_studio_feeds(
     from firmware.package import package
     from train import pipeline
     from train.job import Job
-    from train.outputs import FLOAT_FILE, INT8_FILE
+    from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
 
     random = np.random.default_rng(3)
 

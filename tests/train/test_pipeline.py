@@ -22,13 +22,14 @@ import pytest
 
 from ei_compat.errors import DataError, UsageError
 from ei_compat.progress import SILENT
+from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict, prunable_weights
 from train.job import Job
-from train.outputs import FLOAT_FILE, INT8_FILE, OutputFolder
+from train.runs.folder import OutputFolder
 from train.prune import sparsity
-from train.report import Report
+from train.runs.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -190,7 +191,7 @@ class KilledError(Exception):
 
 def run_until(job: Job, saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs until that many checkpoints are written, and no further."""
-    die_at(job, "train.checkpoint.Checkpoints.save", saves, monkeypatch)
+    die_at(job, "train.runs.checkpoint.Checkpoints.save", saves, monkeypatch)
 
 
 def die_at(job: Job, where: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +270,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
         "train.quantize.to_float": 1,
         "train.quantize.to_int8": 1,
         "train.pipeline.saved_model_zip": 1,
-        "train.outputs.texts": 1,  # all but the report
+        "train.pipeline.texts": 1,  # all but the report
     }.items():
         die_at(pieces, where, times, monkeypatch)
     report = pipeline.run(pieces, SILENT)

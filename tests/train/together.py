@@ -17,7 +17,7 @@ import numpy as np
 from ei_compat.errors import EiTrainError
 from ei_compat.progress import SILENT
 from train import backend
-from train.checkpoint import Checkpoints
+from train.runs.checkpoint import Checkpoints
 from train.data import Samples
 from train.loop import Plan, State, fit
 from train.training import learning_rates

@@ -12,8 +12,9 @@ import typer
 
 from ei_compat.errors import DataError, Interrupted, UsageError
 from ei_compat.progress import SILENT, Progress
-from train import console
-from train.cli_data import FORM, open_source
+from ei_compat.run_folder import RunFolder, read_labels
+from train.cli import console
+from train.cli.data import FORM, open_source
 
 if TYPE_CHECKING:
     from ei_compat.remote import Remote
@@ -38,7 +39,7 @@ def _progress(as_json: bool) -> Progress:
     """What the user watches; nothing beside JSON."""
     if as_json:
         return SILENT
-    from train.progress import make_progress
+    from train.cli.progress import make_progress
 
     return make_progress("auto")
 
@@ -83,7 +84,7 @@ def upload_data(
     from ei_compat.journal import Journal
     from ei_compat.outbox import journal_path, uploads_of
     from ei_compat.remote import Remote
-    from train.remote_views import PlanView, UploadView
+    from train.cli.remote_views import PlanView, UploadView
 
     if category not in CATEGORIES:
         raise UsageError(f"{category!r} is not one of {', '.join(sorted(CATEGORIES))}", where="--category")
@@ -154,15 +155,16 @@ def upload_model(
     """
     from ei_compat import pretrained
     from ei_compat.model_info import ModelInfo, input_of, output_of
-    from train.remote_views import BuiltView, ModelView
+    from train.cli.remote_views import BuiltView, ModelView
 
+    names = _labels(labels, labels_file)
     if model.is_dir():
-        input_scaling = input_scaling or _scaling_of_run(model)
-        model, beside = _of_run(model)
-        labels_file = labels_file or (beside if labels is None else None)
+        run = RunFolder(model)
+        model, input_scaling = run.int8_model(), input_scaling or run.input_scaling()
+        names = run.labels() if names is None else names
     info = ModelInfo(
         input_of(input_type, input_scaling or "0..1", resize_mode, frequency_hz, window_ms),
-        output_of(output_type, _labels(labels, labels_file), last_layer, minimum_confidence),
+        output_of(output_type, names, last_layer, minimum_confidence),
     )
     shape = _shape(input_shape)
     if one_shot and deploy is None:
@@ -197,32 +199,15 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, text.split(",")))
 
 
-def _scaling_of_run(folder: Path) -> str | None:
-    """What the run's model is given for pixels, where its config.json says so."""
-    from ei_compat.parsing import read_json
-
-    path = folder / "config.json"
-    document = read_json(path) if path.is_file() else {}
-    return document.get("imageInputScaling") if isinstance(document, dict) else None
-
-
-def _of_run(folder: Path) -> tuple[Path, Path]:
-    """The INT8 model of a training run's folder, and its labels."""
-    model, labels = folder / "model_quantized_int8_io.tflite", folder / "labels.txt"
-    if not model.is_file():
-        raise DataError(f"no {model.name}", where=folder, fix="give a model, or the --out-directory of a training run")
-    return model, labels
-
-
 def _labels(text: str | None, file: Path | None) -> tuple[str, ...] | None:
-    """The class names from the option or the file."""
+    """The class names from the file or the option."""
     if file is not None:
-        text = file.read_text(encoding="utf-8-sig").replace("\n", ",")
+        return read_labels(file)
     if text is None:
         return None
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if len(set(names)) != len(names):
-        raise DataError("a label is there twice", where=file or "--labels", fix="name every class once")
+        raise DataError("a label is there twice", where="--labels", fix="name every class once")
     return names
 
 
@@ -242,7 +227,7 @@ def download(
 ) -> None:
     """Download data or a training block from an Edge Impulse project."""
     from ei_compat.unzip import GIB, ArchiveLimits
-    from train.remote_views import DownloadView
+    from train.cli.remote_views import DownloadView
 
     if what == "data" and learn_block is not None:
         raise UsageError("the project's data belongs to no block", where="--learn-block", fix="leave it out")
@@ -268,7 +253,7 @@ def push(
     """Push a custom training block to an organization, as `edge-impulse-blocks push` does."""
     from ei_compat import push as blocks
     from ei_compat.credentials import Endpoints
-    from train.remote_views import PushView
+    from train.cli.remote_views import PushView
 
     progress = _progress(as_json)
     with _interruptible("look at the block in Studio, then run again"):

@@ -1,45 +1,24 @@
-"""The output directory: what a run writes, and that it can be written before any time is spent."""
+"""The output directory of a run under way: it can be written to before any time is spent, and files appear whole."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ei_compat.errors import DataError, UsageError
 from ei_compat.files import write_file
-from train import __version__, backend
-from train.checkpoint import DAMAGED, described
-from train.checkpoint import FILE_NAME as CHECKPOINT
-from train.data import TrainingData
-from train.job import Job
-from train.recipe import Recipe
-from train.report import Report, read_report, training_log
-from train.weights import WeightsFile
-
-FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
-SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
-CONFIG, REPORT = "config.json", "report.json"
-RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, "labels.txt", "training_log.csv", CONFIG, REPORT)
-LIBRARIES = (
-    "tensorflow",
-    "tensorflow-cpu",  # the same code without CUDA, in the image; only one of the two is installed
-    "tf-keras",
-    "tensorflow-model-optimization",
-    "ai-edge-litert",
-    "numpy",
-    "pillow",
-)
+from ei_compat.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, REPORT, RESULTS, labels_text
+from train.runs.checkpoint import DAMAGED, described
+from train.runs.config import fingerprint
+from train.runs.report import Report, read_report, training_log
 
 
 class OutputFolder:
@@ -167,62 +146,11 @@ def private_folder(path: Path, *, resume: bool, replace: bool) -> Iterator[Path]
         yield Path(own)
 
 
-def config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | None) -> dict[str, Any]:
-    """Everything that decided the result, for `config.json`; numbers as they were used, not as they were asked for."""
-    return {
-        "recipe": recipe.model_dump(mode="json"),
-        "sources": {
-            "train_input": None if data.info_file is None else str(data.info_file),
-            "parameters": None if job.parameters is None else str(job.parameters.path),
-        },
-        "deterministic": job.deterministic,
-        "machine": backend.machine(),
-        "input_shape": list(data.shape),
-        "imageInputScaling": data.scaling.name,
-        "classes": list(data.classes),
-        "data": {
-            "format": data.format,
-            "sha256": data.sha256,
-            "samples": {name: len(samples) for name, samples in data.sets().items()},
-        },
-        "weights": None
-        if weights is None
-        else {
-            "file": weights.path.name,
-            "image_size": weights.image_size,
-            "origin": weights.origin,
-            "sha256": weights.sha256,
-        },
-        "versions": {"ei-train": __version__, "python": platform.python_version()}
-        | {name: found for name in LIBRARIES if (found := _installed_version(name))},
-    }
-
-
-def _installed_version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
-    """What a checkpoint must share with the run that resumes it: a digest for each part of the configuration.
-
-    Of the weights only the content counts: what was downloaded the first time is local the next. Other machines may go
-    on, unless the same bytes were asked for.
-    """
-    parts = {name: value for name, value in config.items() if name not in {"sources", "machine"}}
-    parts["weights"] = config["weights"] and config["weights"]["sha256"]
-    if config["deterministic"]:
-        parts["machine"] = config["machine"]
-    return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in parts.items()}
-
-
 def texts(report: Report, config: Mapping[str, Any]) -> dict[str, bytes]:
     """The files that say what a run made and how; `report.json`, which makes it finished, is the last."""
     written = {
-        "labels.txt": "".join(f"{label}\n" for label in report.classes),
-        "training_log.csv": training_log(report.history),
+        LABELS: labels_text(report.classes),
+        LOG: training_log(report.history),
         CONFIG: json.dumps(config, indent=2) + "\n",
         REPORT: json.dumps(report.as_json(), indent=2) + "\n",
     }

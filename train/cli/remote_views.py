@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.console import Columns
+from train.result import Columns
 
 if TYPE_CHECKING:
     from ei_compat.pretrained import ModelReport

@@ -16,12 +16,12 @@ import numpy as np
 
 from ei_compat.errors import Interrupted, TrainingError, UsageError
 from ei_compat.files import replaced_file
+from ei_compat.run_folder import CHECKPOINT
 from train import supervisor
 from train.loop import Epoch, State
 from train.start import on_signals
 from train.supervisor import HOW_TO_GO_ON
 
-FILE_NAME = "checkpoint.npz"
 DAMAGED = "that is damaged"
 ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher", "chosen")
 
@@ -39,7 +39,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, fingerprint: dict[str, str], deadline: float | None = None) -> None:
-        self.path = folder / FILE_NAME
+        self.path = folder / CHECKPOINT
         self._fingerprint = fingerprint
         self._deadline = deadline
         self._signal: signal.Signals | None = None

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from train.console import Columns
+from train.result import Columns
+from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
 from train.evaluate import Scores, read_scores
 from train.loop import Epoch
 
@@ -88,7 +89,7 @@ class Report:
 
     def as_tables(self) -> Sequence[Columns]:
         """Accuracy of both files on every set, and of the networks before them; what the files weigh."""
-        names = {"float32": "model.tflite", "int8": "model_quantized_int8_io.tflite"}
+        names = {"float32": FLOAT_FILE, "int8": INT8_FILE}
         zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}
         sets = list(self.metrics["int8"])
         rows = [

@@ -6,37 +6,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ei_compat.errors import EiTrainError, Interrupted
+from train.result import Columns, Result
 
 WIDTH = 120  # columns of a table that is not on a terminal, so that logs and pipes are not folded at 80
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """A table for people: a title, the column names and the rows, every cell already a string."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    caption: str | None = None
-
-
-class Result(Protocol):
-    """What a command returns: a frozen value that knows its two renderings."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The whole result as JSON values."""
-
-    def as_tables(self) -> Sequence[Columns]:
-        """What a person wants to see of it."""
 
 
 def _console(stream: Any) -> Console:

@@ -11,8 +11,8 @@ import typer
 
 from ei_compat.errors import UsageError
 from ei_compat.progress import SILENT, Progress
-from train import console
-from train.console import Columns
+from train.cli import console
+from train.result import Columns
 
 if TYPE_CHECKING:
     from ei_compat.conversion import Converted
@@ -126,7 +126,7 @@ def _progress() -> Progress:
 
     from rich.console import Console
 
-    from train.progress import TerminalProgress
+    from train.cli.progress import TerminalProgress
 
     return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else SILENT
 

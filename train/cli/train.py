@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from ei_compat.errors import GateError, UsageError
-from train import console
-from train.options import BlockCommand
+from train.cli import console
+from train.cli.block_command import BlockCommand
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def train(
     """
     from train.exported import find_parameters
     from train.job import Job
-    from train.progress import make_progress
+    from train.cli.progress import make_progress
 
     progress = make_progress(log_format)
     if context.args:

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from ei_compat.progress import Task
-from train import console
-from train.console import Result
+from train.cli import console
+from train.result import Result
 
 LogFormat = Literal["auto", "plain", "json"]
 PLAIN_SECONDS = 10.0  # between two lines of a task in a log; Edge Impulse's own "% done" lines come as often

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import typer
 
 from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
-from train import __version__, console, supervisor
+from train import __version__, supervisor
+from train.cli import console
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
 
@@ -26,8 +27,8 @@ MORE_SPACE = "free some space and run again"
 DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
-AREAS = ("cli_train", "cli_data", "cli_firmware", "cli_remote")  # modules of commands, in the order of the help
-ALONE = {"split": "cli_data", "convert": "cli_data"}  # commands for which their own module is enough
+GROUPS = ("train", "data", "firmware", "remote")  # modules of commands, in the order of the help
+ALONE = {"split": "data", "convert": "data"}  # commands for which their own module is enough
 SELDOM = 100_000  # objects between two searches for circles of them, of which those commands make hardly any
 
 
@@ -45,11 +46,11 @@ def program(
 
 def command_line(first: str = "") -> typer.Typer:
     """The program, as far as a line that begins with this word needs it."""
-    return _with((ALONE[first],) if first in ALONE else AREAS)
+    return _with((ALONE[first],) if first in ALONE else GROUPS)
 
 
 @functools.cache
-def _with(areas: tuple[str, ...]) -> typer.Typer:
+def _with(groups: tuple[str, ...]) -> typer.Typer:
     """The program with the commands of these modules."""
     app = typer.Typer(
         name="ei-train",
@@ -63,8 +64,8 @@ def _with(areas: tuple[str, ...]) -> typer.Typer:
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback()(program)
-    for area in areas:
-        importlib.import_module(f"train.{area}").register(app)
+    for group in groups:
+        importlib.import_module(f"train.cli.{group}").register(app)
     return app
 
 

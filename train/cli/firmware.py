@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ei_compat.errors import UsageError
-from train import console
-from train.console import Columns
+from ei_compat.run_folder import RunFolder
+from train.cli import console
+from train.result import Columns
 
 if TYPE_CHECKING:
     from firmware.compiler import CompiledLayer
@@ -243,9 +244,7 @@ def profile(
 ) -> None:
     """Flash, memory and instructions of a model, per layer, against TensorFlow Lite Micro."""
     from firmware import profile as profiles
-    from firmware.package import INT8_FILE
-
-    file = model / INT8_FILE if model.is_dir() else model
+    file = RunFolder(model).int8_model() if model.is_dir() else model
     if front:
         console.show(FrontView(profiles.front(file.read_bytes(), file=file), file), as_json=as_json)
         return
