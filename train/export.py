@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from train.model import Network, as_one_model, build_head
-from train.quantize import freeze
+from train.methods.quantize import freeze
 
 if TYPE_CHECKING:
     from train.recipe import Recipe

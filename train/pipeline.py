@@ -13,7 +13,8 @@ import numpy as np
 
 from ei_compat.errors import Interrupted
 from ei_compat.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
-from train import backend, features, finetune, head, qat, quantize
+from train import backend
+from train.methods import features, finetune, head, qat, quantize
 from train.batches import as_input, batches
 from train.runs.checkpoint import HOW_TO_GO_ON, Checkpoints
 from train.compare import Drop, drop
@@ -22,16 +23,16 @@ from train.data import TrainingData, load_data
 from train.evaluate import Scores, predict, prunable_weights, score
 from train.export import keras_zip, saved_model_zip
 from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
-from train.int8_ready import make_int8_ready
+from train.methods.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.loop import State
+from train.methods.loop import State
 from train.model import Network, all_kernels, build_network, prunable_kernels
-from train.prune import sparsity
+from train.methods.prune import sparsity
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
 from train.runs.report import Gate, Report, Sparsity
 from train.scaling import deployed
-from train.training import Training, seeded_dropout
+from train.methods.trainer import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 

@@ -18,7 +18,7 @@ from ei_compat.pixels import InputScaling, scale_pixels
 
 if TYPE_CHECKING:
     from train.data import TrainingData
-    from train.training import Training
+    from train.methods.trainer import Training
 
 
 @dataclass(frozen=True, slots=True, eq=False)

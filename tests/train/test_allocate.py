@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.allocate import _meeting, balanced, uniform
+from train.methods.allocate import _meeting, balanced, uniform
 from train.model import build_network, prunable_kernels
 from train.recipe import Recipe
 

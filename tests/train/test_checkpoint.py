@@ -13,7 +13,7 @@ import pytest
 
 from ei_compat.errors import Interrupted, TrainingError, UsageError
 from train.runs.checkpoint import Checkpoints
-from train.loop import Epoch, State
+from train.methods.loop import Epoch, State
 
 
 @pytest.fixture

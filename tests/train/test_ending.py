@@ -9,7 +9,7 @@ import pytest
 
 from ei_compat.progress import SILENT
 from train.data import Samples
-from train.ending import ending, planes
+from train.methods.ending import ending, planes
 from train.model import Network, build_network, learning_layers
 from train.recipe import Recipe
 from train.views import Views

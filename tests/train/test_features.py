@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from train.data import Samples
-from train.features import extract
+from train.methods.features import extract
 
 
 class Notes(list[str]):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ei_compat.progress import SILENT
-from train import finetune
+from train.methods import finetune
 from train.data import Samples
-from train.finetune import END, PHASE, Before, _keep_the_better
-from train.loop import Epoch, Plan, State
+from train.methods.finetune import END, PHASE, Before, _keep_the_better
+from train.methods.loop import Epoch, Plan, State
 from train.model import build_network
 from train.recipe import Recipe
-from train.training import Training
+from train.methods.trainer import Training
 from train.views import Views
 
 

@@ -57,7 +57,7 @@ def test_folding_keeps_every_output(name: str) -> None:
 
     from train.data import Samples, TrainingData
     from train.scaling import deployed
-    from train.training import Training
+    from train.methods.trainer import Training
 
     scaling = Scaling.of(name, 3)
     network = build_network(Recipe(), (32, 32, 3), 2)

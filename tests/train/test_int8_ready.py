@@ -14,7 +14,7 @@ from PIL import Image
 from ei_compat.progress import SILENT
 from firmware.compiler import compile_model
 from train.data import Samples
-from train.int8_ready import (
+from train.methods.int8_ready import (
     _bottlenecks,
     _equalize_bottlenecks,
     make_int8_ready,
@@ -23,9 +23,9 @@ from train.int8_ready import (
     snap_scales,
 )
 from train.model import Network, build_network, learning_layers
-from train.quantize import freeze, to_int8
+from train.methods.quantize import freeze, to_int8
 from train.recipe import Recipe
-from train.statistics import averaged, measure_statistics, normalisations
+from train.methods.statistics import averaged, measure_statistics, normalisations
 from train.weights import WeightsFile, file_name, load_weights
 
 

@@ -12,13 +12,13 @@ import pytest
 
 from ei_compat.errors import TrainingError
 from ei_compat.progress import SILENT
-from train.average import Average
+from train.methods.average import Average
 from train.batches import batches
 from train.data import Samples
-from train.loop import Plan, State, _is_best, fit
-from train.prune import make_pruner
+from train.methods.loop import Plan, State, _is_best, fit
+from train.methods.prune import make_pruner
 from train.recipe import Recipe
-from train.training import learning_rates
+from train.methods.trainer import learning_rates
 
 EPOCHS, BATCH = 6, 8
 

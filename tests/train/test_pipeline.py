@@ -28,7 +28,7 @@ from train import pipeline
 from train.evaluate import predict, prunable_weights
 from train.job import Job
 from train.runs.folder import OutputFolder
-from train.prune import sparsity
+from train.methods.prune import sparsity
 from train.runs.report import Report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -259,16 +259,16 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
     run_until(pieces, 2, monkeypatch)  # after an epoch of the head
     pieces = replace(pieces, resume=True)
     for where, times in {
-        "train.finetune.begin": 1,  # between the phases
-        "train.prune.Pruner.before_step": 2,  # before the masks are final
-        "train.average.Average.after_step": 9,  # after
-        "train.finetune.planes": 1,  # before the end learns alone
-        "train.int8_ready.snap_kernels": 1,  # on the way to INT8
-        "train.qat.begin": 1,
-        "train.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
-        "train.adam.Adam.apply": 1,  # before any further step
-        "train.quantize.to_float": 1,
-        "train.quantize.to_int8": 1,
+        "train.methods.finetune.begin": 1,  # between the phases
+        "train.methods.prune.Pruner.before_step": 2,  # before the masks are final
+        "train.methods.average.Average.after_step": 9,  # after
+        "train.methods.finetune.planes": 1,  # before the end learns alone
+        "train.methods.int8_ready.snap_kernels": 1,  # on the way to INT8
+        "train.methods.qat.begin": 1,
+        "train.methods.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
+        "train.methods.adam.Adam.apply": 1,  # before any further step
+        "train.methods.quantize.to_float": 1,
+        "train.methods.quantize.to_int8": 1,
         "train.pipeline.saved_model_zip": 1,
         "train.pipeline.texts": 1,  # all but the report
     }.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.prune import largest, make_pruner, sparsity
+from train.methods.prune import largest, make_pruner, sparsity
 from train.recipe import Recipe
 
 

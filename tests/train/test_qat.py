@@ -11,17 +11,17 @@ import pytest
 
 from ei_compat.progress import SILENT
 from tests.train.test_loop import Keeper
-from train import qat
+from train.methods import qat
 from train.data import Samples
 from train.evaluate import predict
-from train.int8_ready import snap_kernels, snap_scales
-from train.loop import State
+from train.methods.int8_ready import snap_kernels, snap_scales
+from train.methods.loop import State
 from train.model import Network, prunable_kernels
-from train.prune import sparsity
-from train.quantize import calibration_set, freeze, to_float, to_int8
+from train.methods.prune import sparsity
+from train.methods.quantize import calibration_set, freeze, to_float, to_int8
 from train.recipe import Recipe
 from train.scaling import Scaling
-from train.training import Training
+from train.methods.trainer import Training
 
 SIDE, LOUD = 8, 300.0
 OPTIONS = {

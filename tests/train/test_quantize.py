@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.data import Samples
-from train.quantize import calibration_set
+from train.methods.quantize import calibration_set
 from train.scaling import Scaling
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.model import Network
-from train.soft import learning_from, soften
+from train.methods.distillation import learning_from, soften
 
 
 def test_temperature_two_takes_square_roots() -> None:

@@ -19,8 +19,8 @@ from ei_compat.progress import SILENT
 from train import backend
 from train.runs.checkpoint import Checkpoints
 from train.data import Samples
-from train.loop import Plan, State, fit
-from train.training import learning_rates
+from train.methods.loop import Plan, State, fit
+from train.methods.trainer import learning_rates
 from train.workers import Workers, read_place
 
 ROWS, BATCH, EPOCHS = 57, 8, 6  # the last batch of an epoch has a single row

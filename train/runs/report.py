@@ -11,7 +11,7 @@ from typing import Any
 from train.result import Columns
 from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
 from train.evaluate import Scores, read_scores
-from train.loop import Epoch
+from train.methods.loop import Epoch
 
 VERSION = 1  # of report.json's layout
 

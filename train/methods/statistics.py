@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from train.model import Network
-    from train.training import Training
+    from train.methods.trainer import Training
 
 BATCH, PICTURES = 128, 2048
 Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each normalisation

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from train.data import Samples
-from train.features import compute
+from train.methods.features import compute
 from train.model import Network, learning_layers
 from train.views import Views
 
 if TYPE_CHECKING:
     import tf_keras as keras
 
-    from train.training import Training
+    from train.methods.trainer import Training
 
 
 @dataclass(frozen=True, slots=True)

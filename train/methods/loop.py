@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.errors import TrainingError
-from train.adam import Adam
+from train.methods.adam import Adam
 from train.batches import as_input, batches
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.progress import Progress
-    from train.average import Average
+    from train.methods.average import Average
     from train.data import Samples
-    from train.prune import Pruner
+    from train.methods.prune import Pruner
     from train.views import Views
     from train.workers import Workers
 

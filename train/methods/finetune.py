@@ -1,7 +1,7 @@
 """Phase two: the end of the backbone learns again, while its kernels are pruned.
 
 A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
-answers and the features that the network gave before (`soft.py`), and from the final masks on an average of its weights
+answers and the features that the network gave before (`distillation.py`), and from the final masks on an average of its weights
 counts (`average.py`).
 """
 
@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train import allocate
-from train.average import Average
+from train.methods import allocate
+from train.methods.average import Average
 from train.data import Samples
-from train.ending import Ending, ending, planes
-from train.features import Features, extract
-from train.loop import Plan, State, fit
+from train.methods.ending import Ending, ending, planes
+from train.methods.features import Features, extract
+from train.methods.loop import Plan, State, fit
 from train.model import learning_layers, prunable_kernels
-from train.prune import make_pruner
-from train.soft import learning_from, soften
-from train.statistics import moving_statistics
-from train.training import Training, learning_rates
+from train.methods.prune import make_pruner
+from train.methods.distillation import learning_from, soften
+from train.methods.statistics import moving_statistics
+from train.methods.trainer import Training, learning_rates
 from train.views import Views
 
 if TYPE_CHECKING:

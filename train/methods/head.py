@@ -13,10 +13,10 @@ import math
 from dataclasses import replace
 
 from train.data import Samples
-from train.features import Features
-from train.loop import Plan, State, fit
-from train.statistics import moving_statistics
-from train.training import Training, learning_rates
+from train.methods.features import Features
+from train.methods.loop import Plan, State, fit
+from train.methods.statistics import moving_statistics
+from train.methods.trainer import Training, learning_rates
 from train.views import Views
 
 PHASE = "head"

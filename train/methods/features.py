@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.training import Training
+    from train.methods.trainer import Training
 
 BATCH = 64
 MIRROR_HARM = 0.02  # accuracy that mirror images must be shown to cost before they are left out

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train import finetune
+from train.methods import finetune
 from train.data import Samples
-from train.int8_ready import LEVELS, grid_axes, kernel_of, snap_kernels, snap_scales
-from train.loop import Plan, State, fit, make_evaluate
+from train.methods.int8_ready import LEVELS, grid_axes, kernel_of, snap_kernels, snap_scales
+from train.methods.loop import Plan, State, fit, make_evaluate
 from train.model import Network, prunable_kernels, walk
-from train.prune import Pruner
-from train.quantize import calibration_set
-from train.soft import learning_from
-from train.training import Training, learning_rates
+from train.methods.prune import Pruner
+from train.methods.quantize import calibration_set
+from train.methods.distillation import learning_from
+from train.methods.trainer import Training, learning_rates
 
 if TYPE_CHECKING:
     import tensorflow as tf

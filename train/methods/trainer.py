@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.loop import Keeper
+from train.methods.loop import Keeper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ class Training:
         """What is done to a training batch, or None."""
         if not self.recipe.augment:
             return None
-        from train.augment import augment
+        from train.methods.augment import augment
 
         zero = self.data.scaling.zero
         return lambda pictures: augment(pictures, self.recipe.seed, self.clock, zero)

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from train.batches import as_input, batches
-from train.quantize import eight_bits
-from train.statistics import averaged, measure_statistics, normalisations, shifted
-from train.training import Training
+from train.methods.quantize import eight_bits
+from train.methods.statistics import averaged, measure_statistics, normalisations, shifted
+from train.methods.trainer import Training
 
 if TYPE_CHECKING:
     import tensorflow as tf
