@@ -25,14 +25,14 @@ from train.export import keras_zip, saved_model_zip
 from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
 from train.methods.int8_ready import make_int8_ready
 from train.job import Job, adapted
-from train.methods.loop import State
+from train.methods.loop import TrainState
 from train.model import Network, all_kernels, build_network, prunable_kernels
 from train.methods.prune import sparsity
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
 from train.runs.report import Gate, Report, Sparsity
 from train.scaling import deployed
-from train.methods.trainer import Training, seeded_dropout
+from train.methods.trainer import Trainer, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 
@@ -94,8 +94,8 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
             progress.note(
                 f"Going on in {state.phase} at step {state.step}" if state else "Nothing to resume, starting anew"
             )
-        training = _start(job, place, recipe, data, weights, checkpoints, progress)
-        folder.require(DISK_FACTOR * sum(variable.numpy().nbytes for variable in training.network.variables))
+        trainer = _start(job, place, recipe, data, weights, checkpoints, progress)
+        folder.require(DISK_FACTOR * sum(variable.numpy().nbytes for variable in trainer.network.variables))
         if state is None:
             folder.clear()
 
@@ -103,33 +103,33 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
     progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
     progress.note(f"Using batch size: {recipe.batch_size}")
     with watch("features"):
-        known = features.extract(training, mirror=recipe.mirror) if training.pretrained else None
+        known = features.extract(trainer, mirror=recipe.mirror) if trainer.pretrained else None
     with watch("head"):
         if state is None or state.phase == head.PHASE:
-            state = head.train_head(training, state or State(head.PHASE), known)
-            state = finetune.begin(training, state)
+            state = head.train_head(trainer, state or TrainState(head.PHASE), known)
+            state = finetune.begin(trainer, state)
     with watch("finetune"):
-        before = finetune.look_before(training, state, known)
+        before = finetune.look_before(trainer, state, known)
         if recipe.fine_tune_epochs and state.phase != qat.PHASE:
-            state = finetune.fine_tune(training, state, before)
+            state = finetune.fine_tune(trainer, state, before)
     with watch("int8_ready"):
-        chosen = state.chosen[0] if state.phase == qat.PHASE else _right(training)
-        training = deployed(training)
+        chosen = state.chosen[0] if state.phase == qat.PHASE else _right(trainer)
+        trainer = deployed(trainer)
         if state.phase != qat.PHASE:
-            make_int8_ready(training)
+            make_int8_ready(trainer)
     if recipe.qat_epochs:
         with watch("qat"):
             state = state if state.phase == qat.PHASE else qat.begin(state, chosen)
-            state = qat.train_aware(training, state, before)
+            state = qat.train_aware(trainer, state, before)
     progress.note("Finished training")
-    if training.workers is not None and not training.workers.is_chief:
-        _wait_for_chief(training.workers, results, progress)
+    if trainer.workers is not None and not trainer.workers.is_chief:
+        _wait_for_chief(trainer.workers, results, progress)
         return None
 
     models: dict[str, bytes] = {}
-    data = training.data
+    data = trainer.data
     with watch("convert_float"):
-        frozen = quantize.freeze(training.network)
+        frozen = quantize.freeze(trainer.network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
         folder.write({FLOAT_FILE: models[FLOAT_FILE]})
     with watch("convert_int8"):
@@ -140,7 +140,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         folder.write({INT8_FILE: models[INT8_FILE]})
     with watch("export"):
         for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
-            models[name] = export(training.network, recipe, len(data.classes))
+            models[name] = export(trainer.network, recipe, len(data.classes))
             folder.write({name: models[name]})
     with watch("evaluate"):
         answers = {
@@ -148,7 +148,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
         }
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
-        zeros = _count_zeros(training.network, models[INT8_FILE])
+        zeros = _count_zeros(trainer.network, models[INT8_FILE])
         written = drop(chosen, answers["float32"]["validation"].argmax(axis=1) == data.validation.y)
         lost = _lost(before, answers["float32"], data) if recipe.prune else None
         gates = _gates(recipe, zeros, answers, written, lost, data)
@@ -173,8 +173,8 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
     )
     folder.write(texts(report, config))
     checkpoints.remove()
-    if training.workers is not None:
-        _dismiss(training.workers, progress)
+    if trainer.workers is not None:
+        _dismiss(trainer.workers, progress)
     return report
 
 
@@ -204,7 +204,7 @@ def _start(
     weights: WeightsFile | None,
     checkpoints: Checkpoints,
     progress: Progress,
-) -> Training:
+) -> Trainer:
     """Starts TensorFlow and builds the network with its weights."""
     backend.start(deterministic=job.deterministic)
     if job.deterministic:
@@ -217,18 +217,18 @@ def _start(
         progress.note(f"Process {place.index} of {place.count} waits for the others")
         workers = Workers(place)  # before TensorFlow does anything else
         workers.check_agreement(checkpoints.digest())
-    clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="clock")
-    network = build_network(recipe, data.shape, len(data.classes), seeded_dropout(recipe.seed, clock))
+    global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")
+    network = build_network(recipe, data.shape, len(data.classes), seeded_dropout(recipe.seed, global_step))
     if weights is not None:
         load_weights(network.backbone, weights, data.scaling.zero)
-    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress, workers, job.out)
+    return Trainer(recipe, network, global_step, data, weights is not None, checkpoints, progress, workers, job.out)
 
 
-def _right(training: Training) -> np.ndarray:
+def _right(trainer: Trainer) -> np.ndarray:
     """For each validation picture [N] whether the network as it is now recognises it."""
     import tensorflow as tf
 
-    network, held = training.network, training.data.validation
+    network, held = trainer.network, trainer.data.validation
     answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
     said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
     return np.concatenate(said).argmax(axis=1) == held.y

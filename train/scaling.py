@@ -18,7 +18,7 @@ from ei_compat.pixels import InputScaling, scale_pixels
 
 if TYPE_CHECKING:
     from train.data import TrainingData
-    from train.methods.trainer import Training
+    from train.methods.trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,20 +112,20 @@ class Scaling:
         return Inputs(stored, lambda pixels: scale_pixels(pixels, self.name))
 
 
-def deployed(training: Training) -> Training:
+def deployed(trainer: Trainer) -> Trainer:
     """Folds what is left of the scaling into the network, in place; the data then give what Studio feeds.
 
     A pruned kernel keeps its zeros.
     """
-    scaling = training.data.scaling
+    scaling = trainer.data.scaling
     if scaling.plain:
-        return training
-    convolution = training.network.backbone.get_layer("Conv1")
+        return trainer
+    convolution = trainer.network.backbone.get_layer("Conv1")
     kernel = convolution.kernel.numpy()
     folded = np.empty_like(kernel)
     folded[:, :, list(scaling.place)] = kernel / scaling.gain[list(scaling.place)][:, np.newaxis]
     convolution.kernel.assign(folded)
-    return replace(training, data=_for_deployment(training.data))
+    return replace(trainer, data=_for_deployment(trainer.data))
 
 
 def _for_deployment(data: TrainingData) -> TrainingData:

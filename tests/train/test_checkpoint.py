@@ -13,13 +13,13 @@ import pytest
 
 from ei_compat.errors import Interrupted, TrainingError, UsageError
 from train.runs.checkpoint import Checkpoints
-from train.methods.loop import Epoch, State
+from train.methods.loop import Epoch, TrainState
 
 
 @pytest.fixture
-def state() -> State:
+def state() -> TrainState:
     random = np.random.default_rng(1)
-    return State(
+    return TrainState(
         phase="finetune",
         step=17,
         loss_sum=1.25,
@@ -34,7 +34,7 @@ def state() -> State:
     )
 
 
-def test_round_trip(tmp_path: Path, state: State) -> None:
+def test_round_trip(tmp_path: Path, state: TrainState) -> None:
     checkpoints = Checkpoints(tmp_path, {"recipe": "a"})
     assert checkpoints.load() is None
 
@@ -54,7 +54,7 @@ def test_round_trip(tmp_path: Path, state: State) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 10, 400, -1])
-def test_truncated_checkpoint_is_refused(tmp_path: Path, state: State, keep: int) -> None:
+def test_truncated_checkpoint_is_refused(tmp_path: Path, state: TrainState, keep: int) -> None:
     checkpoints = Checkpoints(tmp_path, {})
     checkpoints.save(state)
     checkpoints.path.write_bytes(checkpoints.path.read_bytes()[:keep])
@@ -63,7 +63,7 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path, state: State, keep: int
         checkpoints.load()
 
 
-def test_other_options_are_named(tmp_path: Path, state: State) -> None:
+def test_other_options_are_named(tmp_path: Path, state: TrainState) -> None:
     Checkpoints(tmp_path, {"recipe": "a", "data": "b"}).save(state)
 
     with pytest.raises(UsageError, match="another data; give the same"):

@@ -11,10 +11,10 @@ from ei_compat.progress import SILENT
 from train.methods import finetune
 from train.data import Samples
 from train.methods.finetune import END, PHASE, Before, _keep_the_better
-from train.methods.loop import Epoch, Plan, State
+from train.methods.loop import Epoch, PhasePlan, TrainState
 from train.model import build_network
 from train.recipe import Recipe
-from train.methods.trainer import Training
+from train.methods.trainer import Trainer
 from train.views import Views
 
 
@@ -33,7 +33,7 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
     backbone = SimpleNamespace(trainable=True)
     training = SimpleNamespace(network=SimpleNamespace(variables=[weight], backbone=backbone), progress=SILENT)
     line = Epoch(PHASE, 3, 1.0, 0.9, 1.0, 0.5, 0.0, 0.0, 1.0)
-    state = State(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
+    state = TrainState(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
     before = Before(None, np.zeros(0), {"head": {"validation": np.array(right)}})
 
     _keep_the_better(training, state, before, frozen=True)
@@ -53,26 +53,26 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     import tensorflow as tf
 
     recipe = Recipe(image_size=32, batch_size=4, min_steps=least_steps)
-    network, clock = build_network(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
+    network, global_step = build_network(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
     data = SimpleNamespace(training=samples, validation=samples)
-    training = Training(recipe, network, clock, data, True, SimpleNamespace(), SILENT)
+    training = Trainer(recipe, network, global_step, data, True, SimpleNamespace(), SILENT)
     before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
-    plans: list[tuple[Plan, Views]] = []
+    plans: list[tuple[PhasePlan, Views]] = []
 
-    def fit(plan: Plan, views: Views, held: Samples, state: State, *_: object) -> State:
+    def fit(plan: PhasePlan, views: Views, held: Samples, state: TrainState, *_: object) -> TrainState:
         plans.append((plan, views))
         return state
 
     monkeypatch.setattr(finetune, "fit", fit)
-    finetune.fine_tune(training, State(PHASE), before)
+    finetune.fine_tune(training, TrainState(PHASE), before)
 
     (whole, pictures), (end, known) = plans
     assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
     assert len(end.rates) == 6 * len(whole.rates) // 10
     assert end.rates[0] == pytest.approx(rate)
-    assert end.hard == pytest.approx(hard)
+    assert end.label_weight == pytest.approx(hard)
     assert set(end.pruner.sparsities) == {recipe.final_sparsity}
-    assert 0 < len(end.learning) < len(whole.learning)
+    assert 0 < len(end.trainable_variables) < len(whole.trainable_variables)
     assert pictures.x.shape[1:] == (32, 32, 3)
     assert known.x.shape[:1] == (16,)

@@ -57,13 +57,13 @@ def test_folding_keeps_every_output(name: str) -> None:
 
     from train.data import Samples, TrainingData
     from train.scaling import deployed
-    from train.methods.trainer import Training
+    from train.methods.trainer import Trainer
 
     scaling = Scaling.of(name, 3)
     network = build_network(Recipe(), (32, 32, 3), 2)
     samples = Samples(scaling.for_training(PIXELS), np.zeros(5, np.int32))
     data = TrainingData(("a", "b"), samples, samples, None, "", (), None, scaling, None, None, "")
-    training = Training(Recipe(), network, tf.Variable(0), data, False, None, SILENT)
+    training = Trainer(Recipe(), network, tf.Variable(0), data, False, None, SILENT)
 
     def first(x: np.ndarray) -> np.ndarray:
         values = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x

@@ -15,7 +15,7 @@ from ei_compat.progress import SILENT
 from train.methods.average import Average
 from train.batches import batches
 from train.data import Samples
-from train.methods.loop import Plan, State, _is_best, fit
+from train.methods.loop import PhasePlan, TrainState, _is_best, fit
 from train.methods.prune import make_pruner
 from train.recipe import Recipe
 from train.methods.trainer import learning_rates
@@ -23,11 +23,11 @@ from train.methods.trainer import learning_rates
 EPOCHS, BATCH = 6, 8
 
 
-class Keeper:
+class Checkpointer:
     """Counts what it is given to save, and stops when told to."""
 
     def __init__(self, stop_after: float = math.inf) -> None:
-        self.saved: list[State] = []
+        self.saved: list[TrainState] = []
         self._stop_after = stop_after
 
     def __enter__(self) -> None:
@@ -39,7 +39,7 @@ class Keeper:
     def hold(self) -> None:
         pass
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainState) -> None:
         self.saved.append(replace(state, history=list(state.history)))
 
     @property
@@ -59,17 +59,17 @@ def samples() -> Samples:
 
 
 @pytest.fixture
-def make_plan(samples: Samples) -> Callable[..., Plan]:
+def make_plan(samples: Samples) -> Callable[..., PhasePlan]:
     """Makes a plan for a single dense layer, always from the same weights."""
     import tensorflow as tf
     import tf_keras as keras
 
-    def make(*, prune: bool = False, rate: float = 0.05) -> Plan:
+    def make(*, prune: bool = False, rate: float = 0.05) -> PhasePlan:
         keras.utils.set_random_seed(1)
         layer = keras.layers.Dense(2, activation="softmax")
         layer.build((None, 4))
         steps = EPOCHS * math.ceil(len(samples) / BATCH)
-        return Plan(
+        return PhasePlan(
             phase="test",
             epochs=EPOCHS,
             batch_size=BATCH,
@@ -77,17 +77,17 @@ def make_plan(samples: Samples) -> Callable[..., Plan]:
             beta_2=0.98,
             rates=learning_rates(rate, steps, 0.5),
             forward=lambda x, training: layer(x),
-            learning=layer.trainable_variables,
-            everything=layer.variables,
-            clock=tf.Variable(0, dtype=tf.int64),
+            trainable_variables=layer.trainable_variables,
+            variables=layer.variables,
+            global_step=tf.Variable(0, dtype=tf.int64),
             pruner=make_pruner(Recipe(final_sparsity=0.75), [layer.kernel], steps) if prune else None,
         )
 
     return make
 
 
-def run(plan: Plan, samples: Samples, state: State | None = None, keeper: Any = None) -> State:
-    return fit(plan, samples, samples, state or State("test"), keeper or Keeper(), SILENT)
+def run(plan: PhasePlan, samples: Samples, state: TrainState | None = None, checkpointer: Any = None) -> TrainState:
+    return fit(plan, samples, samples, state or TrainState("test"), checkpointer or Checkpointer(), SILENT)
 
 
 def test_it_learns_and_keeps_the_best_epoch(make_plan, samples: Samples) -> None:
@@ -97,18 +97,18 @@ def test_it_learns_and_keeps_the_best_epoch(make_plan, samples: Samples) -> None
     assert [line.epoch for line in state.history] == list(range(1, EPOCHS + 1))
     assert state.history[-1].accuracy > 0.8
     assert state.best_epochs == {"test": EPOCHS}, "as good as any, and trained the longest"
-    for variable, value in zip(plan.everything, state.best, strict=True):
+    for variable, value in zip(plan.variables, state.best, strict=True):
         np.testing.assert_array_equal(variable, value)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 8, 9, 30])
 def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, samples: Samples, steps: int) -> None:
     whole = run(make_plan(prune=True), samples)
-    keeper = Keeper(stop_after=steps)
+    checkpointer = Checkpointer(stop_after=steps)
     with pytest.raises(KeyboardInterrupt):
-        run(make_plan(prune=True), samples, keeper=keeper)
+        run(make_plan(prune=True), samples, checkpointer=checkpointer)
 
-    resumed = run(make_plan(prune=True), samples, state=keeper.saved[-1])
+    resumed = run(make_plan(prune=True), samples, state=checkpointer.saved[-1])
 
     assert resumed.step == whole.step
     assert resumed.best_epochs == whole.best_epochs
@@ -129,7 +129,7 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, sample
     ],
 )
 def test_the_last_epoch_that_is_not_worse_than_the_best_is_kept(accuracies: list[float], kept: int) -> None:
-    state, best = State("test"), 0
+    state, best = TrainState("test"), 0
     for epoch, accuracy in enumerate(accuracies, start=1):
         best = epoch if _is_best(accuracy, state, 100) else best
 
@@ -146,15 +146,15 @@ def test_an_epoch_of_several_passes_sees_every_sample_as_often(make_plan, sample
 
 
 def test_the_average_is_measured_and_kept_and_survives_a_stop(make_plan, samples: Samples) -> None:
-    def make() -> Plan:
+    def make() -> PhasePlan:
         plan = make_plan(prune=True)
-        return replace(plan, average=Average(plan.everything, 0.9, plan.pruner.first_final_step))
+        return replace(plan, average=Average(plan.variables, 0.9, plan.pruner.first_final_step))
 
     whole = run(make(), samples)
-    keeper = Keeper(stop_after=30)
+    checkpointer = Checkpointer(stop_after=30)
     with pytest.raises(KeyboardInterrupt):
-        run(make(), samples, keeper=keeper)
-    resumed = run(make(), samples, state=keeper.saved[-1])
+        run(make(), samples, checkpointer=checkpointer)
+    resumed = run(make(), samples, state=checkpointer.saved[-1])
 
     for kept, averaged, other, last in zip(whole.best, whole.average, resumed.best, whole.weights, strict=True):
         np.testing.assert_array_equal(kept, averaged)
@@ -169,7 +169,7 @@ def test_only_epochs_at_the_final_sparsity_are_chosen(make_plan, samples: Sample
 
     final = [line.epoch for line in state.history if line.sparsity >= 0.75]
     assert state.best_epochs["test"] in final
-    assert (plan.learning[0].numpy() == 0).sum() == 6
+    assert (plan.trainable_variables[0].numpy() == 0).sum() == 6
 
 
 def test_loss_that_is_no_number_is_an_error(make_plan, samples: Samples) -> None:

@@ -19,7 +19,7 @@ from ei_compat.progress import SILENT
 from train import backend
 from train.runs.checkpoint import Checkpoints
 from train.data import Samples
-from train.methods.loop import Plan, State, fit
+from train.methods.loop import PhasePlan, TrainState, fit
 from train.methods.trainer import learning_rates
 from train.workers import Workers, read_place
 
@@ -33,7 +33,7 @@ class Mortal(Checkpoints):
         super().__init__(folder, {"test": "1"})
         self._left = saves
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainState) -> None:
         """See `Checkpoints.save`."""
         super().save(state)
         self._left -= 1
@@ -41,7 +41,7 @@ class Mortal(Checkpoints):
             os._exit(9)
 
 
-def make_plan(workers: Workers | None) -> tuple[Plan, Samples]:
+def make_plan(workers: Workers | None) -> tuple[PhasePlan, Samples]:
     """Points on two sides of a line, and a layer with a moving mean of what it saw."""
     import tensorflow as tf
     import tf_keras as keras
@@ -58,7 +58,7 @@ def make_plan(workers: Workers | None) -> tuple[Plan, Samples]:
         mean.assign(0.5 * mean + 0.5 * tf.reduce_mean(x, axis=0))
         return layer(x), 0.0
 
-    plan = Plan(
+    plan = PhasePlan(
         phase="test",
         epochs=EPOCHS,
         batch_size=BATCH,
@@ -66,10 +66,10 @@ def make_plan(workers: Workers | None) -> tuple[Plan, Samples]:
         beta_2=0.98,
         rates=learning_rates(0.05, EPOCHS * -(-ROWS // BATCH), 0.5),
         forward=lambda x, training: layer(x),
-        learn=learn,
-        learning=layer.trainable_variables,
-        everything=[*layer.variables, mean],
-        clock=tf.Variable(0, dtype=tf.int64),
+        forward_training=learn,
+        trainable_variables=layer.trainable_variables,
+        variables=[*layer.variables, mean],
+        global_step=tf.Variable(0, dtype=tf.int64),
         workers=workers,
         statistics=[mean],
     )
@@ -81,12 +81,12 @@ def train(folder: Path, saves: int) -> dict[str, Any]:
     place = read_place(os.environ)
     backend.start(deterministic=False)
     workers = None if place is None else Workers(place)
-    state = Checkpoints(folder, {"test": "1"}).load() or State("test")
+    state = Checkpoints(folder, {"test": "1"}).load() or TrainState("test")
     plan, samples = make_plan(workers)
     with tempfile.TemporaryDirectory() as own:
-        keeper = Mortal(folder if workers is None or workers.is_chief else Path(own), saves)
-        state = fit(plan, samples, samples, state, keeper, SILENT)
-    weights = {f"weights{i}": variable.numpy() for i, variable in enumerate(plan.everything)}
+        checkpointer = Mortal(folder if workers is None or workers.is_chief else Path(own), saves)
+        state = fit(plan, samples, samples, state, checkpointer, SILENT)
+    weights = {f"weights{i}": variable.numpy() for i, variable in enumerate(plan.variables)}
     return weights | {"loss": [line.loss for line in state.history], "accuracy": [e.accuracy for e in state.history]}
 
 

@@ -21,7 +21,7 @@ from train.views import Views
 if TYPE_CHECKING:
     import tf_keras as keras
 
-    from train.methods.trainer import Training
+    from train.methods.trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,15 @@ def _ends_a_block(name: str, names: set[str]) -> bool:
     return name.endswith("_project_BN") and name.replace("_project_BN", "_add") not in names
 
 
-def planes(training: Training, beginning: keras.Model, views: Views) -> tuple[Views, Samples]:
+def planes(trainer: Trainer, beginning: keras.Model, views: Views) -> tuple[Views, Samples]:
     """What the end learns from and is measured on: the beginning's output for all views and for validation.
 
     Args:
-        training: gives the pictures of validation, and where large arrays go.
+        trainer: gives the pictures of validation, and where large arrays go.
         beginning: as it will stay.
         views: training pictures with what is known of them.
     """
-    pictures, held = Views(views.x, views.y), training.data.validation
-    known = compute(training, beginning, pictures, mirror=views.mirrored)
-    measured = compute(training, beginning, Views(held.x, held.y), mirror=False)
+    pictures, held = Views(views.x, views.y), trainer.data.validation
+    known = compute(trainer, beginning, pictures, mirror=views.mirrored)
+    measured = compute(trainer, beginning, Views(held.x, held.y), mirror=False)
     return Views(known, views.y, views.mirrored, views.constants), Samples(measured, np.asarray(held.y))

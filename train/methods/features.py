@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.methods.trainer import Training
+    from train.methods.trainer import Trainer
 
 BATCH = 64
 MIRROR_HARM = 0.02  # accuracy that mirror images must be shown to cost before they are left out
@@ -41,45 +41,45 @@ class Features:
     probe: Probe
 
 
-def extract(training: Training, *, mirror: bool) -> Features:
+def extract(trainer: Trainer, *, mirror: bool) -> Features:
     """Runs the backbone as it is over every set.
 
     Mirror images show the same thing in most sets, and the opposite in one of left and right turns. So they are left
     out, with a word, where the probe recognises mirrored validation pictures worse, by more than chance explains.
 
     Args:
-        training: gives the backbone and the sets.
+        trainer: gives the backbone and the sets.
         mirror: whether mirror images are wanted.
     """
-    data, backbone = training.data, training.network.backbone
+    data, backbone = trainer.data, trainer.network.backbone
     views = {name: Views(samples.x, samples.y) for name, samples in data.sets().items()}
     run = _compiled(backbone, views["training"])
     count = len(data.training)
-    learned = _room(training, backbone, count * (2 if mirror else 1))
-    _fill(training, run, learned[:count], views["training"])
-    plain = {name: _room(training, backbone, len(view)) for name, view in views.items() if name != "training"}
+    learned = _room(trainer, backbone, count * (2 if mirror else 1))
+    _fill(trainer, run, learned[:count], views["training"])
+    plain = {name: _room(trainer, backbone, len(view)) for name, view in views.items() if name != "training"}
     for name, found in plain.items():
-        _fill(training, run, found, views[name])
+        _fill(trainer, run, found, views[name])
     held = plain["validation"]
     probe = fit_probe(learned[:count], data.training.y, held, data.validation.y, len(data.classes))
     if mirror:
-        truth, mirrored = data.validation.y, _room(training, backbone, len(data.validation))
-        _fill(training, run, mirrored, views["validation"], mirrored=True)
+        truth, mirrored = data.validation.y, _room(trainer, backbone, len(data.validation))
+        _fill(trainer, run, mirrored, views["validation"], mirrored=True)
         harm = drop(probe.predict(held) == truth, probe.predict(mirrored) == truth)
         if harm.shown > MIRROR_HARM:
             mirror = False
-            training.progress.note(f"Mirror images are left out: they cost {harm.measured:.3f} of accuracy here")
+            trainer.progress.note(f"Mirror images are left out: they cost {harm.measured:.3f} of accuracy here")
     if mirror:
-        _fill(training, run, learned[count:], views["training"], mirrored=True)
+        _fill(trainer, run, learned[count:], views["training"], mirrored=True)
     return Features(learned if mirror else learned[:count], mirror, plain, probe)
 
 
-def compute(training: Training, model: keras.Model, views: Views, *, mirror: bool) -> np.ndarray:
+def compute(trainer: Trainer, model: keras.Model, views: Views, *, mirror: bool) -> np.ndarray:
     """What a model gives for every picture [N, ...], with `mirror` and for their mirror images behind [2N, ...]."""
     run, count = _compiled(model, views), len(views)
-    found = _room(training, model, count * (2 if mirror else 1))
+    found = _room(trainer, model, count * (2 if mirror else 1))
     for mirrored in (False, True)[: 1 + mirror]:
-        _fill(training, run, found[count * mirrored :][:count], views, mirrored=mirrored)
+        _fill(trainer, run, found[count * mirrored :][:count], views, mirrored=mirrored)
     return found
 
 
@@ -92,13 +92,13 @@ def _compiled(model: keras.Model, views: Views) -> Callable[[np.ndarray], tf.Ten
     )
 
 
-def _room(training: Training, model: keras.Model, rows: int) -> np.ndarray:
+def _room(trainer: Trainer, model: keras.Model, rows: int) -> np.ndarray:
     """For what a model gives for so many rows; where that is very much, in a file beside the results."""
-    return scratch((rows, *model.output_shape[1:]), np.float32, training.folder)
+    return scratch((rows, *model.output_shape[1:]), np.float32, trainer.folder)
 
 
 def _fill(
-    training: Training,
+    trainer: Trainer,
     run: Callable[[np.ndarray], tf.Tensor],
     features: np.ndarray,
     views: Views,
@@ -106,7 +106,7 @@ def _fill(
     mirrored: bool = False,
 ) -> None:
     """Computes the features [N, D] of every picture, or of its mirror image, in their order."""
-    with training.progress.task("features", len(views), "picture") as task:
+    with trainer.progress.task("features", len(views), "picture") as task:
         done = 0
         for x, _ in batches(views, np.arange(len(views)) + len(views) * mirrored, BATCH):
             features[done : done + len(x)] = run(x).numpy()

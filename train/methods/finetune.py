@@ -18,12 +18,12 @@ from train.methods.average import Average
 from train.data import Samples
 from train.methods.ending import Ending, ending, planes
 from train.methods.features import Features, extract
-from train.methods.loop import Plan, State, fit
+from train.methods.loop import PhasePlan, TrainState, fit
 from train.model import learning_layers, prunable_kernels
 from train.methods.prune import make_pruner
 from train.methods.distillation import learning_from, soften
 from train.methods.statistics import moving_statistics
-from train.methods.trainer import Training, learning_rates
+from train.methods.trainer import Trainer, learning_rates
 from train.views import Views
 
 if TYPE_CHECKING:
@@ -54,24 +54,24 @@ class Before:
     held_out: Mapping[str, Mapping[str, np.ndarray]]
 
 
-def begin(training: Training, done: State) -> State:
+def begin(trainer: Trainer, done: TrainState) -> TrainState:
     """The state in which the phase begins, after the one that is done."""
-    teacher = [variable.numpy() for variable in training.network.variables]
-    return State(PHASE, teacher=teacher, history=done.history, best_epochs=done.best_epochs)
+    teacher = [variable.numpy() for variable in trainer.network.variables]
+    return TrainState(PHASE, teacher=teacher, history=done.history, best_epochs=done.best_epochs)
 
 
-def look_before(training: Training, state: State, features: Features | None) -> Before:
+def look_before(trainer: Trainer, state: TrainState, features: Features | None) -> Before:
     """Puts the network before fine-tuning in place and asks it everything that fine-tuning needs to know.
 
     Args:
-        training: the network.
+        trainer: the network.
         state: whose `teacher` is the network before fine-tuning.
         features: of its backbone where they are known, which is where it never learned.
     """
-    network, data = training.network, training.data
+    network, data = trainer.network, trainer.data
     for variable, value in zip(network.variables, state.teacher, strict=True):
         variable.assign(value)
-    features = features or extract(training, mirror=training.recipe.mirror)
+    features = features or extract(trainer, mirror=trainer.recipe.mirror)
 
     def answers(x: np.ndarray) -> np.ndarray:
         parts = [x[first : first + ANSWERS_BATCH] for first in range(0, len(x), ANSWERS_BATCH)]
@@ -85,7 +85,7 @@ def look_before(training: Training, state: State, features: Features | None) -> 
     return Before(features, answers(features.training), right)
 
 
-def fine_tune(training: Training, state: State, before: Before) -> State:
+def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState:
     """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
 
     When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
@@ -94,49 +94,49 @@ def fine_tune(training: Training, state: State, before: Before) -> State:
     Without pruning the network before fine-tuning stays, with a word, where no epoch is better on validation.
 
     Args:
-        training: the network before fine-tuning.
+        trainer: the network before fine-tuning.
         state: a new one, or a checkpoint's.
         before: what the network before fine-tuning says.
     """
-    recipe, data = training.recipe, training.data
-    frozen = not training.network.backbone.trainable
-    views = views_to_learn(training, before)
-    plan = _plan(training, views)
+    recipe, data = trainer.recipe, trainer.data
+    frozen = not trainer.network.backbone.trainable
+    views = views_to_learn(trainer, before)
+    plan = _plan(trainer, views)
     whole = _epochs_of_everything(plan)
-    end = None if recipe.augment or whole >= plan.epochs else ending(training.network, recipe.fine_tune_share)
+    end = None if recipe.augment or whole >= plan.epochs else ending(trainer.network, recipe.fine_tune_share)
     held = Samples(data.validation.x, data.validation.y)
     if end is None:
-        state = fit(plan, views, held, state, training.keeper, training.progress)
+        state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress)
     else:
         if whole and state.phase == PHASE:
-            state = fit(replace(plan, epochs=whole), views, held, state, training.keeper, training.progress)
-            state = State(END, teacher=state.teacher, history=state.history, best_epochs=state.best_epochs)
-        state = _fine_tune_end(training, plan, whole, end, views, state)
+            state = fit(replace(plan, epochs=whole), views, held, state, trainer.checkpointer, trainer.progress)
+            state = TrainState(END, teacher=state.teacher, history=state.history, best_epochs=state.best_epochs)
+        state = _fine_tune_end(trainer, plan, whole, end, views, state)
         end.beginning.trainable = False  # what it stores is what the end learned behind
     if not recipe.prune:
-        _keep_the_better(training, state, before, frozen)
+        _keep_the_better(trainer, state, before, frozen)
     return state
 
 
-def views_to_learn(training: Training, before: Before) -> Views:
+def views_to_learn(trainer: Trainer, before: Before) -> Views:
     """The training pictures and, where the recipe asks for that, what the network before said of each and saw in it."""
-    recipe, pictures = training.recipe, training.data.training
+    recipe, pictures = trainer.recipe, trainer.data.training
     constants = (soften(before.answers), before.features.training) if recipe.soft_answers or recipe.distill else ()
     return Views(pictures.x, pictures.y, before.features.mirrored, constants)
 
 
-def _plan(training: Training, views: Views) -> Plan:
+def _plan(trainer: Trainer, views: Views) -> PhasePlan:
     """What all epochs of the phase do where the whole network learns."""
-    recipe, network, pictures = training.recipe, training.network, len(training.data.training)
-    learning = _unfreeze(training)
-    passes = training.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    recipe, network, pictures = trainer.recipe, trainer.network, len(trainer.data.training)
+    learning = _unfreeze(trainer)
+    passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
     steps = recipe.fine_tune_epochs * math.ceil(passes * pictures / recipe.batch_size)
     if passes > 1:
         few = recipe.fine_tune_epochs * math.ceil(pictures / recipe.batch_size)
-        training.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
-    pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(training)) if recipe.prune else None
+        trainer.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
+    pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(trainer)) if recipe.prune else None
     average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
-    return Plan(
+    return PhasePlan(
         phase=PHASE,
         epochs=recipe.fine_tune_epochs,
         batch_size=recipe.batch_size,
@@ -145,34 +145,34 @@ def _plan(training: Training, views: Views) -> Plan:
         rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
         passes=passes,
-        learn=learning_from(network, recipe.soft_answers, recipe.distill) if views.constants else None,
-        hard=1 - recipe.soft_answers,
-        learning=learning,
-        everything=network.variables,
-        clock=training.clock,
-        prepare=training.augmentation(),
-        class_weights=training.class_weights(),
+        forward_training=learning_from(network, recipe.soft_answers, recipe.distill) if views.constants else None,
+        label_weight=1 - recipe.soft_answers,
+        trainable_variables=learning,
+        variables=network.variables,
+        global_step=trainer.global_step,
+        prepare=trainer.augmentation(),
+        class_weights=trainer.class_weights(),
         pruner=pruner,
         average=average or None,
-        workers=training.workers,
+        workers=trainer.workers,
         statistics=moving_statistics(network),
     )
 
 
-def _epochs_of_everything(plan: Plan) -> int:
+def _epochs_of_everything(plan: PhasePlan) -> int:
     """How many epochs the whole network learns: to the last zeros and one more, or none where nothing is pruned."""
     return 0 if plan.pruner is None else math.ceil(plan.pruner.first_final_step * plan.epochs / len(plan.rates)) + 1
 
 
-def _fine_tune_end(training: Training, plan: Plan, done: int, end: Ending, views: Views, state: State) -> State:
+def _fine_tune_end(trainer: Trainer, plan: PhasePlan, done: int, end: Ending, views: Views, state: TrainState) -> TrainState:
     """The rest of a phase's epochs, after those that are done, in which only the end of the network learns."""
     if state.weights:  # of a checkpoint; the planes come from the beginning that it had
-        for variable, value in zip(plan.everything, state.weights, strict=True):
+        for variable, value in zip(plan.variables, state.weights, strict=True):
             variable.assign(value)
-    known, held = planes(training, end.beginning, views)
+    known, held = planes(trainer, end.beginning, views)
     own = {id(variable) for variable in end.network.variables}
     first = done * (len(plan.rates) // plan.epochs)
-    recipe, pruner = training.recipe, plan.pruner
+    recipe, pruner = trainer.recipe, plan.pruner
     rate, soft, near = (END_RATE, END_SOFT_ANSWERS, END_DISTILL) if done and plan.passes == 1 else (1.0, 1.0, 1.0)
     plan = replace(
         plan,
@@ -181,45 +181,45 @@ def _fine_tune_end(training: Training, plan: Plan, done: int, end: Ending, views
         earlier=done,
         rates=rate * plan.rates[first:],
         forward=end.network,
-        learn=learning_from(end.network, soft * recipe.soft_answers, near * recipe.distill) if plan.learn else None,
-        hard=1 - soft * recipe.soft_answers,
-        learning=[variable for variable in plan.learning if id(variable) in own],
+        forward_training=learning_from(end.network, soft * recipe.soft_answers, near * recipe.distill) if plan.forward_training else None,
+        label_weight=1 - soft * recipe.soft_answers,
+        trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
         pruner=None if pruner is None else pruner.of(own, first),
         average=plan.average and Average(end.network.variables, recipe.average, 0),
         statistics=moving_statistics(end.network),
     )
-    return fit(plan, known, held, state, training.keeper, training.progress)
+    return fit(plan, known, held, state, trainer.checkpointer, trainer.progress)
 
 
-def zeros(training: Training) -> list[float]:
+def zeros(trainer: Trainer) -> list[float]:
     """The share of zeros that each prunable kernel is to have."""
-    recipe, kernels = training.recipe, prunable_kernels(training.network)
+    recipe, kernels = trainer.recipe, prunable_kernels(trainer.network)
     if recipe.sparsity_allocation == "uniform":
         return allocate.uniform(kernels, recipe.final_sparsity)
-    return allocate.balanced(training.network, kernels, recipe.final_sparsity)
+    return allocate.balanced(trainer.network, kernels, recipe.final_sparsity)
 
 
-def _keep_the_better(training: Training, state: State, before: Before, frozen: bool) -> None:
+def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, frozen: bool) -> None:
     """Puts the network before fine-tuning back where validation says that it was better."""
     was = float(before.held_out["head"]["validation"].mean())
     lines = [line for line in state.history if line.phase == PHASE]
     now = next(line.val_accuracy for line in lines if line.epoch == state.best_epochs[PHASE])
     if was <= now:
         return
-    training.progress.note(
+    trainer.progress.note(
         f"The network before fine-tuning is kept: its validation accuracy is {was:.3f}, after fine-tuning {now:.3f}"
     )
     state.best_epochs[PHASE] = 0
-    for variable, value in zip(training.network.variables, state.teacher, strict=True):
+    for variable, value in zip(trainer.network.variables, state.teacher, strict=True):
         variable.assign(value)
-    training.network.backbone.trainable = not frozen
+    trainer.network.backbone.trainable = not frozen
 
 
-def _unfreeze(training: Training) -> list[tf.Variable]:
+def _unfreeze(trainer: Trainer) -> list[tf.Variable]:
     """Sets which layers learn and whose statistics follow; returns the variables that gradients change."""
     import tf_keras as keras
 
-    recipe, network = training.recipe, training.network
+    recipe, network = trainer.recipe, trainer.network
     learning = learning_layers(network.backbone, recipe.fine_tune_share)
     network.backbone.trainable = True
     variables = {id(v) for layer in learning for v in layer.trainable_variables}

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 from train.data import Samples
 from train.methods.features import Features
-from train.methods.loop import Plan, State, fit
+from train.methods.loop import PhasePlan, TrainState, fit
 from train.methods.statistics import moving_statistics
-from train.methods.trainer import Training, learning_rates
+from train.methods.trainer import Trainer, learning_rates
 from train.views import Views
 
 PHASE = "head"
@@ -24,19 +24,19 @@ PASSES = 6  # through cached features, an epoch
 STEPS = 500  # on cached features, at least
 
 
-def train_head(training: Training, state: State, features: Features | None) -> State:
+def train_head(trainer: Trainer, state: TrainState, features: Features | None) -> TrainState:
     """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
 
     Args:
-        training: the network with its fresh head.
+        trainer: the network with its fresh head.
         state: a new one, or a checkpoint's.
         features: of the frozen backbone; None where the whole network learns.
     """
-    recipe, network, data = training.recipe, training.network, training.data
+    recipe, network, data = trainer.recipe, trainer.network, trainer.data
     network.backbone.trainable = features is None
-    passes = 1 if features is None else training.passes(recipe.epochs, STEPS, PASSES)
+    passes = 1 if features is None else trainer.passes(recipe.epochs, STEPS, PASSES)
     steps = recipe.epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
-    plan = Plan(
+    plan = PhasePlan(
         phase=PHASE,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
@@ -44,20 +44,20 @@ def train_head(training: Training, state: State, features: Features | None) -> S
         beta_2=recipe.beta_2,
         rates=learning_rates(recipe.learning_rate, steps, 1.0),
         forward=network,
-        learning=network.head.trainable_variables + network.backbone.trainable_variables,
-        everything=network.variables,
-        clock=training.clock,
+        trainable_variables=network.head.trainable_variables + network.backbone.trainable_variables,
+        variables=network.variables,
+        global_step=trainer.global_step,
         passes=passes,
-        prepare=training.augmentation() if features is None else None,
-        class_weights=training.class_weights(),
+        prepare=trainer.augmentation() if features is None else None,
+        class_weights=trainer.class_weights(),
     )
     if features is None:
-        plan = replace(plan, workers=training.workers, statistics=moving_statistics(network))
-        return fit(plan, data.training, data.validation, state, training.keeper, training.progress)
+        plan = replace(plan, workers=trainer.workers, statistics=moving_statistics(network))
+        return fit(plan, data.training, data.validation, state, trainer.checkpointer, trainer.progress)
     if passes > 1 and recipe.epochs:
-        training.progress.note(
+        trainer.progress.note(
             f"The features are known: training {steps} steps of the head in {recipe.epochs} epochs of {passes} passes"
         )
     known = Views(features.training, data.training.y, features.mirrored)
     held = Samples(features.held_out["validation"], data.validation.y)
-    return fit(replace(plan, forward=network.head), known, held, state, training.keeper, training.progress)
+    return fit(replace(plan, forward=network.head), known, held, state, trainer.checkpointer, trainer.progress)

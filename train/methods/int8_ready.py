@@ -31,7 +31,7 @@ import numpy as np
 from train.batches import as_input, batches
 from train.methods.quantize import eight_bits
 from train.methods.statistics import averaged, measure_statistics, normalisations, shifted
-from train.methods.trainer import Training
+from train.methods.trainer import Trainer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,24 +60,24 @@ class Bottleneck(NamedTuple):
     tensors: list[str]
 
 
-def make_int8_ready(training: Training) -> None:
+def make_int8_ready(trainer: Trainer) -> None:
     """Changes the network in place; it cannot be trained further.
 
     Layers that are `trainable` count as learned, the others as frozen.
     """
-    _equalize_bottlenecks(training)
-    round_to_int8(training)
-    snap_scales(training.network)
+    _equalize_bottlenecks(trainer)
+    round_to_int8(trainer)
+    snap_scales(trainer.network)
 
 
-def round_to_int8(training: Training) -> None:
+def round_to_int8(trainer: Trainer) -> None:
     """Rounds the kernels, and corrects the statistics for what that changed."""
-    norms = normalisations(training.network)
+    norms = normalisations(trainer.network)
     stored = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in norms]
     frozen = any(not layer.trainable for layer in norms)
-    before = measure_statistics(training) if frozen else None
-    snap_kernels(training.network)
-    after = measure_statistics(training, before)
+    before = measure_statistics(trainer) if frozen else None
+    snap_kernels(trainer.network)
+    after = measure_statistics(trainer, before)
     now, was = averaged(after), averaged(before or after)
     for layer, own, old, new in zip(norms, stored, was, now, strict=True):
         mean, variance = new if layer.trainable else shifted(layer, own, old, new)
@@ -143,11 +143,11 @@ def _snapping(scales: np.ndarray) -> np.ndarray:
     return np.where(scales > 0, factors, 1.0).astype(np.float32)
 
 
-def _equalize_bottlenecks(training: Training) -> None:
+def _equalize_bottlenecks(trainer: Trainer) -> None:
     """Gives every channel of a bottleneck, and of all bottlenecks that residuals add to it, the same range."""
-    backbone = training.network.backbone
+    backbone = trainer.network.backbone
     groups = _bottlenecks({layer.name for layer in backbone.layers})
-    for (writers, readers, _), ranges in zip(groups, _channel_ranges(training, groups), strict=True):
+    for (writers, readers, _), ranges in zip(groups, _channel_ranges(trainer, groups), strict=True):
         factors = np.clip(ranges / ranges.max(), 1 / LARGEST_FACTOR, 1.0).astype(np.float32)
         for name in writers:
             layer = backbone.get_layer(name)
@@ -173,12 +173,12 @@ def _bottlenecks(names: set[str]) -> list[Bottleneck]:
     return groups
 
 
-def _channel_ranges(training: Training, groups: Sequence[Bottleneck]) -> list[np.ndarray]:
+def _channel_ranges(trainer: Trainer, groups: Sequence[Bottleneck]) -> list[np.ndarray]:
     """The largest magnitude of each channel of each group's tensors, on some training pictures."""
     import tensorflow as tf
     import tf_keras as keras
 
-    backbone, samples = training.network.backbone, training.data.training
+    backbone, samples = trainer.network.backbone, trainer.data.training
     outputs = [[backbone.get_layer(name).output for name in group.tensors] for group in groups]
     probe = keras.Model(backbone.input, outputs)
 
@@ -187,6 +187,6 @@ def _channel_ranges(training: Training, groups: Sequence[Bottleneck]) -> list[np
         values = probe(as_input(x), training=False)
         return [tf.reduce_max([tf.reduce_max(tf.abs(v), axis=(0, 1, 2)) for v in group], axis=0) for group in values]
 
-    rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:RANGE_PICTURES]
+    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:RANGE_PICTURES]
     seen = [[r.numpy() for r in largest(x)] for x, _ in batches(samples, rows, 64)]
     return [np.maximum(np.max(ranges, axis=0), SMALLEST_RANGE) for ranges in zip(*seen, strict=True)]

@@ -34,7 +34,7 @@ CHECKPOINT_SECONDS = 60.0  # a long epoch is saved this often on its way
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PhasePlan:
     """What one phase does.
 
     Attributes:
@@ -44,19 +44,19 @@ class Plan:
         forward: (inputs, training) to class probabilities, as the network is measured.
         passes: how often an epoch goes through the training set.
         earlier: epochs of an earlier phase that the log counts this one's after.
-        learn: inputs and the constants of their rows to class probabilities and a scalar that joins the loss, as the
-            network is trained; where None, that is `forward` alone. Distillation enters here.
-        hard: factor of the cross-entropy with the labels in the loss.
-        learning: the variables that gradients change.
-        everything: all variables that the phase may change, statistics included; what a checkpoint holds.
-        clock: a variable that holds the number of the step; what is random in the graph is drawn from it.
+        forward_training: inputs and the constants of their rows to class probabilities and a scalar that joins the
+            loss, as the network is trained; where None, that is `forward` alone. Distillation enters here.
+        label_weight: factor of the cross-entropy with the labels in the loss.
+        trainable_variables: the variables that gradients change.
+        variables: all variables that the phase may change, statistics included; what a checkpoint holds.
+        global_step: a variable that holds the number of the step; what is random in the graph is drawn from it.
         prepare: inputs as they come from the data to inputs of `forward`, training only (augmentation).
         class_weights: factor of each class in the loss, or None.
         pruner: holds the pruned weights at zero, or None.
         average: of the weights, which is measured and kept in their place once there is one, or None.
         workers: the processes that share every batch, or None.
         statistics: moving statistics that a step changes; where workers share it, they are averaged as gradients are.
-        before_epoch: changes some of `everything`, and depends on nothing else.
+        before_epoch: changes some of `variables`, and depends on nothing else.
     """
 
     phase: str
@@ -66,13 +66,13 @@ class Plan:
     beta_2: float
     rates: np.ndarray
     forward: Callable[..., tf.Tensor]
-    learning: Sequence[tf.Variable]
-    everything: Sequence[tf.Variable]
-    clock: tf.Variable
+    trainable_variables: Sequence[tf.Variable]
+    variables: Sequence[tf.Variable]
+    global_step: tf.Variable
     passes: int = 1
     earlier: int = 0
-    learn: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
-    hard: float = 1.0
+    forward_training: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
+    label_weight: float = 1.0
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
     class_weights: np.ndarray | None = None
     pruner: Pruner | None = None
@@ -101,7 +101,7 @@ class Epoch:
 
 
 @dataclass(slots=True)
-class State:
+class TrainState:
     """Where a phase stands; everything that a later process needs to go on with it."""
 
     phase: str
@@ -121,7 +121,7 @@ class State:
     history: list[Epoch] = field(default_factory=list)
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Whoever saves checkpoints; within its `with` block, once held, signals are noted and not acted on."""
 
     def __enter__(self) -> Any: ...
@@ -131,7 +131,7 @@ class Keeper(Protocol):
     def hold(self) -> None:
         """Starts to note signals, to the end of the block."""
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainState) -> None:
         """Writes a checkpoint."""
 
     @property
@@ -144,8 +144,13 @@ class Keeper(Protocol):
 
 
 def fit(
-    plan: Plan, training: Samples | Views, validation: Samples, state: State, keeper: Keeper, progress: Progress
-) -> State:
+    plan: PhasePlan,
+    training: Samples | Views,
+    validation: Samples,
+    state: TrainState,
+    checkpointer: Checkpointer,
+    progress: Progress,
+) -> TrainState:
     """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
 
     The best is the last whose validation accuracy is within a standard error of the highest (Breiman et al. 1984): with
@@ -158,7 +163,7 @@ def fit(
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
     """
-    optimizer = Adam(plan.learning, plan.beta_2)
+    optimizer = Adam(plan.trainable_variables, plan.beta_2)
     _restore(plan, optimizer, state)
     train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
@@ -166,7 +171,7 @@ def fit(
 
     def end_epoch(started: float) -> None:
         with nullcontext() if plan.average is None else plan.average.in_place(state.step - 1):
-            scores = evaluate(validation, keeper)
+            scores = evaluate(validation, checkpointer)
             if scores is not None:  # else a signal came; who goes on from here evaluates first
                 _keep_if_best(plan, state, scores[1], len(validation))
         if scores is not None:
@@ -174,9 +179,9 @@ def fit(
             _report(progress, plan, state.history[-1])
 
     _capture(plan, optimizer, state)
-    keeper.save(state)
+    checkpointer.save(state)
     saved_at = time.monotonic()
-    with keeper, progress.task(plan.phase, plan.epochs * per_epoch, "step") as task:
+    with checkpointer, progress.task(plan.phase, plan.epochs * per_epoch, "step") as task:
         task.advance(state.step)
         if _epochs_done(plan, state) < state.step // per_epoch:
             end_epoch(time.monotonic() - state.seconds)
@@ -191,11 +196,11 @@ def fit(
             for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch, share=share):
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
-                plan.clock.assign(state.step)
+                plan.global_step.assign(state.step)
                 optimizer.rate.assign(plan.rates[state.step])
                 rows = min(plan.batch_size, len(order) - state.step % per_epoch * plan.batch_size)
                 loss, hits, seen = (float(value) for value in train_step(*batch))
-                keeper.hold()
+                checkpointer.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
                         f"the loss became {loss} in epoch {epoch + 1}",
@@ -210,22 +215,22 @@ def fit(
                 task.advance(1, epoch=state.step / per_epoch, loss=loss / seen)
                 if state.step % per_epoch == 0:
                     end_epoch(started)
-                elif not keeper.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
+                elif not checkpointer.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
                     continue
                 _capture(plan, optimizer, state)
-                keeper.save(state)
+                checkpointer.save(state)
                 saved_at = time.monotonic()
-                if keeper.stopping:
-                    keeper.check()
-        if keeper.stopping:  # a signal came since; the state is saved
-            keeper.check()
+                if checkpointer.stopping:
+                    checkpointer.check()
+        if checkpointer.stopping:  # a signal came since; the state is saved
+            checkpointer.check()
     if state.best:  # a phase of no epochs has none
-        for variable, value in zip(plan.everything, state.best, strict=True):
+        for variable, value in zip(plan.variables, state.best, strict=True):
             variable.assign(value)
     return state
 
 
-def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, float], started: float) -> None:
+def _end_epoch(plan: PhasePlan, state: TrainState, samples: int, scores: tuple[float, float], started: float) -> None:
     """Writes the epoch's line and clears the running sums."""
     pruner, step = plan.pruner, state.step - 1
     line = Epoch(
@@ -243,38 +248,38 @@ def _end_epoch(plan: Plan, state: State, samples: int, scores: tuple[float, floa
     state.loss_sum, state.hits, state.seconds = 0.0, 0, 0.0
 
 
-def _keep_if_best(plan: Plan, state: State, accuracy: float, held: int) -> None:
+def _keep_if_best(plan: PhasePlan, state: TrainState, accuracy: float, held: int) -> None:
     """Keeps the weights where this accuracy on `held` pictures makes them the best so far."""
     eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
     if eligible and _is_best(accuracy, state, held):
-        state.best = [variable.numpy() for variable in plan.everything]
+        state.best = [variable.numpy() for variable in plan.variables]
         state.best_epochs[plan.phase] = 1 + plan.earlier + _epochs_done(plan, state)
 
 
-def _is_best(accuracy: float, state: State, held: int) -> bool:
+def _is_best(accuracy: float, state: TrainState, held: int) -> bool:
     """Whether this accuracy on `held` pictures is within a standard error of the best so far; notes a new best."""
     state.best_accuracy = best = max(state.best_accuracy, accuracy)
     return accuracy >= best - math.sqrt(best * (1 - best) / held)
 
 
-def _epochs_done(plan: Plan, state: State) -> int:
+def _epochs_done(plan: PhasePlan, state: TrainState) -> int:
     """Epochs of this phase that have their line in the history."""
     return sum(row.phase == plan.phase for row in state.history)
 
 
-def _report(progress: Progress, plan: Plan, line: Epoch) -> None:
+def _report(progress: Progress, plan: PhasePlan, line: Epoch) -> None:
     names = ("loss", "accuracy", "val_loss", "val_accuracy") + (("sparsity",) if plan.pruner else ())
     figures = " - ".join(f"{name}: {getattr(line, name):.4f}" for name in names)
     progress.note(f"Epoch {line.epoch}/{plan.earlier + plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
-def _capture(plan: Plan, optimizer: Adam, state: State) -> None:
+def _capture(plan: PhasePlan, optimizer: Adam, state: TrainState) -> None:
     """Copies the variables into the state."""
     copies = [[variable.numpy() for variable in variables] for variables in _variables(plan, optimizer)]
     state.weights, state.optimizer, state.masks, state.average = copies
 
 
-def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
+def _restore(plan: PhasePlan, optimizer: Adam, state: TrainState) -> None:
     """Copies a saved state into the variables; nothing to do for a phase that starts."""
     if not state.weights:
         return
@@ -284,14 +289,14 @@ def _restore(plan: Plan, optimizer: Adam, state: State) -> None:
             variable.assign(value)
 
 
-def _variables(plan: Plan, optimizer: Adam) -> tuple[Sequence[tf.Variable], ...]:
+def _variables(plan: PhasePlan, optimizer: Adam) -> tuple[Sequence[tf.Variable], ...]:
     """What a step may change: the network's, the optimizer's, masks and averages."""
     masks = () if plan.pruner is None else plan.pruner.masks
     average = () if plan.average is None else plan.average.values
-    return plan.everything, optimizer.variables, masks, average
+    return plan.variables, optimizer.variables, masks, average
 
 
-def _join(plan: Plan, optimizer: Adam, state: State) -> Callable[[], None]:
+def _join(plan: PhasePlan, optimizer: Adam, state: TrainState) -> Callable[[], None]:
     """What is called before each epoch, so that all workers have the chief's values; nothing where there are none.
 
     Raises:
@@ -304,13 +309,13 @@ def _join(plan: Plan, optimizer: Adam, state: State) -> Callable[[], None]:
 
 
 def _make_train_step(
-    plan: Plan, optimizer: Adam, samples: Samples | Views
+    plan: PhasePlan, optimizer: Adam, samples: Samples | Views
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Compiles one step: a batch in; its summed loss, its count of hits and its size out, over all workers."""
     import tensorflow as tf
     import tf_keras as keras
 
-    learn = plan.learn or (lambda x, *_: (plan.forward(x, training=True), 0.0))
+    forward = plan.forward_training or (lambda x, *_: (plan.forward(x, training=True), 0.0))
     factors = None if plan.class_weights is None else tf.constant(plan.class_weights, tf.float32)
 
     def train_step(x: tf.Tensor, y: tf.Tensor, *constants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -318,15 +323,15 @@ def _make_train_step(
         if plan.prepare is not None:
             x = plan.prepare(x)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(plan.learning)
-            probabilities, penalty = learn(x, *constants)
+            tape.watch(plan.trainable_variables)
+            probabilities, penalty = forward(x, *constants)
             losses = keras.losses.sparse_categorical_crossentropy(y, probabilities)
             if factors is not None:
                 losses *= tf.gather(factors, y)
-            loss = plan.hard * tf.reduce_mean(losses) + penalty
+            loss = plan.label_weight * tf.reduce_mean(losses) + penalty
         hits = tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.float32)
         sums = [tf.reduce_sum(losses), tf.reduce_sum(hits), tf.cast(tf.size(y), tf.float32)]
-        gradients = tape.gradient(loss, plan.learning)
+        gradients = tape.gradient(loss, plan.trainable_variables)
         if plan.workers is not None:
             gradients, sums = _over_all(plan, plan.workers, gradients, sums)
         optimizer.apply(gradients)
@@ -340,7 +345,7 @@ def _make_train_step(
 
 
 def _over_all(
-    plan: Plan, workers: Workers, gradients: Sequence[tf.Tensor], sums: Sequence[tf.Tensor]
+    plan: PhasePlan, workers: Workers, gradients: Sequence[tf.Tensor], sums: Sequence[tf.Tensor]
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Mean gradients and sums over all workers, each counting as many times as it had rows; so do the statistics."""
     rows = sums[-1]
@@ -354,7 +359,7 @@ def _over_all(
 
 def make_evaluate(
     forward: Callable[..., tf.Tensor], like: Samples
-) -> Callable[[Samples, Keeper], tuple[float, float] | None]:
+) -> Callable[[Samples, Checkpointer], tuple[float, float] | None]:
     """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these.
 
     It gives None where the keeper must stop before the end.
@@ -368,10 +373,10 @@ def make_evaluate(
         hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
         return tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)), hits
 
-    def evaluate(samples: Samples, keeper: Keeper) -> tuple[float, float] | None:
+    def evaluate(samples: Samples, checkpointer: Checkpointer) -> tuple[float, float] | None:
         sums = np.zeros(2)
         for x, y in batches(samples, np.arange(len(samples)), 64):
-            if keeper.stopping:
+            if checkpointer.stopping:
                 return None
             sums += [float(value) for value in score(x, y)]
         return float(sums[0] / len(samples)), float(sums[1] / len(samples))

@@ -23,12 +23,12 @@ import numpy as np
 from train.methods import finetune
 from train.data import Samples
 from train.methods.int8_ready import LEVELS, grid_axes, kernel_of, snap_kernels, snap_scales
-from train.methods.loop import Plan, State, fit, make_evaluate
+from train.methods.loop import PhasePlan, TrainState, fit, make_evaluate
 from train.model import Network, prunable_kernels, walk
 from train.methods.prune import Pruner
 from train.methods.quantize import calibration_set
 from train.methods.distillation import learning_from
-from train.methods.trainer import Training, learning_rates
+from train.methods.trainer import Trainer, learning_rates
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,41 +39,41 @@ BATCH = 50  # pictures that are measured at a time
 SMALLEST_UNIT = 1e-3  # of a variable's largest
 
 
-def begin(done: State, chosen: np.ndarray) -> State:
+def begin(done: TrainState, chosen: np.ndarray) -> TrainState:
     """The state in which the phase begins.
 
     Args:
         done: of fine-tuning.
         chosen: for each validation picture [N] whether the network that fine-tuning chose is right.
     """
-    return State(
+    return TrainState(
         PHASE, teacher=done.teacher, chosen=[chosen], history=done.history, best_epochs=done.best_epochs | {PHASE: 0}
     )
 
 
-def train_aware(training: Training, state: State, before: finetune.Before) -> State:
+def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) -> TrainState:
     """Trains from `state` to the end of the phase and leaves the best epoch's weights, rounded, in the network.
 
     Args:
-        training: the network that is ready for INT8, with the data as they are deployed.
+        trainer: the network that is ready for INT8, with the data as they are deployed.
         state: a new one, or a checkpoint's; then the network's weights do not matter.
         before: what the network before fine-tuning says.
     """
-    recipe, data, simulation = training.recipe, training.data, Simulation(training.network)
+    recipe, data, simulation = trainer.recipe, trainer.data, Simulation(trainer.network)
     held = Samples(data.validation.x, data.validation.y)
-    everything = [*training.network.variables, *simulation.variables]
+    everything = [*trainer.network.variables, *simulation.variables]
     if not state.weights:
         simulation.begin()
-        simulation.measure_ranges(training)
-        scores = make_evaluate(simulation.network, held)(held, training.keeper)
+        simulation.measure_ranges(trainer)
+        scores = make_evaluate(simulation.network, held)(held, trainer.checkpointer)
         if scores is None:
-            training.keeper.check()
+            trainer.checkpointer.check()
         else:
             state.best, state.best_accuracy = [variable.numpy() for variable in everything], scores[1]
-    passes = training.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
     steps = recipe.qat_epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
-    views = finetune.views_to_learn(training, before)
-    plan = Plan(
+    views = finetune.views_to_learn(trainer, before)
+    plan = PhasePlan(
         phase=PHASE,
         epochs=recipe.qat_epochs,
         batch_size=recipe.batch_size,
@@ -82,31 +82,31 @@ def train_aware(training: Training, state: State, before: finetune.Before) -> St
         rates=learning_rates(recipe.qat_learning_rate, steps, 1.0),
         forward=simulation.network,
         passes=passes,
-        learn=learning_from(simulation.network, recipe.soft_answers, recipe.distill) if views.constants else None,
-        hard=1 - recipe.soft_answers,
-        learning=simulation.learning,
-        everything=everything,
-        clock=training.clock,
-        class_weights=training.class_weights(),
-        pruner=_hold_zeros(training, steps) if recipe.prune else None,
-        workers=training.workers,
-        before_epoch=lambda: simulation.measure_ranges(training),
+        forward_training=learning_from(simulation.network, recipe.soft_answers, recipe.distill) if views.constants else None,
+        label_weight=1 - recipe.soft_answers,
+        trainable_variables=simulation.trainable_variables,
+        variables=everything,
+        global_step=trainer.global_step,
+        class_weights=trainer.class_weights(),
+        pruner=_hold_zeros(trainer, steps) if recipe.prune else None,
+        workers=trainer.workers,
+        before_epoch=lambda: simulation.measure_ranges(trainer),
     )
-    state = fit(plan, views, held, state, training.keeper, training.progress)
+    state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress)
     simulation.end()
-    snap_kernels(training.network)
-    snap_scales(training.network)
+    snap_kernels(trainer.network)
+    snap_scales(trainer.network)
     return state
 
 
-def _hold_zeros(training: Training, steps: int) -> Pruner:
+def _hold_zeros(trainer: Trainer, steps: int) -> Pruner:
     """A pruner that is at its final sparsity from the first step on."""
     import tensorflow as tf
 
-    kernels = prunable_kernels(training.network)
+    kernels = prunable_kernels(trainer.network)
     masks = [tf.Variable(tf.ones_like(kernel), trainable=False) for kernel in kernels]
-    sparsities = np.full(steps, training.recipe.final_sparsity)
-    return Pruner(kernels, masks, finetune.zeros(training), sparsities, every=1)
+    sparsities = np.full(steps, trainer.recipe.final_sparsity)
+    return Pruner(kernels, masks, finetune.zeros(trainer), sparsities, every=1)
 
 
 class Simulation:
@@ -121,7 +121,7 @@ class Simulation:
 
     Attributes:
         network: gives class probabilities of pixels as INT8 would.
-        learning: what gradients change.
+        trainable_variables: what gradients change.
         units: of each of them, of its shape or one that is broadcast to it.
         ranges: least and greatest value [2] of every tensor that INT8 stores, by layer, in the order of computation.
     """
@@ -134,9 +134,9 @@ class Simulation:
         self._plain = network
         self.network = Network(*(self._simulated(part) for part in (network.backbone, network.head)))
         learning = [pair for layer in self._layers for pair in _in_units(layer)]
-        self.learning = [variable for variable, _ in learning]
+        self.trainable_variables = [variable for variable, _ in learning]
         self.units = [tf.Variable(tf.ones(unit.shape), trainable=False) for _, unit in learning]
-        self._unit = {id(variable): unit for variable, unit in zip(self.learning, self.units, strict=True)}
+        self._unit = {id(variable): unit for variable, unit in zip(self.trainable_variables, self.units, strict=True)}
         stored = [layer.name for layer in self._layers if _is_stored(layer)]
         self.ranges = {name: tf.Variable(tf.zeros(2), trainable=False) for name in stored}
 
@@ -148,20 +148,20 @@ class Simulation:
     def begin(self) -> None:
         """Chooses the units."""
         found = [unit for layer in self._layers for _, unit in _in_units(layer)]
-        for variable, unit, value in zip(self.learning, self.units, found, strict=True):
+        for variable, unit, value in zip(self.trainable_variables, self.units, found, strict=True):
             unit.assign(value)
             variable.assign(variable / unit)
 
     def end(self) -> None:
         """Gives the network's variables their own meaning back."""
-        for variable, unit in zip(self.learning, self.units, strict=True):
+        for variable, unit in zip(self.trainable_variables, self.units, strict=True):
             variable.assign(variable * unit)
 
-    def measure_ranges(self, training: Training) -> None:
+    def measure_ranges(self, trainer: Trainer) -> None:
         """Sets the ranges as the converter does: to the extremes on the pictures that calibrate it, zero included."""
         import tensorflow as tf
 
-        data, recipe = training.data, training.recipe
+        data, recipe = trainer.data, trainer.recipe
         pictures = calibration_set(
             data.training, data.scaling, len(data.classes), recipe.calibration_samples, recipe.seed
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from train.model import Network
-    from train.methods.trainer import Training
+    from train.methods.trainer import Trainer
 
 BATCH, PICTURES = 128, 2048
 Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each normalisation
@@ -40,26 +40,26 @@ def moving_statistics(network: Network) -> list[tf.Variable]:
     return [statistic for layer in learning for statistic in (layer.moving_mean, layer.moving_variance)]
 
 
-def measure_statistics(training: Training, before: Sequence[Moments] | None = None) -> list[Moments]:
+def measure_statistics(trainer: Trainer, before: Sequence[Moments] | None = None) -> list[Moments]:
     """Mean and variance [channels] of what goes into each normalisation, for batch after batch of training pictures.
 
     Args:
-        training: gives the network and the pictures, always the same ones.
+        trainer: gives the network and the pictures, always the same ones.
         before: what this gave before the kernels changed. Frozen layers then shift what they store by how far their
             input moved since, so that no layer sees what the change did to those before it: some channels are amplified
             a hundredfold on their way, and would be far off after a few layers.
     """
     import tensorflow as tf
 
-    samples, backbone = training.data.training, training.network.backbone
+    samples, backbone = trainer.data.training, trainer.network.backbone
 
     @tf.function(autograph=False)
     def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
         return _forward(backbone, as_input(x), was)
 
-    rows = np.random.default_rng(training.recipe.seed).permutation(len(samples))[:PICTURES]
+    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:PICTURES]
     measured: list[Moments] = []
-    with training.progress.task("statistics", len(rows), "picture") as task:
+    with trainer.progress.task("statistics", len(rows), "picture") as task:
         for x, _ in batches(samples, rows, BATCH):
             if measured and len(x) < BATCH:
                 break  # a remainder would weigh as much as a whole batch

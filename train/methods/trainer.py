@@ -1,4 +1,4 @@
-"""What the training phases share: the network, its data and how a phase's plan is made of them."""
+"""What the training phases share: the network, its data, and how a phase's plan is made of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.methods.loop import Keeper
+from train.methods.loop import Checkpointer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class Trainer:
     """Everything that a training phase works with.
 
     Attributes:
         recipe: the numbers.
         network: what learns; its dropout draws from `clock`.
-        clock: int64 variable with the number of the step.
+        global_step: int64 variable with the number of the step.
         data: pictures and classes.
         pretrained: whether the backbone came with ImageNet weights.
-        keeper: saves checkpoints and hears signals.
+        checkpointer: saves checkpoints and hears signals.
         progress: where to report.
         workers: the processes that train together, or None.
         folder: where what is too large for memory may lie meanwhile; None for where temporary files go.
@@ -40,10 +40,10 @@ class Training:
 
     recipe: Recipe
     network: Network
-    clock: tf.Variable
+    global_step: tf.Variable
     data: TrainingData
     pretrained: bool
-    keeper: Keeper
+    checkpointer: Checkpointer
     progress: Progress
     workers: Workers | None = None
     folder: Path | None = None
@@ -67,7 +67,7 @@ class Training:
         from train.methods.augment import augment
 
         zero = self.data.scaling.zero
-        return lambda pictures: augment(pictures, self.recipe.seed, self.clock, zero)
+        return lambda pictures: augment(pictures, self.recipe.seed, self.global_step, zero)
 
 
 def learning_rates(start: float, steps: int, decay: float) -> np.ndarray:
@@ -76,7 +76,7 @@ def learning_rates(start: float, steps: int, decay: float) -> np.ndarray:
     return (start * np.minimum(left, 1.0)).astype(np.float32)
 
 
-def seeded_dropout(seed: int, clock: tf.Variable) -> Any:
+def seeded_dropout(seed: int, global_step: tf.Variable) -> Any:
     """Makes dropout layers whose masks are a function of the seed, the layer and the step's number alone.
 
     Keras' own keeps a hidden state in its kernels that no checkpoint holds, so a resumed run would differ.
@@ -95,7 +95,7 @@ def seeded_dropout(seed: int, clock: tf.Variable) -> Any:
         def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
             if not training or self._rate == 0:
                 return inputs
-            key = tf.stack([tf.constant(self._key, tf.int64), clock])
+            key = tf.stack([tf.constant(self._key, tf.int64), global_step])
             return tf.nn.experimental.stateless_dropout(inputs, self._rate, key)
 
     return SeededDropout

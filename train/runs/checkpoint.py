@@ -18,7 +18,7 @@ from ei_compat.errors import Interrupted, TrainingError, UsageError
 from ei_compat.files import replaced_file
 from ei_compat.run_folder import CHECKPOINT
 from train import supervisor
-from train.methods.loop import Epoch, State
+from train.methods.loop import Epoch, TrainState
 from train.start import on_signals
 from train.supervisor import HOW_TO_GO_ON
 
@@ -79,20 +79,20 @@ class Checkpoints:
         if self.stopping:
             raise TrainingError("the time limit of train_input.json is reached", fix=HOW_TO_GO_ON)
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainState) -> None:
         """Writes the state, whole or not at all."""
         arrays = {f"{name}.{i}": a for name in ARRAY_LISTS for i, a in enumerate(getattr(state, name))}
         meta = {
             "fingerprint": self._fingerprint,
             "lengths": {name: len(getattr(state, name)) for name in ARRAY_LISTS},
-            "state": {k: getattr(state, k) for k in State.__slots__ if k not in ARRAY_LISTS and k != "history"},
+            "state": {k: getattr(state, k) for k in TrainState.__slots__ if k not in ARRAY_LISTS and k != "history"},
             "history": [asdict(line) for line in state.history],
         }
         with replaced_file(self.path) as file:
             np.savez(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
         supervisor.resumable(True)
 
-    def load(self) -> State | None:
+    def load(self) -> TrainState | None:
         """The saved state, or None where there is none.
 
         Raises:
@@ -114,7 +114,7 @@ class Checkpoints:
                 fix="give the same options and data, or --overwrite to start anew",
             )
         supervisor.resumable(True)
-        return State(**meta["state"], **lists, history=[Epoch(**line) for line in meta["history"]])
+        return TrainState(**meta["state"], **lists, history=[Epoch(**line) for line in meta["history"]])
 
     def remove(self) -> None:
         """Deletes the file once the results are written."""
