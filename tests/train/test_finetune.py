@@ -72,6 +72,7 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     assert len(end.rates) == 6 * len(whole.rates) // 10
     assert end.rates[0] == pytest.approx(rate)
     assert end.label_weight == pytest.approx(hard)
+    assert whole.number != end.number, "or both would draw the same order"
     assert set(end.pruner.sparsities) == {recipe.final_sparsity}
     assert 0 < len(end.trainable_variables) < len(whole.trainable_variables)
     assert pictures.x.shape[1:] == (32, 32, 3)

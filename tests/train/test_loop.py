@@ -71,6 +71,7 @@ def make_plan(samples: Samples) -> Callable[..., PhasePlan]:
         steps = EPOCHS * math.ceil(len(samples) / BATCH)
         return PhasePlan(
             phase="test",
+            number=4,
             epochs=EPOCHS,
             batch_size=BATCH,
             seed=1,

@@ -60,6 +60,7 @@ def make_plan(workers: Workers | None) -> tuple[PhasePlan, Samples]:
 
     plan = PhasePlan(
         phase="test",
+        number=4,
         epochs=EPOCHS,
         batch_size=BATCH,
         seed=1,

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     import tensorflow as tf
 
-PHASE = "finetune"
-END = "ending"  # of fine-tuning; only the end of the network learns
+PHASE, NUMBER = "finetune", 8
+END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
 # Factors in that end of the rate and of what is said by the network before: little is left to recover then, and labels
 # say more, unless there are so few that it takes several passes to make enough steps of them.
 END_RATE, END_SOFT_ANSWERS, END_DISTILL = 2.0, 0.4, 0.1
@@ -138,6 +138,7 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
     average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
     return PhasePlan(
         phase=PHASE,
+        number=NUMBER,
         epochs=recipe.fine_tune_epochs,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
@@ -177,6 +178,7 @@ def _fine_tune_end(trainer: Trainer, plan: PhasePlan, done: int, end: Ending, vi
     plan = replace(
         plan,
         phase=END if done else PHASE,
+        number=END_NUMBER if done else NUMBER,
         epochs=plan.epochs - done,
         earlier=done,
         rates=rate * plan.rates[first:],

@@ -19,7 +19,7 @@ from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
 from train.views import Views
 
-PHASE = "head"
+PHASE, NUMBER = "head", 4
 PASSES = 6  # through cached features, an epoch
 STEPS = 500  # on cached features, at least
 
@@ -38,6 +38,7 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
     steps = recipe.epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
     plan = PhasePlan(
         phase=PHASE,
+        number=NUMBER,
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         seed=recipe.seed,

@@ -39,6 +39,7 @@ class PhasePlan:
 
     Attributes:
         phase: its name.
+        number: stands for the phase in the seed of its shuffle, and so never changes.
         epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to class probabilities, as the network is measured.
@@ -60,6 +61,7 @@ class PhasePlan:
     """
 
     phase: str
+    number: int
     epochs: int
     batch_size: int
     seed: int
@@ -189,7 +191,7 @@ def fit(
             if plan.before_epoch is not None and state.step % per_epoch == 0:
                 plan.before_epoch()
             follow()
-            random = np.random.default_rng([plan.seed, len(plan.phase), epoch])
+            random = np.random.default_rng([plan.seed, plan.number, epoch])
             order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
             started = time.monotonic() - state.seconds
             share = None if plan.workers is None else plan.workers.share
@@ -362,7 +364,7 @@ def make_evaluate(
 ) -> Callable[[Samples, Checkpointer], tuple[float, float] | None]:
     """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these.
 
-    It gives None where the keeper must stop before the end.
+    It gives None where the checkpointer must stop before the end.
     """
     import tensorflow as tf
     import tf_keras as keras

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-PHASE = "qat"
+PHASE, NUMBER = "qat", 3
 BATCH = 50  # pictures that are measured at a time
 SMALLEST_UNIT = 1e-3  # of a variable's largest
 
@@ -75,6 +75,7 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
     views = finetune.views_to_learn(trainer, before)
     plan = PhasePlan(
         phase=PHASE,
+        number=NUMBER,
         epochs=recipe.qat_epochs,
         batch_size=recipe.batch_size,
         seed=recipe.seed,

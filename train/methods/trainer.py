@@ -28,7 +28,7 @@ class Trainer:
 
     Attributes:
         recipe: the numbers.
-        network: what learns; its dropout draws from `clock`.
+        network: what learns; its dropout draws from `global_step`.
         global_step: int64 variable with the number of the step.
         data: pictures and classes.
         pretrained: whether the backbone came with ImageNet weights.
