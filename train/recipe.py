@@ -39,7 +39,12 @@ class Recipe(BaseModel):
         "fine-tuning as long as it says here (default), less than half of that (quick), or three times (thorough)",
     )
 
-    # The network.
+    # What is learned, and by which network.
+    task: str = knob(
+        "auto",
+        "classification, or another task that is installed; auto: what train_input.json says, else classification",
+    )
+    backbone: str = knob("mobilenet_v2", "the network without its head: mobilenet_v2, or another that is installed")
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")
     input_scaling: InputScaling = knob(

@@ -17,9 +17,9 @@ from packages_made import classifier, identity, label_file, needs, packed, run, 
 from PIL import Image
 
 from ei_compat.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
+from ei_compat.run_folder import read_labels
 from firmware.package import package
 from firmware.packages.headers import c_string
-from ei_compat.run_folder import read_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ei_compat.errors import Interrupted, TrainingError, UsageError
+from train.methods.state import Epoch, TrainState
 from train.runs.checkpoint import Checkpoints
-from train.methods.loop import Epoch, TrainState
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def state() -> TrainState:
         phase="finetune",
         step=17,
         loss_sum=1.25,
-        hits=3,
+        metric_sum=3.0,
         weights=[random.normal(size=(3, 4)).astype(np.float32), np.array(7, np.int64)],
         optimizer=[random.normal(size=5).astype(np.float32)],
         masks=[np.ones((2, 2), np.float32)],
@@ -47,7 +47,7 @@ def test_round_trip(tmp_path: Path, state: TrainState) -> None:
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
-    scalars = ("phase", "step", "loss_sum", "hits", "best_accuracy", "best_epochs")
+    scalars = ("phase", "step", "loss_sum", "metric_sum", "best_metric", "best_epochs")
     assert [getattr(back, name) for name in scalars] == [getattr(state, name) for name in scalars]
     assert [asdict(line) for line in back.history] == [asdict(line) for line in state.history]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]

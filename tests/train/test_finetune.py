@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from ei_compat.progress import SILENT
-from train.methods import finetune
+from tests.train.networks import classification, mobilenet_v2
 from train.data import Samples
+from train.methods import finetune
 from train.methods.finetune import END, PHASE, Before, _keep_the_better
-from train.methods.loop import Epoch, PhasePlan, TrainState
-from train.model import build_network
-from train.recipe import Recipe
+from train.methods.loop import PhasePlan
+from train.methods.state import Epoch, TrainState
 from train.methods.trainer import Trainer
+from train.recipe import Recipe
 from train.views import Views
 
 
@@ -31,7 +32,8 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
 
     weight = tf.Variable(2.0)
     backbone = SimpleNamespace(trainable=True)
-    training = SimpleNamespace(network=SimpleNamespace(variables=[weight], backbone=backbone), progress=SILENT)
+    network, data = SimpleNamespace(variables=[weight], backbone=backbone), SimpleNamespace(task=classification(2))
+    training = SimpleNamespace(network=network, data=data, progress=SILENT)
     line = Epoch(PHASE, 3, 1.0, 0.9, 1.0, 0.5, 0.0, 0.0, 1.0)
     state = TrainState(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
     before = Before(None, np.zeros(0), {"head": {"validation": np.array(right)}})
@@ -53,9 +55,9 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     import tensorflow as tf
 
     recipe = Recipe(image_size=32, batch_size=4, min_steps=least_steps)
-    network, global_step = build_network(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
+    network, global_step = mobilenet_v2(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
-    data = SimpleNamespace(training=samples, validation=samples)
+    data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
     training = Trainer(recipe, network, global_step, data, True, SimpleNamespace(), SILENT)
     before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
     plans: list[tuple[PhasePlan, Views]] = []

@@ -12,13 +12,15 @@ import pytest
 
 from ei_compat.errors import TrainingError
 from ei_compat.progress import SILENT
-from train.methods.average import Average
+from tests.train.networks import classification
 from train.batches import batches
 from train.data import Samples
-from train.methods.loop import PhasePlan, TrainState, _is_best, fit
+from train.methods.average import Average
+from train.methods.loop import PhasePlan, _is_best, fit
 from train.methods.prune import make_pruner
-from train.recipe import Recipe
+from train.methods.state import TrainState
 from train.methods.trainer import learning_rates
+from train.recipe import Recipe
 
 EPOCHS, BATCH = 6, 8
 
@@ -70,6 +72,7 @@ def make_plan(samples: Samples) -> Callable[..., PhasePlan]:
         layer.build((None, 4))
         steps = EPOCHS * math.ceil(len(samples) / BATCH)
         return PhasePlan(
+            task=classification(2),
             phase="test",
             number=4,
             epochs=EPOCHS,
@@ -96,7 +99,7 @@ def test_it_learns_and_keeps_the_best_epoch(make_plan, samples: Samples) -> None
     state = run(plan, samples)
 
     assert [line.epoch for line in state.history] == list(range(1, EPOCHS + 1))
-    assert state.history[-1].accuracy > 0.8
+    assert state.history[-1].metric > 0.8
     assert state.best_epochs == {"test": EPOCHS}, "as good as any, and trained the longest"
     for variable, value in zip(plan.variables, state.best, strict=True):
         np.testing.assert_array_equal(variable, value)
@@ -116,7 +119,7 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, sample
     for a, b in zip(resumed.best, whole.best, strict=True):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(resumed.history, whole.history, strict=True):
-        assert (a.loss, a.accuracy, a.val_loss) == (b.loss, b.accuracy, b.val_loss)
+        assert (a.loss, a.metric, a.val_loss) == (b.loss, b.metric, b.val_loss)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, sample
 def test_the_last_epoch_that_is_not_worse_than_the_best_is_kept(accuracies: list[float], kept: int) -> None:
     state, best = TrainState("test"), 0
     for epoch, accuracy in enumerate(accuracies, start=1):
-        best = epoch if _is_best(accuracy, state, 100) else best
+        best = epoch if _is_best(classification(2), accuracy, state, 100) else best
 
     assert best == kept
 

@@ -25,11 +25,11 @@ from ei_compat.progress import SILENT
 from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
 from tests.train.conftest import SMALL
 from train import pipeline
-from train.evaluate import predict, prunable_weights
+from train.evaluate import predict
 from train.job import Job
 from train.runs.folder import OutputFolder
-from train.methods.prune import sparsity
 from train.runs.report import Report
+from train.sparsity import prunable_weights, sparsity
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from ei_compat.progress import SILENT
+from tests.train.networks import classification
 from tests.train.test_loop import Checkpointer
-from train.methods import qat
 from train.data import Samples
 from train.evaluate import predict
+from train.methods import qat
 from train.methods.int8_ready import snap_kernels, snap_scales
-from train.methods.loop import TrainState
-from train.model import Network, prunable_kernels
-from train.methods.prune import sparsity
 from train.methods.quantize import calibration_set, freeze, to_float, to_int8
+from train.methods.state import TrainState
+from train.methods.trainer import Trainer
+from train.network import Network, prunable_kernels
 from train.recipe import Recipe
 from train.scaling import Scaling
-from train.methods.trainer import Trainer
+from train.sparsity import sparsity
 
 SIDE, LOUD = 8, 300.0
 OPTIONS = {
@@ -74,7 +75,7 @@ def make_training(loud: float = LOUD, **options: Any) -> Trainer:
     network.head.layers[-1].kernel.assign(np.vstack([[[-4.0, 4.0], [4.0, -4.0]], np.zeros((6, 2))]))
     recipe = Recipe(**OPTIONS | options)
     data = SimpleNamespace(
-        training=pictures(256, 1), validation=pictures(100, 2), classes=("a", "b"), scaling=Scaling.of("0..1", 3)
+        training=pictures(256, 1), validation=pictures(100, 2), task=classification(2), scaling=Scaling.of("0..1", 3)
     )
     return Trainer(recipe, network, tf.Variable(0, dtype=tf.int64), data, True, Checkpointer(), SILENT)
 
@@ -93,8 +94,7 @@ def answers(training: Trainer) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [N, 2] of the validation pictures by the float and by the INT8 file."""
     data, recipe = training.data, training.recipe
     frozen = freeze(training.network)
-    calibration = calibration_set(data.training, data.scaling, 2, recipe.calibration_samples, recipe.seed)
-    files = to_float(frozen), to_int8(frozen, calibration)
+    files = to_float(frozen), to_int8(frozen, calibration_set(data, recipe))
     return tuple(predict(file, data.validation) for file in files)
 
 

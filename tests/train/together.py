@@ -17,10 +17,12 @@ import numpy as np
 from ei_compat.errors import EiTrainError
 from ei_compat.progress import SILENT
 from train import backend
-from train.runs.checkpoint import Checkpoints
 from train.data import Samples
-from train.methods.loop import PhasePlan, TrainState, fit
+from train.methods.loop import PhasePlan, fit
+from train.methods.state import TrainState
 from train.methods.trainer import learning_rates
+from train.runs.checkpoint import Checkpoints
+from train.tasks.classification import Classification
 from train.workers import Workers, read_place
 
 ROWS, BATCH, EPOCHS = 57, 8, 6  # the last batch of an epoch has a single row
@@ -59,6 +61,7 @@ def make_plan(workers: Workers | None) -> tuple[PhasePlan, Samples]:
         return layer(x), 0.0
 
     plan = PhasePlan(
+        task=Classification(("a", "b")),
         phase="test",
         number=4,
         epochs=EPOCHS,
@@ -88,7 +91,7 @@ def train(folder: Path, saves: int) -> dict[str, Any]:
         checkpointer = Mortal(folder if workers is None or workers.is_chief else Path(own), saves)
         state = fit(plan, samples, samples, state, checkpointer, SILENT)
     weights = {f"weights{i}": variable.numpy() for i, variable in enumerate(plan.variables)}
-    return weights | {"loss": [line.loss for line in state.history], "accuracy": [e.accuracy for e in state.history]}
+    return weights | {"loss": [line.loss for line in state.history], "accuracy": [e.metric for e in state.history]}
 
 
 if __name__ == "__main__":

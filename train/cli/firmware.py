@@ -244,6 +244,7 @@ def profile(
 ) -> None:
     """Flash, memory and instructions of a model, per layer, against TensorFlow Lite Micro."""
     from firmware import profile as profiles
+
     file = RunFolder(model).int8_model() if model.is_dir() else model
     if front:
         console.show(FrontView(profiles.front(file.read_bytes(), file=file), file), as_json=as_json)

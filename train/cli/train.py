@@ -56,9 +56,9 @@ def train(
 
     Unknown options are ignored with a warning, as Edge Impulse's own training does.
     """
+    from train.cli.progress import make_progress
     from train.exported import find_parameters
     from train.job import Job
-    from train.cli.progress import make_progress
 
     progress = make_progress(log_format)
     if context.args:

@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from train.model import Network
+    from train.network import Network
 
 SIZE_POWER, COST_POWER = 0.35, 0.18
 PAIRS = 1000  # the cost of a weight is a difference quotient over this many pairs

@@ -11,47 +11,44 @@ pictures, pruned to 0.80, they took the test accuracy from 0.772 to 0.786.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from train.model import Network
+    from train.methods.trainer import Trainer
+    from train.network import Network
+    from train.tasks import Task
 
-TEMPERATURE = 2.0
-SMALLEST = 1e-9  # probability
 SMALLEST_POWER = 1e-6  # keeps the relative distance finite where there are no features at all
 
 
-def soften(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities [N, classes] at the raised temperature."""
-    powers = np.maximum(probabilities, SMALLEST) ** (1 / TEMPERATURE)
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
 def learning_from(
-    network: Network, soft_share: float, features_weight: float
+    network: Network, task: Task, soft_share: float, features_weight: float
 ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """A training pass over pictures, their soft answers and their earlier features.
 
     Args:
         network: what learns.
-        soft_share: factor of the divergence from the soft answers; their gradient is scaled to that of labels.
+        task: knows how far outputs are from soft answers.
+        soft_share: factor of that distance in the loss.
         features_weight: factor of the squared distance from the earlier features, relative to their own square.
 
     Returns:
-        A function that gives class probabilities and what joins the loss.
+        A function that gives outputs and what joins the loss.
     """
     import tensorflow as tf
 
     def learn(x: tf.Tensor, answers: tf.Tensor, wanted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         features = network.backbone(x, training=True)
-        probabilities = network.head(features, training=True)
-        student = tf.nn.log_softmax(tf.math.log(probabilities + SMALLEST) / TEMPERATURE)
-        divergence = tf.reduce_sum(answers * (tf.math.log(answers + SMALLEST) - student), axis=1)
+        outputs = network.head(features, training=True)
         distance = tf.reduce_mean(tf.square(features - wanted)) / (tf.reduce_mean(tf.square(wanted)) + SMALLEST_POWER)
-        return probabilities, soft_share * TEMPERATURE**2 * tf.reduce_mean(divergence) + features_weight * distance
+        return outputs, soft_share * task.soft_loss(answers, outputs) + features_weight * distance
 
     return learn
+
+
+def distilling(trainer: Trainer, network: Network, soft: float = 1.0, near: float = 1.0) -> Callable[..., Any]:
+    """`learning_from` with the recipe's weights, each times a factor."""
+    recipe = trainer.recipe
+    return learning_from(network, trainer.data.task, soft * recipe.soft_answers, near * recipe.distill)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from train.data import Samples
+from train.graph import cut_points
 from train.methods.features import compute
-from train.model import Network, learning_layers
+from train.network import Network, learning_layers
 from train.views import Views
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Ending:
 
     Attributes:
         beginning: pixels [N, H, W, C] to the planes [N, h, w, c] that the end takes.
-        network: those planes to class probabilities.
+        network: those planes to the task's outputs.
     """
 
     beginning: keras.Model
@@ -45,9 +46,8 @@ def ending(network: Network, share: float) -> Ending | None:
     import tf_keras as keras
 
     backbone = network.backbone
-    first = len(backbone.layers) - len(learning_layers(backbone, share))
-    names = {layer.name for layer in backbone.layers}
-    ends = [layer for layer in backbone.layers[:first] if _ends_a_block(layer.name, names)]
+    learning = {layer.name for layer in learning_layers(backbone, share)}
+    ends = [layer for layer in cut_points(backbone) if layer.name not in learning]
     if not ends:
         return None
     planes = ends[-1].output
@@ -55,13 +55,6 @@ def ending(network: Network, share: float) -> Ending | None:
         keras.Model(backbone.input, planes, name="beginning"),
         Network(keras.Model(planes, backbone.output, name="end"), network.head),
     )
-
-
-def _ends_a_block(name: str, names: set[str]) -> bool:
-    """Whether everything behind a layer of MobileNetV2 comes from its output alone."""
-    if name.endswith("_add"):
-        return True
-    return name.endswith("_project_BN") and name.replace("_project_BN", "_add") not in names
 
 
 def planes(trainer: Trainer, beginning: keras.Model, views: Views) -> tuple[Views, Samples]:

@@ -10,8 +10,6 @@ import numpy as np
 
 from ei_compat.npy import scratch
 from train.batches import as_input, batches
-from train.compare import drop
-from train.probe import Probe, fit_probe
 from train.views import Views
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from train.methods.trainer import Trainer
+    from train.tasks import Probe
 
 BATCH = 64
 MIRROR_HARM = 0.02  # accuracy that mirror images must be shown to cost before they are left out
@@ -32,7 +31,7 @@ class Features:
         training: float32 [N, D], or [2N, D] with those of the mirror images behind.
         mirrored: whether they are.
         held_out: [N, D] of validation and testing.
-        probe: fitted on the pictures as they are.
+        probe: the linear one, fitted on the pictures as they are.
     """
 
     training: np.ndarray
@@ -61,14 +60,17 @@ def extract(trainer: Trainer, *, mirror: bool) -> Features:
     for name, found in plain.items():
         _fill(trainer, run, found, views[name])
     held = plain["validation"]
-    probe = fit_probe(learned[:count], data.training.y, held, data.validation.y, len(data.classes))
+    probe = data.task.fit_probe(learned[:count], data.training.y, held, data.validation.y)
     if mirror:
         truth, mirrored = data.validation.y, _room(trainer, backbone, len(data.validation))
         _fill(trainer, run, mirrored, views["validation"], mirrored=True)
-        harm = drop(probe.predict(held) == truth, probe.predict(mirrored) == truth)
+        plain_measure, mirrored_measure = (data.task.measure(truth, probe.predict(x)) for x in (held, mirrored))
+        harm = data.task.drop(plain_measure, mirrored_measure)
         if harm.shown > MIRROR_HARM:
             mirror = False
-            trainer.progress.note(f"Mirror images are left out: they cost {harm.measured:.3f} of accuracy here")
+            trainer.progress.note(
+                f"Mirror images are left out: they cost {harm.measured:.3f} of {data.task.metric} here"
+            )
     if mirror:
         _fill(trainer, run, learned[count:], views["training"], mirrored=True)
     return Features(learned if mirror else learned[:count], mirror, plain, probe)

@@ -1,8 +1,8 @@
 """Phase two: the end of the backbone learns again, while its kernels are pruned.
 
 A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
-answers and the features that the network gave before (`distillation.py`), and from the final masks on an average of its weights
-counts (`average.py`).
+answers and the features that the network gave before (`distillation.py`), and from the final masks on an average of
+its weights counts (`average.py`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from train.data import Samples
 from train.methods import allocate
 from train.methods.average import Average
-from train.data import Samples
+from train.methods.distillation import distilling
 from train.methods.ending import Ending, ending, planes
 from train.methods.features import Features, extract
-from train.methods.loop import PhasePlan, TrainState, fit
-from train.model import learning_layers, prunable_kernels
+from train.methods.loop import PhasePlan, fit
 from train.methods.prune import make_pruner
-from train.methods.distillation import learning_from, soften
+from train.methods.state import TrainState
 from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
+from train.network import learning_layers, prunable_kernels
+from train.tasks import better
 from train.views import Views
 
 if TYPE_CHECKING:
@@ -45,8 +47,8 @@ class Before:
 
     Attributes:
         features: of its backbone.
-        answers: its probabilities [N or 2N, classes] for the rows of the features of training.
-        held_out: for validation and testing whether it is right, and whether the linear probe is, [N] each.
+        answers: its outputs [N or 2N, K] for the rows of the features of training.
+        held_out: for validation and testing what the task measures of it, and of the linear probe, [N] each.
     """
 
     features: Features
@@ -68,7 +70,7 @@ def look_before(trainer: Trainer, state: TrainState, features: Features | None) 
         state: whose `teacher` is the network before fine-tuning.
         features: of its backbone where they are known, which is where it never learned.
     """
-    network, data = trainer.network, trainer.data
+    network, data, measure = trainer.network, trainer.data, trainer.data.task.measure
     for variable, value in zip(network.variables, state.teacher, strict=True):
         variable.assign(value)
     features = features or extract(trainer, mirror=trainer.recipe.mirror)
@@ -78,11 +80,12 @@ def look_before(trainer: Trainer, state: TrainState, features: Features | None) 
         return np.concatenate([network.head(part, training=False).numpy() for part in parts])
 
     truths = {name: samples.y for name, samples in data.sets().items() if name != "training"}
-    right = {
-        "linear probe": {name: features.probe.predict(features.held_out[name]) == y for name, y in truths.items()},
-        "head": {name: answers(features.held_out[name]).argmax(axis=1) == y for name, y in truths.items()},
+    probe = features.probe
+    measured = {
+        "linear probe": {name: measure(y, probe.predict(features.held_out[name])) for name, y in truths.items()},
+        "head": {name: measure(y, answers(features.held_out[name])) for name, y in truths.items()},
     }
-    return Before(features, answers(features.training), right)
+    return Before(features, answers(features.training), measured)
 
 
 def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState:
@@ -121,7 +124,9 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
 def views_to_learn(trainer: Trainer, before: Before) -> Views:
     """The training pictures and, where the recipe asks for that, what the network before said of each and saw in it."""
     recipe, pictures = trainer.recipe, trainer.data.training
-    constants = (soften(before.answers), before.features.training) if recipe.soft_answers or recipe.distill else ()
+    constants: tuple[np.ndarray, ...] = ()
+    if recipe.soft_answers or recipe.distill:
+        constants = (trainer.data.task.soften(before.answers), before.features.training)
     return Views(pictures.x, pictures.y, before.features.mirrored, constants)
 
 
@@ -137,6 +142,7 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
     pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(trainer)) if recipe.prune else None
     average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
     return PhasePlan(
+        task=trainer.data.task,
         phase=PHASE,
         number=NUMBER,
         epochs=recipe.fine_tune_epochs,
@@ -146,13 +152,13 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
         rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
         passes=passes,
-        forward_training=learning_from(network, recipe.soft_answers, recipe.distill) if views.constants else None,
+        forward_training=distilling(trainer, network) if views.constants else None,
         label_weight=1 - recipe.soft_answers,
         trainable_variables=learning,
         variables=network.variables,
         global_step=trainer.global_step,
         prepare=trainer.augmentation(),
-        class_weights=trainer.class_weights(),
+        sample_weights=trainer.sample_weights(),
         pruner=pruner,
         average=average or None,
         workers=trainer.workers,
@@ -165,7 +171,9 @@ def _epochs_of_everything(plan: PhasePlan) -> int:
     return 0 if plan.pruner is None else math.ceil(plan.pruner.first_final_step * plan.epochs / len(plan.rates)) + 1
 
 
-def _fine_tune_end(trainer: Trainer, plan: PhasePlan, done: int, end: Ending, views: Views, state: TrainState) -> TrainState:
+def _fine_tune_end(
+    trainer: Trainer, plan: PhasePlan, done: int, end: Ending, views: Views, state: TrainState
+) -> TrainState:
     """The rest of a phase's epochs, after those that are done, in which only the end of the network learns."""
     if state.weights:  # of a checkpoint; the planes come from the beginning that it had
         for variable, value in zip(plan.variables, state.weights, strict=True):
@@ -183,7 +191,7 @@ def _fine_tune_end(trainer: Trainer, plan: PhasePlan, done: int, end: Ending, vi
         earlier=done,
         rates=rate * plan.rates[first:],
         forward=end.network,
-        forward_training=learning_from(end.network, soft * recipe.soft_answers, near * recipe.distill) if plan.forward_training else None,
+        forward_training=distilling(trainer, end.network, soft, near) if plan.forward_training else None,
         label_weight=1 - soft * recipe.soft_answers,
         trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
         pruner=None if pruner is None else pruner.of(own, first),
@@ -203,13 +211,14 @@ def zeros(trainer: Trainer) -> list[float]:
 
 def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, frozen: bool) -> None:
     """Puts the network before fine-tuning back where validation says that it was better."""
+    task = trainer.data.task
     was = float(before.held_out["head"]["validation"].mean())
     lines = [line for line in state.history if line.phase == PHASE]
-    now = next(line.val_accuracy for line in lines if line.epoch == state.best_epochs[PHASE])
-    if was <= now:
+    now = next(line.val_metric for line in lines if line.epoch == state.best_epochs[PHASE])
+    if better(task, was, now) == now:
         return
     trainer.progress.note(
-        f"The network before fine-tuning is kept: its validation accuracy is {was:.3f}, after fine-tuning {now:.3f}"
+        f"The network before fine-tuning is kept: its validation {task.metric} is {was:.3f}, after it {now:.3f}"
     )
     state.best_epochs[PHASE] = 0
     for variable, value in zip(trainer.network.variables, state.teacher, strict=True):

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from train.data import Samples
 from train.methods.features import Features
-from train.methods.loop import PhasePlan, TrainState, fit
+from train.methods.loop import PhasePlan, fit
+from train.methods.state import TrainState
 from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
 from train.views import Views
@@ -37,6 +38,7 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
     passes = 1 if features is None else trainer.passes(recipe.epochs, STEPS, PASSES)
     steps = recipe.epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
     plan = PhasePlan(
+        task=data.task,
         phase=PHASE,
         number=NUMBER,
         epochs=recipe.epochs,
@@ -50,7 +52,7 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
         global_step=trainer.global_step,
         passes=passes,
         prepare=trainer.augmentation() if features is None else None,
-        class_weights=trainer.class_weights(),
+        sample_weights=trainer.sample_weights(),
     )
     if features is None:
         plan = replace(plan, workers=trainer.workers, statistics=moving_statistics(network))

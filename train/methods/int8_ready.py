@@ -24,40 +24,25 @@ and took the loss of accuracy from 0.03 to less than 0.01.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from train.batches import as_input, batches
+from train.graph import Bottleneck, Graph, bottlenecks, kernel_of, output_axes
 from train.methods.quantize import eight_bits
 from train.methods.statistics import averaged, measure_statistics, normalisations, shifted
 from train.methods.trainer import Trainer
 
 if TYPE_CHECKING:
     import tensorflow as tf
-    import tf_keras as keras
 
-    from train.model import Network
+    from train.network import Network
 
 LEVELS = 127  # of a symmetric INT8 weight, on each side of zero
 RANGE_PICTURES = 256
 LARGEST_FACTOR = 1e3  # between the channels of one bottleneck; a dead channel needs no more
 SMALLEST_RANGE = 1e-6  # of a channel that is always zero
-LAST_BLOCK = 16  # of MobileNetV2
-
-
-class Bottleneck(NamedTuple):
-    """Linear tensors that must share their scales, because residuals add them up.
-
-    Attributes:
-        writers: the batch normalisations that write to them.
-        readers: the convolutions that read them.
-        tensors: the layers whose outputs they are.
-    """
-
-    writers: list[str]
-    readers: list[str]
-    tensors: list[str]
 
 
 def make_int8_ready(trainer: Trainer) -> None:
@@ -94,28 +79,8 @@ def snap_kernels(network: Network) -> None:
     for layer in (*network.backbone.layers, *network.head.layers):
         if (kernel := kernel_of(layer)) is not None:
             value = kernel.numpy().astype(np.float64)
-            unit = np.abs(value).max(axis=grid_axes(layer), keepdims=True) / LEVELS
+            unit = np.abs(value).max(axis=output_axes(layer), keepdims=True) / LEVELS
             kernel.assign(np.round(value / np.where(unit > 0, unit, 1)) * unit)
-
-
-def kernel_of(layer: keras.layers.Layer) -> tf.Variable | None:
-    """The kernel of a convolution or a dense layer, None of others."""
-    import tf_keras as keras
-
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return layer.depthwise_kernel  # [h, w, C, 1]
-    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-        return layer.kernel  # [h, w, in, out] and [in, out]
-    return None
-
-
-def grid_axes(layer: keras.layers.Layer) -> tuple[int, ...]:
-    """The axes of a layer's kernel over which weights share one INT8 grid: those of an output channel."""
-    import tf_keras as keras
-
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return 0, 1
-    return tuple(range(len(layer.kernel.shape) - 1))
 
 
 def snap_scales(network: Network) -> None:
@@ -124,17 +89,16 @@ def snap_scales(network: Network) -> None:
     The scale is the largest magnitude / 127 of what the converter makes of a kernel and the normalisation behind it.
     `quantize.to_int8` takes off what its float32 arithmetic adds.
     """
-    import tf_keras as keras
-
-    for norm in normalisations(network):
-        layer = norm.inbound_nodes[0].parent_nodes[0].layer
-        if (kernel := kernel_of(layer)) is not None:
-            largest = np.abs(kernel.numpy().astype(np.float64)).max(axis=grid_axes(layer)).ravel()
-            gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
-            norm.gamma.assign(norm.gamma * _snapping(largest * np.abs(gain) / LEVELS))
-    for layer in network.head.layers:
-        if isinstance(layer, keras.layers.Dense):
-            layer.kernel.assign(layer.kernel * _snapping(np.abs(layer.kernel.numpy()).max(axis=0) / LEVELS))
+    for graph in (Graph.of(network.backbone), Graph.of(network.head)):
+        for layer in graph.layers:
+            if (kernel := kernel_of(layer)) is None:
+                continue
+            largest = np.abs(kernel.numpy()).max(axis=output_axes(layer), keepdims=True)
+            if (norm := graph.normalisation_of(layer)) is None:
+                kernel.assign(kernel * _snapping(largest / LEVELS))
+            else:
+                gain = norm.gamma.numpy() / np.sqrt(norm.moving_variance.numpy().astype(np.float64) + norm.epsilon)
+                norm.gamma.assign(norm.gamma * _snapping(largest.ravel().astype(np.float64) * np.abs(gain) / LEVELS))
 
 
 def _snapping(scales: np.ndarray) -> np.ndarray:
@@ -145,32 +109,14 @@ def _snapping(scales: np.ndarray) -> np.ndarray:
 
 def _equalize_bottlenecks(trainer: Trainer) -> None:
     """Gives every channel of a bottleneck, and of all bottlenecks that residuals add to it, the same range."""
-    backbone = trainer.network.backbone
-    groups = _bottlenecks({layer.name for layer in backbone.layers})
-    for (writers, readers, _), ranges in zip(groups, _channel_ranges(trainer, groups), strict=True):
+    groups = bottlenecks(trainer.network.backbone)
+    for group, ranges in zip(groups, _channel_ranges(trainer, groups), strict=True):
         factors = np.clip(ranges / ranges.max(), 1 / LARGEST_FACTOR, 1.0).astype(np.float32)
-        for name in writers:
-            layer = backbone.get_layer(name)
-            layer.gamma.assign(layer.gamma / factors)
-            layer.beta.assign(layer.beta / factors)
-        for name in readers:
-            kernel = backbone.get_layer(name).kernel
-            kernel.assign(kernel * factors[:, np.newaxis])
-
-
-def _bottlenecks(names: set[str]) -> list[Bottleneck]:
-    """Groups of linear tensors that must share their scales, by Keras' layer names."""
-    groups: list[Bottleneck] = []
-    for block in range(LAST_BLOCK + 1):
-        prefix = f"block_{block}" if block else "expanded_conv"
-        residual = f"{prefix}_add" in names
-        if not residual:
-            groups.append(Bottleneck([], [], []))
-        writers, readers, tensors = groups[-1]
-        writers.append(f"{prefix}_project_BN")
-        readers.append("Conv_1" if block == LAST_BLOCK else f"block_{block + 1}_expand")
-        tensors.append(f"{prefix}_add" if residual else f"{prefix}_project_BN")
-    return groups
+        for norm in group.writers:
+            norm.gamma.assign(norm.gamma / factors)
+            norm.beta.assign(norm.beta / factors)
+        for reader in group.readers:
+            reader.kernel.assign(reader.kernel * factors[:, np.newaxis])
 
 
 def _channel_ranges(trainer: Trainer, groups: Sequence[Bottleneck]) -> list[np.ndarray]:
@@ -178,9 +124,10 @@ def _channel_ranges(trainer: Trainer, groups: Sequence[Bottleneck]) -> list[np.n
     import tensorflow as tf
     import tf_keras as keras
 
+    if not groups:
+        return []
     backbone, samples = trainer.network.backbone, trainer.data.training
-    outputs = [[backbone.get_layer(name).output for name in group.tensors] for group in groups]
-    probe = keras.Model(backbone.input, outputs)
+    probe = keras.Model(backbone.input, [[layer.output for layer in group.tensors] for group in groups])
 
     @tf.function(autograph=False, input_signature=samples.signature()[:1])
     def largest(x: tf.Tensor) -> list[tf.Tensor]:

@@ -11,22 +11,25 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ei_compat.errors import TrainingError
-from train.methods.adam import Adam
 from train.batches import as_input, batches
+from train.methods.adam import Adam
+from train.methods.state import Epoch, TrainState
+from train.tasks import better
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.progress import Progress
-    from train.methods.average import Average
     from train.data import Samples
+    from train.methods.average import Average
     from train.methods.prune import Pruner
+    from train.tasks import Task
     from train.views import Views
     from train.workers import Workers
 
@@ -38,21 +41,22 @@ class PhasePlan:
     """What one phase does.
 
     Attributes:
+        task: gives the loss and the metric, and knows which of two metrics is better.
         phase: its name.
         number: stands for the phase in the seed of its shuffle, and so never changes.
         epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
-        forward: (inputs, training) to class probabilities, as the network is measured.
+        forward: (inputs, training) to the task's outputs, as the network is measured.
         passes: how often an epoch goes through the training set.
         earlier: epochs of an earlier phase that the log counts this one's after.
-        forward_training: inputs and the constants of their rows to class probabilities and a scalar that joins the
-            loss, as the network is trained; where None, that is `forward` alone. Distillation enters here.
-        label_weight: factor of the cross-entropy with the labels in the loss.
+        forward_training: inputs and the constants of their rows to outputs and a scalar that joins the loss, as the
+            network is trained; where None, that is `forward` alone. Distillation enters here.
+        label_weight: factor in the loss of what the targets say.
         trainable_variables: the variables that gradients change.
         variables: all variables that the phase may change, statistics included; what a checkpoint holds.
         global_step: a variable that holds the number of the step; what is random in the graph is drawn from it.
         prepare: inputs as they come from the data to inputs of `forward`, training only (augmentation).
-        class_weights: factor of each class in the loss, or None.
+        sample_weights: targets of a batch to factors of their losses, or None.
         pruner: holds the pruned weights at zero, or None.
         average: of the weights, which is measured and kept in their place once there is one, or None.
         workers: the processes that share every batch, or None.
@@ -60,6 +64,7 @@ class PhasePlan:
         before_epoch: changes some of `variables`, and depends on nothing else.
     """
 
+    task: Task
     phase: str
     number: int
     epochs: int
@@ -76,51 +81,12 @@ class PhasePlan:
     forward_training: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
     label_weight: float = 1.0
     prepare: Callable[[tf.Tensor], tf.Tensor] | None = None
-    class_weights: np.ndarray | None = None
+    sample_weights: Callable[[tf.Tensor], tf.Tensor] | None = None
     pruner: Pruner | None = None
     average: Average | None = None
     workers: Workers | None = None
     statistics: Sequence[tf.Variable] = ()
     before_epoch: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One line of the training log; losses are mean cross-entropies in nats, accuracies are shares.
-
-    With class weights `loss` is the weighted one, and `val_loss` is not.
-    """
-
-    phase: str
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    sparsity: float
-    seconds: float
-
-
-@dataclass(slots=True)
-class TrainState:
-    """Where a phase stands; everything that a later process needs to go on with it."""
-
-    phase: str
-    step: int = 0  # steps done
-    loss_sum: float = 0.0  # of the epoch under way
-    hits: int = 0
-    seconds: float = 0.0
-    weights: list[np.ndarray] = field(default_factory=list)
-    optimizer: list[np.ndarray] = field(default_factory=list)
-    masks: list[np.ndarray] = field(default_factory=list)
-    average: list[np.ndarray] = field(default_factory=list)
-    best: list[np.ndarray] = field(default_factory=list)
-    teacher: list[np.ndarray] = field(default_factory=list)  # the network before fine-tuning
-    chosen: list[np.ndarray] = field(default_factory=list)  # see `qat.begin`
-    best_accuracy: float = 0.0  # of any epoch so far, on validation
-    best_epochs: dict[str, int] = field(default_factory=dict)
-    history: list[Epoch] = field(default_factory=list)
 
 
 class Checkpointer(Protocol):
@@ -155,8 +121,8 @@ def fit(
 ) -> TrainState:
     """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
 
-    The best is the last whose validation accuracy is within a standard error of the highest (Breiman et al. 1984): with
-    few pictures the highest is chance, and what has trained longest at a falling rate is the better guess.
+    The best is the last that is as good on validation as any, as far as so many samples can tell (Breiman et al. 1984):
+    with few of them the highest is chance, and what has trained longest at a falling rate is the better guess.
 
     The state is saved before the first step. That one takes long, because TensorFlow prepares itself in it, and may be
     cut short by a signal; the others are finished first.
@@ -167,7 +133,8 @@ def fit(
     """
     optimizer = Adam(plan.trainable_variables, plan.beta_2)
     _restore(plan, optimizer, state)
-    train_step, evaluate = _make_train_step(plan, optimizer, training), make_evaluate(plan.forward, validation)
+    train_step = _make_train_step(plan, optimizer, training)
+    evaluate = make_evaluate(plan.task, plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
     follow = _join(plan, optimizer, state)
 
@@ -201,7 +168,7 @@ def fit(
                 plan.global_step.assign(state.step)
                 optimizer.rate.assign(plan.rates[state.step])
                 rows = min(plan.batch_size, len(order) - state.step % per_epoch * plan.batch_size)
-                loss, hits, seen = (float(value) for value in train_step(*batch))
+                loss, metric, seen = (float(value) for value in train_step(*batch))
                 checkpointer.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
@@ -212,7 +179,7 @@ def fit(
                 if plan.average is not None:
                     plan.average.after_step(state.step)
                 state.loss_sum += loss * (rows / seen)  # the few rows of a last batch may be seen by every worker
-                state.hits, state.step = state.hits + round(hits * (rows / seen)), state.step + 1
+                state.metric_sum, state.step = state.metric_sum + metric * (rows / seen), state.step + 1
                 state.seconds = time.monotonic() - started
                 task.advance(1, epoch=state.step / per_epoch, loss=loss / seen)
                 if state.step % per_epoch == 0:
@@ -239,29 +206,29 @@ def _end_epoch(plan: PhasePlan, state: TrainState, samples: int, scores: tuple[f
         phase=plan.phase,
         epoch=1 + plan.earlier + _epochs_done(plan, state),
         loss=state.loss_sum / samples,
-        accuracy=state.hits / samples,
+        metric=state.metric_sum / samples,
         val_loss=scores[0],
-        val_accuracy=scores[1],
+        val_metric=scores[1],
         learning_rate=float(plan.rates[step]),
         sparsity=0.0 if pruner is None else float(pruner.sparsities[step]),
         seconds=time.monotonic() - started,
     )
     state.history.append(line)
-    state.loss_sum, state.hits, state.seconds = 0.0, 0, 0.0
+    state.loss_sum, state.metric_sum, state.seconds = 0.0, 0.0, 0.0
 
 
-def _keep_if_best(plan: PhasePlan, state: TrainState, accuracy: float, held: int) -> None:
-    """Keeps the weights where this accuracy on `held` pictures makes them the best so far."""
+def _keep_if_best(plan: PhasePlan, state: TrainState, metric: float, held: int) -> None:
+    """Keeps the weights where this metric on `held` samples makes them the best so far."""
     eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
-    if eligible and _is_best(accuracy, state, held):
+    if eligible and _is_best(plan.task, metric, state, held):
         state.best = [variable.numpy() for variable in plan.variables]
         state.best_epochs[plan.phase] = 1 + plan.earlier + _epochs_done(plan, state)
 
 
-def _is_best(accuracy: float, state: TrainState, held: int) -> bool:
-    """Whether this accuracy on `held` pictures is within a standard error of the best so far; notes a new best."""
-    state.best_accuracy = best = max(state.best_accuracy, accuracy)
-    return accuracy >= best - math.sqrt(best * (1 - best) / held)
+def _is_best(task: Task, metric: float, state: TrainState, held: int) -> bool:
+    """Whether this metric on `held` samples is as good as the best so far; notes a new best."""
+    state.best_metric = metric if state.best_metric is None else better(task, state.best_metric, metric)
+    return task.as_good(metric, state.best_metric, held)
 
 
 def _epochs_done(plan: PhasePlan, state: TrainState) -> int:
@@ -270,8 +237,9 @@ def _epochs_done(plan: PhasePlan, state: TrainState) -> int:
 
 
 def _report(progress: Progress, plan: PhasePlan, line: Epoch) -> None:
-    names = ("loss", "accuracy", "val_loss", "val_accuracy") + (("sparsity",) if plan.pruner else ())
-    figures = " - ".join(f"{name}: {getattr(line, name):.4f}" for name in names)
+    row, metric = line.as_row(plan.task.metric), plan.task.metric
+    names = ("loss", metric, "val_loss", f"val_{metric}") + (("sparsity",) if plan.pruner else ())
+    figures = " - ".join(f"{name}: {row[name]:.4f}" for name in names)
     progress.note(f"Epoch {line.epoch}/{plan.earlier + plan.epochs} - {line.seconds:.0f}s - {figures}")
 
 
@@ -313,12 +281,10 @@ def _join(plan: PhasePlan, optimizer: Adam, state: TrainState) -> Callable[[], N
 def _make_train_step(
     plan: PhasePlan, optimizer: Adam, samples: Samples | Views
 ) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Compiles one step: a batch in; its summed loss, its count of hits and its size out, over all workers."""
+    """Compiles one step: a batch in; its summed loss, its summed metric and its size out, over all workers."""
     import tensorflow as tf
-    import tf_keras as keras
 
     forward = plan.forward_training or (lambda x, *_: (plan.forward(x, training=True), 0.0))
-    factors = None if plan.class_weights is None else tf.constant(plan.class_weights, tf.float32)
 
     def train_step(x: tf.Tensor, y: tf.Tensor, *constants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         x = as_input(x)
@@ -326,13 +292,13 @@ def _make_train_step(
             x = plan.prepare(x)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(plan.trainable_variables)
-            probabilities, penalty = forward(x, *constants)
-            losses = keras.losses.sparse_categorical_crossentropy(y, probabilities)
-            if factors is not None:
-                losses *= tf.gather(factors, y)
+            outputs, penalty = forward(x, *constants)
+            losses = plan.task.losses(y, outputs)
+            if plan.sample_weights is not None:
+                losses *= plan.sample_weights(y)
             loss = plan.label_weight * tf.reduce_mean(losses) + penalty
-        hits = tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.float32)
-        sums = [tf.reduce_sum(losses), tf.reduce_sum(hits), tf.cast(tf.size(y), tf.float32)]
+        measures = plan.task.measures(y, outputs)
+        sums = [tf.reduce_sum(losses), tf.reduce_sum(measures), tf.cast(tf.size(measures), tf.float32)]
         gradients = tape.gradient(loss, plan.trainable_variables)
         if plan.workers is not None:
             gradients, sums = _over_all(plan, plan.workers, gradients, sums)
@@ -352,28 +318,26 @@ def _over_all(
     """Mean gradients and sums over all workers, each counting as many times as it had rows; so do the statistics."""
     rows = sums[-1]
     means = [*gradients, *(variable.read_value() for variable in plan.statistics)]
-    *means, loss, hits, total = workers.sum([*(value * rows for value in means), *sums])
+    *means, loss, metric, total = workers.sum([*(value * rows for value in means), *sums])
     means = [value / total for value in means]
     for variable, mean in zip(plan.statistics, means[len(gradients) :], strict=True):
         variable.assign(mean)
-    return means[: len(gradients)], [loss, hits, total]
+    return means[: len(gradients)], [loss, metric, total]
 
 
 def make_evaluate(
-    forward: Callable[..., tf.Tensor], like: Samples
+    task: Task, forward: Callable[..., tf.Tensor], like: Samples
 ) -> Callable[[Samples, Checkpointer], tuple[float, float] | None]:
-    """Compiles a function that gives the mean loss and the accuracy of samples shaped `like` these.
+    """Compiles a function that gives the mean loss and the metric of samples shaped `like` these.
 
     It gives None where the checkpointer must stop before the end.
     """
     import tensorflow as tf
-    import tf_keras as keras
 
     @tf.function(autograph=False, input_signature=like.signature())
     def score(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        probabilities = forward(as_input(x), training=False)
-        hits = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(probabilities, 1, y.dtype), y), tf.int32))
-        return tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(y, probabilities)), hits
+        outputs = forward(as_input(x), training=False)
+        return tf.reduce_sum(task.losses(y, outputs)), tf.reduce_sum(task.measures(y, outputs))
 
     def evaluate(samples: Samples, checkpointer: Checkpointer) -> tuple[float, float] | None:
         sums = np.zeros(2)

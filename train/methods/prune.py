@@ -108,8 +108,3 @@ def largest(value: np.ndarray, sparsity: float) -> np.ndarray:
     ties = np.flatnonzero(magnitude == smallest)
     mask[ties[: kept - np.count_nonzero(mask)]] = True
     return mask.reshape(value.shape).astype(value.dtype)
-
-
-def sparsity(arrays: Sequence[np.ndarray]) -> float:
-    """The share of zeros over all `arrays` together, 0 to 1."""
-    return float(sum((a == 0).sum() for a in arrays) / max(1, sum(a.size for a in arrays)))

@@ -20,15 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.methods import finetune
 from train.data import Samples
-from train.methods.int8_ready import LEVELS, grid_axes, kernel_of, snap_kernels, snap_scales
-from train.methods.loop import PhasePlan, TrainState, fit, make_evaluate
-from train.model import Network, prunable_kernels, walk
+from train.graph import Graph, kernel_of, output_axes
+from train.methods import finetune
+from train.methods.distillation import distilling
+from train.methods.int8_ready import LEVELS, snap_kernels, snap_scales
+from train.methods.loop import PhasePlan, fit, make_evaluate
 from train.methods.prune import Pruner
 from train.methods.quantize import calibration_set
-from train.methods.distillation import learning_from
+from train.methods.state import TrainState
 from train.methods.trainer import Trainer, learning_rates
+from train.network import Network, prunable_kernels, walk
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -65,15 +67,16 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
     if not state.weights:
         simulation.begin()
         simulation.measure_ranges(trainer)
-        scores = make_evaluate(simulation.network, held)(held, trainer.checkpointer)
+        scores = make_evaluate(data.task, simulation.network, held)(held, trainer.checkpointer)
         if scores is None:
             trainer.checkpointer.check()
         else:
-            state.best, state.best_accuracy = [variable.numpy() for variable in everything], scores[1]
+            state.best, state.best_metric = [variable.numpy() for variable in everything], scores[1]
     passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
     steps = recipe.qat_epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
     views = finetune.views_to_learn(trainer, before)
     plan = PhasePlan(
+        task=data.task,
         phase=PHASE,
         number=NUMBER,
         epochs=recipe.qat_epochs,
@@ -83,12 +86,12 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
         rates=learning_rates(recipe.qat_learning_rate, steps, 1.0),
         forward=simulation.network,
         passes=passes,
-        forward_training=learning_from(simulation.network, recipe.soft_answers, recipe.distill) if views.constants else None,
+        forward_training=distilling(trainer, simulation.network) if views.constants else None,
         label_weight=1 - recipe.soft_answers,
         trainable_variables=simulation.trainable_variables,
         variables=everything,
         global_step=trainer.global_step,
-        class_weights=trainer.class_weights(),
+        sample_weights=trainer.sample_weights(),
         pruner=_hold_zeros(trainer, steps) if recipe.prune else None,
         workers=trainer.workers,
         before_epoch=lambda: simulation.measure_ranges(trainer),
@@ -121,7 +124,7 @@ class Simulation:
         network: its kernels, its biases and the factors and offsets of its normalisations learn.
 
     Attributes:
-        network: gives class probabilities of pixels as INT8 would.
+        network: gives the task's outputs as INT8 would.
         trainable_variables: what gradients change.
         units: of each of them, of its shape or one that is broadcast to it.
         ranges: least and greatest value [2] of every tensor that INT8 stores, by layer, in the order of computation.
@@ -131,14 +134,15 @@ class Simulation:
         import tensorflow as tf
 
         self._extremes = tf.function(self._least_and_greatest, autograph=False, reduce_retracing=True)
-        self._layers = [*network.backbone.layers, *network.head.layers]
+        graphs = Graph.of(network.backbone), Graph.of(network.head)
+        self._layers = [layer for graph in graphs for layer in graph.layers]
         self._plain = network
         self.network = Network(*(self._simulated(part) for part in (network.backbone, network.head)))
         learning = [pair for layer in self._layers for pair in _in_units(layer)]
         self.trainable_variables = [variable for variable, _ in learning]
         self.units = [tf.Variable(tf.ones(unit.shape), trainable=False) for _, unit in learning]
         self._unit = {id(variable): unit for variable, unit in zip(self.trainable_variables, self.units, strict=True)}
-        stored = [layer.name for layer in self._layers if _is_stored(layer)]
+        stored = [layer.name for graph in graphs for layer in graph.layers if graph.is_stored(layer)]
         self.ranges = {name: tf.Variable(tf.zeros(2), trainable=False) for name in stored}
 
     @property
@@ -163,9 +167,7 @@ class Simulation:
         import tensorflow as tf
 
         data, recipe = trainer.data, trainer.recipe
-        pictures = calibration_set(
-            data.training, data.scaling, len(data.classes), recipe.calibration_samples, recipe.seed
-        )
+        pictures = calibration_set(data, recipe)
         parts = [pictures[first : first + BATCH] for first in range(0, len(pictures), BATCH)]
         seen = np.array([[pair.numpy() for pair in self._extremes(tf.constant(part))] for part in parts])
         for variable, pairs in zip(self.ranges.values(), seen.swapaxes(0, 1), strict=True):
@@ -207,7 +209,7 @@ class Simulation:
                 statistics = layer.moving_mean.read_value(), layer.moving_variance.read_value()
                 y = tf.nn.batch_normalization(x, *statistics, offset, factor, layer.epsilon)
             elif (kernel := kernel_of(layer)) is not None:
-                y = _apply(layer, x, _rounded(self._value(kernel), grid_axes(layer)))
+                y = _apply(layer, x, _rounded(self._value(kernel), output_axes(layer)))
                 y = y + self._value(layer.bias) if layer.use_bias else y
                 if layer.activation is softmax:
                     return softmax(store(layer.name, y))
@@ -220,16 +222,6 @@ class Simulation:
 
     def _value(self, variable: tf.Variable) -> tf.Tensor:
         return variable * self._unit[id(variable)]
-
-
-def _is_stored(layer: keras.layers.Layer) -> bool:
-    """Whether the INT8 file stores what this layer puts out; a convolution's is folded into what comes behind it."""
-    import tf_keras as keras
-
-    layers = keras.layers
-    if isinstance(layer, layers.BatchNormalization):
-        return not any(isinstance(node.layer, layers.ReLU) for node in layer.outbound_nodes)
-    return isinstance(layer, layers.ReLU | layers.Add | layers.GlobalAveragePooling2D | layers.Dense)
 
 
 def _in_units(layer: keras.layers.Layer) -> list[tuple[tf.Variable, np.ndarray]]:
@@ -247,7 +239,7 @@ def _in_units(layer: keras.layers.Layer) -> list[tuple[tf.Variable, np.ndarray]]
         return []
     value, inputs = kernel.numpy(), len(kernel.shape) - 2
     others = tuple(axis for axis in range(value.ndim) if axis != inputs)
-    fan_in = np.prod([value.shape[axis] for axis in grid_axes(layer)])
+    fan_in = np.prod([value.shape[axis] for axis in output_axes(layer)])
     size = _not_zero(np.sqrt(np.square(value).mean(axis=others, keepdims=True) * fan_in))
     return [(kernel, size), *([(layer.bias, np.ones(layer.bias.shape))] if layer.use_bias else ())]
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from ei_compat.errors import EiTrainError, ExportError
 from train import backend
+from train.batches import as_float
 
 SAME = 2.0**-20  # of a scale: float32's rounding in the converter, and no more
 
 if TYPE_CHECKING:
-    from train.data import Samples
-    from train.model import Network
-    from train.scaling import Scaling
+    from train.data import TrainingData
+    from train.network import Network
+    from train.recipe import Recipe
 
 
 def freeze(network: Network, batch: int | None = 1) -> Any:
@@ -109,17 +110,13 @@ def _convert(converter: Any, what: str) -> bytes:
         raise ExportError(f"converting {what} failed: {reason}") from error
 
 
-def calibration_set(training: Samples, scaling: Scaling, classes: int, count: int, seed: int) -> np.ndarray:
-    """At most `count` training pictures, spread evenly over the classes, as float32 in the deployed scaling.
+def calibration_set(data: TrainingData, recipe: Recipe) -> np.ndarray:
+    """Training pictures that the task spreads over what there is, as float32 in the deployed scaling.
 
     One corner pixel of the first becomes black and one white: the range then is exactly the scaling's whatever the
     pictures hold, and the statistics of the layers behind hardly notice, as they would a whole black picture.
     """
-    draw = np.random.default_rng(seed)
-    shares = [draw.permutation(np.flatnonzero(training.y == c)) for c in range(classes)]
-    rounds = max(len(rows) for rows in shares)
-    rows = [rows[i] for i in range(rounds) for rows in shares if i < len(rows)][:count]
-    pixels = training.take(np.sort(np.array(rows)))[0]
-    pictures = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else np.array(pixels)
-    pictures[0, 0, 0], pictures[0, -1, -1] = scaling.black, scaling.white
+    rows = data.task.spread(data.training.y, recipe.calibration_samples, recipe.seed)
+    pictures = np.array(as_float(data.training.take(rows)[0]))
+    pictures[0, 0, 0], pictures[0, -1, -1] = data.scaling.black, data.scaling.white
     return pictures

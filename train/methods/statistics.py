@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train.batches import as_input, batches
-from train.model import walk
+from train.network import walk
 
 if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.model import Network
     from train.methods.trainer import Trainer
+    from train.network import Network
 
 BATCH, PICTURES = 128, 2048
 Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each normalisation
@@ -97,7 +97,7 @@ def _forward(
     def compute(layer: keras.layers.Layer, x: Any) -> tf.Tensor:
         if not isinstance(layer, keras.layers.BatchNormalization):
             return layer(x)
-        now = used = tf.nn.moments(x, (0, 1, 2))
+        now = used = tf.nn.moments(x, tuple(range(len(x.shape) - 1)))
         if not layer.trainable:
             used = (layer.moving_mean, layer.moving_variance)
             used = used if was is None else shifted(layer, used, was[len(found)], now)

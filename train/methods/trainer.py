@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ei_compat.progress import Progress
     from train.data import TrainingData
-    from train.model import Network
+    from train.network import Network
     from train.recipe import Recipe
     from train.workers import Workers
 
@@ -30,8 +31,8 @@ class Trainer:
         recipe: the numbers.
         network: what learns; its dropout draws from `global_step`.
         global_step: int64 variable with the number of the step.
-        data: pictures and classes.
-        pretrained: whether the backbone came with ImageNet weights.
+        data: the sets, and the task that they are for.
+        pretrained: whether the backbone came with published weights.
         checkpointer: saves checkpoints and hears signals.
         progress: where to report.
         workers: the processes that train together, or None.
@@ -53,12 +54,9 @@ class Trainer:
         pictures = max(1, epochs) * len(self.data.training)
         return max(least, math.ceil(least_steps * self.recipe.batch_size / pictures))
 
-    def class_weights(self) -> np.ndarray | None:
-        """Factors [classes] that make every class count the same, or None where the recipe does not ask for them."""
-        if not self.recipe.class_weights:
-            return None
-        counts = np.bincount(self.data.training.y, minlength=len(self.data.classes))
-        return (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+    def sample_weights(self) -> Callable[[tf.Tensor], tf.Tensor] | None:
+        """Targets of a batch to factors of their losses, or None where the recipe asks for none."""
+        return self.data.task.sample_weights(self.recipe, self.data.training.y)
 
     def augmentation(self) -> Any:
         """What is done to a training batch, or None."""

@@ -18,7 +18,7 @@ from ei_compat.errors import Interrupted, TrainingError, UsageError
 from ei_compat.files import replaced_file
 from ei_compat.run_folder import CHECKPOINT
 from train import supervisor
-from train.methods.loop import Epoch, TrainState
+from train.methods.state import Epoch, TrainState
 from train.start import on_signals
 from train.supervisor import HOW_TO_GO_ON
 

@@ -13,10 +13,10 @@ from ei_compat.run_folder import SCALING
 from train import __version__, backend
 
 if TYPE_CHECKING:
+    from train.backbones.weights_file import WeightsFile
     from train.data import TrainingData
     from train.job import Job
     from train.recipe import Recipe
-    from train.weights import WeightsFile
 
 LIBRARIES = (
     "tensorflow",
@@ -40,8 +40,9 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
         "deterministic": job.deterministic,
         "machine": backend.machine(),
         "input_shape": list(data.shape),
+        **data.task.deployment(),
         SCALING: data.scaling.name,
-        "classes": list(data.classes),
+        "classes": list(data.task.labels),
         "data": {
             "format": data.format,
             "sha256": data.sha256,

@@ -19,6 +19,7 @@ from ei_compat.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, REPORT, RESULT
 from train.runs.checkpoint import DAMAGED, described
 from train.runs.config import fingerprint
 from train.runs.report import Report, read_report, training_log
+from train.tasks import TASKS
 
 
 class OutputFolder:
@@ -89,11 +90,9 @@ class OutputFolder:
         paths = self.path / CONFIG, self.path / REPORT
         if not all(path.is_file() for path in paths):
             return None
-        try:
+        with self._damage_named():
             made_with, document = (json.loads(path.read_bytes()) for path in paths)
-            then, report = fingerprint(made_with), read_report(document)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UsageError("the results are damaged", where=self.path, fix="--overwrite starts anew") from error
+            then = fingerprint(made_with)
         changed = [name for name, value in fingerprint(config).items() if then.get(name) != value]
         if changed:
             raise UsageError(
@@ -101,7 +100,16 @@ class OutputFolder:
                 where=self.path,
                 fix="give another --out-directory, or --overwrite",
             )
-        return report
+        with self._damage_named():
+            return read_report(document)
+
+    @contextmanager
+    def _damage_named(self) -> Iterator[None]:
+        """Raises UsageError where files are not what a run writes."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError("the results are damaged", where=self.path, fix="--overwrite starts anew") from error
 
     def require(self, size: int) -> None:
         """Raises DataError where the disk has fewer bytes left; after hours of training it would be too late."""
@@ -150,7 +158,7 @@ def texts(report: Report, config: Mapping[str, Any]) -> dict[str, bytes]:
     """The files that say what a run made and how; `report.json`, which makes it finished, is the last."""
     written = {
         LABELS: labels_text(report.classes),
-        LOG: training_log(report.history),
+        LOG: training_log(report.history, TASKS.named(report.task).metric),
         CONFIG: json.dumps(config, indent=2) + "\n",
         REPORT: json.dumps(report.as_json(), indent=2) + "\n",
     }

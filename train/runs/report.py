@@ -5,44 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from train.result import Columns
 from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
-from train.evaluate import Scores, read_scores
-from train.methods.loop import Epoch
+from train.gates import Gate
+from train.methods.state import Epoch, read_row, row_names
+from train.result import Columns
+from train.sparsity import Sparsity
+from train.tasks import TASKS, Scores
 
 VERSION = 1  # of report.json's layout
-
-
-@dataclass(frozen=True, slots=True)
-class Sparsity:
-    """Shares of zero weights.
-
-    Attributes:
-        prunable: over the float kernels of convolutions (not depthwise) and dense layers together.
-        all_kernels: over these and the depthwise kernels.
-        int8_file: over the prunable kernels as the INT8 file stores them.
-        kernels: of each prunable kernel alone.
-    """
-
-    prunable: float
-    all_kernels: float
-    int8_file: float
-    kernels: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A promise and whether it was kept: `measured` must reach `asked`, from above or below as `name` says."""
-
-    name: str
-    asked: float
-    measured: float
-    met: bool
-    chance: float | None = None  # p-value of a loss like this where the true one is as asked; see `train.gates`
-    pictures: int | None = None  # that it was measured on
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +23,14 @@ class Report:
     """The result of a run.
 
     Attributes:
+        task: what was learned, by name.
         classes: labels in the order of the outputs.
         samples: how many pictures each set has.
         broken: pictures that were skipped: name and reason.
         reading: the account of the data's folder, with what was not read; see `ei_compat.reading.Reading.as_json`.
         metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
-        unpruned: accuracy on each set of the networks that training started from: a linear probe on the features before
-            fine-tuning, and the network's head on them.
+        unpruned: the task's metric on each set of the networks that training started from: a linear probe on the
+            features before fine-tuning, and the network's head on them.
         sparsity: see `Sparsity`.
         gates: see `Gate`.
         seconds: of each phase and in total; of this process alone where a run was resumed.
@@ -67,6 +41,7 @@ class Report:
         resumed: whether the run went on from a checkpoint.
     """
 
+    task: str
     classes: Sequence[str]
     samples: Mapping[str, int]
     broken: Sequence[tuple[str, str]]
@@ -85,10 +60,11 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The whole report as JSON values."""
-        return asdict(self)
+        metric = TASKS.named(self.task).metric
+        return asdict(self) | {"history": [line.as_row(metric) for line in self.history]}
 
     def as_tables(self) -> Sequence[Columns]:
-        """Accuracy of both files on every set, and of the networks before them; what the files weigh."""
+        """The metric of both files on every set, and of the networks before them; what the files weigh."""
         names = {"float32": FLOAT_FILE, "int8": INT8_FILE}
         zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}
         sets = list(self.metrics["int8"])
@@ -98,23 +74,17 @@ class Report:
         ] + [
             [
                 names[kind],
-                *(f"{scores.accuracy:.3f}" for scores in by_set.values()),
+                *(f"{scores.metric:.3f}" for scores in by_set.values()),
                 f"{zeros[kind]:.2f}",
                 f"{self.files[names[kind]] / 1000:,.0f} kB",
             ]
             for kind, by_set in self.metrics.items()
         ]
         seconds = ", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items())
-        header = ["network", *(f"{name} accuracy" for name in sets), "zero weights", "size"]
-        return [Columns("Result", header, rows, seconds), self._per_class(sets[-1])]
-
-    def _per_class(self, name: str) -> Columns:
-        scores = self.metrics["int8"][name].classes
-        rows = [
-            [label, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", str(s.support)]
-            for label, s in scores.items()
-        ]
-        return Columns(f"INT8 on {name}, by class", ["class", "precision", "recall", "F1", "samples"], rows)
+        metric = TASKS.named(self.task).metric.replace("_", " ")
+        header = ["network", *(f"{name} {metric}" for name in sets), "zero weights", "size"]
+        details = self.metrics["int8"][sets[-1]].tables(f"INT8 on {sets[-1]}")
+        return [Columns("Result", header, rows, seconds), *details]
 
 
 def read_report(document: Mapping[str, Any]) -> Report:
@@ -125,8 +95,9 @@ def read_report(document: Mapping[str, Any]) -> Report:
     """
     if document["version"] != VERSION:
         raise ValueError(f"version {document['version']}")
+    task = TASKS.named(document["task"])
     metrics = {
-        kind: {name: read_scores(scores) for name, scores in by_set.items()}
+        kind: {name: task.read_scores(scores) for name, scores in by_set.items()}
         for kind, by_set in document["metrics"].items()
     }
     return Report(
@@ -135,15 +106,15 @@ def read_report(document: Mapping[str, Any]) -> Report:
             "metrics": metrics,
             "sparsity": Sparsity(**document["sparsity"]),
             "gates": [Gate(**gate) for gate in document["gates"]],
-            "history": [Epoch(**line) for line in document["history"]],
+            "history": [read_row(line, task.metric) for line in document["history"]],
         }
     )
 
 
-def training_log(history: Sequence[Epoch]) -> str:
-    """The history as CSV, a line per epoch."""
+def training_log(history: Sequence[Epoch], metric: str) -> str:
+    """The history as CSV, a line per epoch; `metric` names the task's."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [f.name for f in fields(Epoch)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, row_names(metric), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(line) for line in history)
+    writer.writerows(line.as_row(metric) for line in history)
     return buffer.getvalue()

@@ -1,12 +1,4 @@
-"""The network: MobileNetV2 up to `out_relu`, the average over the picture, and the template's dense layers.
-
-Edge Impulse's template runs them on every cell of the 5x5 that MobileNetV2 leaves of 160x160, and flattens what comes
-out. Averaging first is what MobileNetV2 was trained with: with 20 to 50 training pictures a class it is worth 5 points,
-and it makes these layers 25 times cheaper, in training and on the chip.
-
-Pixels come in as [0, 1]. Keras' ImageNet weights expect [-1, 1]; `weights.py` folds that rescale into the first
-convolution and its batch normalisation, so that the model needs no operator for it.
-"""
+"""The network as the phases see it: a backbone that gives features, and a head that makes outputs of them."""
 
 from __future__ import annotations
 
@@ -19,25 +11,25 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
+    from train.backbones import Backbone
     from train.recipe import Recipe
-
-FEATURES = 1280  # channels of `out_relu`, for every alpha up to 1.0
+    from train.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A classifier in two parts that are called one after the other.
+    """A network in two parts that are called one after the other.
 
     Attributes:
-        backbone: pixels [N, H, W, C] in [0, 1] to features [N, 1280].
-        head: features to class probabilities [N, classes].
+        backbone: inputs, such as pixels [N, H, W, C] in [0, 1], to features [N, D].
+        head: features to the task's outputs [N, K].
     """
 
     backbone: keras.Model
     head: keras.Model
 
     def __call__(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
-        """Class probabilities [N, classes] of pixels [N, H, W, C] in [0, 1]."""
+        """Outputs [N, K] of inputs."""
         return self.head(self.backbone(x, training=training), training=training)
 
     @property
@@ -47,41 +39,29 @@ class Network:
 
 
 def build_network(
-    recipe: Recipe, shape: tuple[int, int, int], classes: int, dropout: Callable[[float], Any] | None = None
+    backbone: Backbone,
+    task: Task,
+    recipe: Recipe,
+    shape: tuple[int, ...],
+    dropout: Callable[[float], Any] | None = None,
 ) -> Network:
     """Builds the network with fresh weights, drawn from the recipe's seed.
 
     Args:
-        recipe: gives alpha and the head.
-        shape: height, width and channels of the input.
-        classes: outputs of the softmax.
+        backbone: builds the body.
+        task: builds the head.
+        recipe: gives what both depend on.
+        shape: of one input.
         dropout: makes the dropout layer of a rate; Keras' own by default.
     """
     import tf_keras as keras
 
     keras.utils.set_random_seed(recipe.seed)
-    layers = keras.layers
-    pixels = layers.Input(shape, name="x_input")
-    cells = keras.applications.MobileNetV2(input_tensor=pixels, alpha=recipe.alpha, include_top=False, weights=None)
-    average = layers.GlobalAveragePooling2D(name="average")(cells.output)  # a name of its own, the same in every run
-    backbone = keras.Model(cells.input, average, name=cells.name)
-    for layer in backbone.layers:
-        if isinstance(layer, layers.BatchNormalization):
+    body = backbone.build(recipe, shape)
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps
-    return Network(backbone, build_head(recipe, classes, dropout))
-
-
-def build_head(recipe: Recipe, classes: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
-    """The dense layers alone; arguments as of `build_network`."""
-    import tf_keras as keras
-
-    layers = keras.layers
-    x = features = layers.Input((FEATURES,), name="features")
-    for index, (units, rate) in enumerate(zip(recipe.head_units, recipe.head_dropout, strict=True), start=1):
-        x = layers.Dense(units, activation="relu", name=f"dense_{index}")(x)
-        x = (dropout or layers.Dropout)(rate)(x)
-    x = layers.Dense(classes, activation="softmax", name="y_pred")(x)
-    return keras.Model(features, x, name="head")
+    return Network(body, task.build_head(recipe, body.output_shape[-1], dropout))
 
 
 def as_one_model(network: Network) -> keras.Model:

@@ -16,7 +16,7 @@ PICTURES = 4096  # that it is fitted on at most
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class LinearProbe:
     """A linear classifier: features [N, D] times `weights` [D, classes] plus `bias` [classes] are logits."""
 
     weights: np.ndarray
@@ -24,11 +24,11 @@ class Probe:
     strength: float
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """The most probable class of each row [N]."""
-        return (features @ self.weights + self.bias).argmax(axis=1)
+        """Logits [N, classes]; the largest is the most probable class."""
+        return features @ self.weights + self.bias
 
 
-def fit_probe(x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarray, classes: int) -> Probe:
+def fit_probe(x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarray, classes: int) -> LinearProbe:
     """Fits one classifier for each strength and keeps the one with the best held-out accuracy, then loss.
 
     Args:
@@ -46,12 +46,12 @@ def fit_probe(x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarr
     truth = np.eye(classes, dtype=np.float32)[y]
     curvature = 0.5 * _largest_eigenvalue(x)
     weights, bias = np.zeros((x.shape[1], classes), np.float32), np.zeros(classes, np.float32)
-    tried: list[tuple[tuple[float, float], Probe]] = []
+    tried: list[tuple[tuple[float, float], LinearProbe]] = []
     for strength in STRENGTHS:
         weights, bias = _descend(x, truth, strength, weights, bias, 1 / (curvature + strength))
         log = _log_softmax(held_x @ weights + bias)
         figure = (float((log.argmax(axis=1) == held_y).mean()), float(log[np.arange(len(held_y)), held_y].mean()))
-        tried.append((figure, Probe(weights / scale[:, None], bias - (mean / scale) @ weights, strength)))
+        tried.append((figure, LinearProbe(weights / scale[:, None], bias - (mean / scale) @ weights, strength)))
     return max(tried, key=lambda one: one[0])[1]
 
 

@@ -5,19 +5,11 @@ Both are measured on the same pictures, so only those count on which one is righ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from train.tasks import Drop
+
 ONE_SIDED_95 = 1.645  # standard errors
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Accuracy lost: `measured` on these pictures, and `shown`, what it is at least with 95 % confidence."""
-
-    measured: float
-    shown: float
 
 
 def drop(before: np.ndarray, after: np.ndarray) -> Drop:
