@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "firmware")]
 import graphs  # noqa: E402
 import host  # noqa: E402
 
-from ei_compat.errors import EiTrainError  # noqa: E402
+from ei_compat.core.errors import EiTrainError  # noqa: E402
 from firmware.compiler import compile_model  # noqa: E402
 
 LIMIT = 60  # seconds for one file

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.pixels import scale_pixels
+from ei_compat.media.pixels import scale_pixels
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.pixels import quantize
-from ei_compat.progress import SILENT, Progress
+from ei_compat.core.progress import SILENT, Progress
+from ei_compat.media.pixels import quantize
 from train import backend
 from train.batches import as_float
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import Interrupted
-from ei_compat.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
+from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
+from ei_compat.core.errors import Interrupted
 from train import backend
 from train.backbones import BACKBONES, Backbone
 from train.batches import as_input, batches
@@ -37,7 +37,7 @@ from train.tasks import Drop, Scores
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 
 if TYPE_CHECKING:
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
     from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
 

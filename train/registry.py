@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Generic, Protocol, TypeVar
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 
 
 class Named(Protocol):

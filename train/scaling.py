@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.pixels import InputScaling, scale_pixels
+from ei_compat.media.pixels import InputScaling, scale_pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """A scaling of a number of channels, as measured on `ei_compat.pixels.scale_pixels`.
+    """A scaling of a number of channels, as measured on `ei_compat.media.pixels.scale_pixels`.
 
     Attributes:
         name: one of `InputScaling`.

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei_compat.errors import DataError, LimitError, UsageError
-from ei_compat.run_folder import RunFolder, read_labels
+from ei_compat.block.run_folder import RunFolder, read_labels
+from ei_compat.core.errors import DataError, LimitError, UsageError
 from firmware.compiler import CompiledModel, CompiledTensor, compile_model
 from firmware.packages.golden import Golden, Reference, golden_input
 from firmware.packages.scaling import Scaling, scaling

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat import pixels
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
+from ei_compat.media import pixels
 from firmware.compiler import CompiledTensor
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ SCALINGS = {
 
 
 def quantize(values: NDArray[np.float32], tensor: CompiledTensor) -> NDArray[np.int8]:
-    """Real values as the tensor's bytes; see `ei_compat.pixels.quantize`."""
+    """Real values as the tensor's bytes; see `ei_compat.media.pixels.quantize`."""
     return pixels.quantize(values, tensor.quantization.scale, tensor.quantization.zero_point, tensor.dtype)
 
 

@@ -10,7 +10,7 @@ import pytest
 from packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
 from PIL import Image
 
-from ei_compat.images import PictureSpec, fit
+from ei_compat.media.images import PictureSpec, fit
 
 PROGRAMS = Path(__file__).with_name("programs")
 

@@ -13,7 +13,7 @@ import networks
 import numpy as np
 import pytest
 
-from ei_compat.errors import ExportError, UsageError
+from ei_compat.core.errors import ExportError, UsageError
 from firmware.compiler import CompiledModel, compile_model, compiled_front
 from train.cli.main import main
 

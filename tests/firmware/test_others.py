@@ -15,7 +15,7 @@ from packages_made import SANITIZED, classifier, objects, packed, run, sources, 
 from test_api import build
 from writer import Writer
 
-from ei_compat.errors import DataError, ExportError, FormatError
+from ei_compat.core.errors import DataError, ExportError, FormatError
 from firmware.compiler import compile_model
 from firmware.package import package
 from firmware.packages.golden import Reference

@@ -11,7 +11,7 @@ import pytest
 from graphs import Maker
 from writer import Writer
 
-from ei_compat.errors import EiTrainError, ExportError, FormatError, LimitError, UsageError
+from ei_compat.core.errors import EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.compiler import compile_model
 
 

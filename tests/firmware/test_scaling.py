@@ -10,7 +10,7 @@ import pytest
 from packages_made import classifier, identity, label_file, packed, unpacked
 from test_api import echo, rgb
 
-from ei_compat.errors import FormatError, UsageError
+from ei_compat.core.errors import FormatError, UsageError
 from firmware.compiler import CompiledTensor
 from firmware.compiler.graph import Quantization
 from firmware.package import package

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from tests.train.networks import classification, mobilenet_v2
 from train.data import Samples
 from train.methods import finetune

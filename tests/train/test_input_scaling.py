@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.errors import UsageError
-from ei_compat.pixels import InputScaling, scale_pixels
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import UsageError
+from ei_compat.core.progress import SILENT
+from ei_compat.media.pixels import InputScaling, scale_pixels
 from tests.train.networks import classification, mobilenet_v2
 from train.recipe import Recipe
 from train.scaling import Scaling
@@ -86,7 +86,7 @@ def test_the_deployed_files_recognise_what_studio_feeds(
     import tf_keras as keras
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
+    from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
     from firmware.package import package
     from train import pipeline
     from train.job import Job

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
-from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from tests.train.networks import classification
 from tests.train.test_loop import Checkpointer
 from train.data import Samples

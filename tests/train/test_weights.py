@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.networks import mobilenet_v2
 from train.backbones import keras_applications
 from train.backbones.mobilenet_v2 import MOBILENET_V2, PUBLISHED, file_name

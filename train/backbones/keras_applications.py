@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ei_compat.errors import DataError, RemoteError, UsageError
+from ei_compat.core.errors import DataError, RemoteError, UsageError
 from train.backbones.weights_file import WeightsFile, digest, read_tensors
 from train.graph import Graph, first_kernel
 
 if TYPE_CHECKING:
     import tf_keras as keras
 
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tf_keras as keras
 
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
     from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ei_compat.errors import DataError
+from ei_compat.core.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)

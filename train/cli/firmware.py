@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ei_compat.errors import UsageError
-from ei_compat.run_folder import RunFolder
+from ei_compat.block.run_folder import RunFolder
+from ei_compat.core.errors import UsageError
 from train.cli import console
 from train.result import Columns
 

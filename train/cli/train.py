@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from ei_compat.errors import GateError, UsageError
+from ei_compat.core.errors import GateError, UsageError
 from train.cli import console
 from train.cli.block_command import BlockCommand
 from train.recipe import Recipe

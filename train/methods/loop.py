@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ei_compat.errors import TrainingError
+from ei_compat.core.errors import TrainingError
 from train.batches import as_input, batches
 from train.methods.adam import Adam
 from train.methods.state import Epoch, TrainState
@@ -25,7 +25,7 @@ from train.tasks import better
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
     from train.data import Samples
     from train.methods.average import Average
     from train.methods.prune import Pruner

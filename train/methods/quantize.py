@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.errors import EiTrainError, ExportError
+from ei_compat.core.errors import EiTrainError, ExportError
 from train import backend
 from train.batches import as_float
 

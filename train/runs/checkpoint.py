@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.errors import Interrupted, TrainingError, UsageError
-from ei_compat.files import replaced_file
-from ei_compat.run_folder import CHECKPOINT
+from ei_compat.block.run_folder import CHECKPOINT
+from ei_compat.core.errors import Interrupted, TrainingError, UsageError
+from ei_compat.core.files import replaced_file
 from train import supervisor
 from train.methods.state import Epoch, TrainState
 from train.start import on_signals

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from ei_compat.run_folder import SCALING
+from ei_compat.block.run_folder import SCALING
 from train import __version__, backend
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.files import write_file
-from ei_compat.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, REPORT, RESULTS, labels_text
+from ei_compat.block.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, REPORT, RESULTS, labels_text
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.files import write_file
 from train.runs.checkpoint import DAMAGED, described
 from train.runs.config import fingerprint
 from train.runs.report import Report, read_report, training_log

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ei_compat.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
 from train.gates import Gate
 from train.methods.state import Epoch, read_row, row_names
 from train.result import Columns
@@ -27,7 +27,7 @@ class Report:
         classes: labels in the order of the outputs.
         samples: how many pictures each set has.
         broken: pictures that were skipped: name and reason.
-        reading: the account of the data's folder, with what was not read; see `ei_compat.reading.Reading.as_json`.
+        reading: the account of the data's folder, with what was not read; see `as_json` of `ei_compat.dataset.reading`.
         metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
         unpruned: the task's metric on each set of the networks that training started from: a linear probe on the
             features before fine-tuning, and the network's head on them.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ei_compat.errors import DataError
-from ei_compat.files import encodable
+from ei_compat.core.errors import DataError
+from ei_compat.core.files import encodable
 from train.tasks import Drop
 from train.tasks.classification_gates import Pair, int8_gates, training_gates
 from train.tasks.classification_scores import Scores, read_scores, score
