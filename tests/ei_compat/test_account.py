@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import dataset_for, draw, picture_rows
 
 from ei_compat.dataset import Dataset, FilePayload
 from ei_compat.datasets import FORMATS, open_dataset, write_dataset
 from ei_compat.errors import DataError
 from ei_compat.reading import Kind, NotRead, Reading
+from tests.ei_compat.made import dataset_for, draw, picture_rows
 
 
 def written(kind, root: Path) -> Path:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made import dataset_for, draw
 
 from ei_compat.dataset import Box, Dataset
 from ei_compat.datasets import WriteOptions, format_named, open_dataset, write_dataset
 from ei_compat.errors import DataError, FormatError
 from ei_compat.images import PictureSpec
 from ei_compat.picture_files import picture_size
+from tests.ei_compat.made import dataset_for, draw
 
 WIDTH, HEIGHT = 64, 48
 Corners = tuple[object, object, object, object]  # least x and y, greatest x and y, as they stand in the file

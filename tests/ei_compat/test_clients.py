@@ -16,8 +16,6 @@ from typing import Any
 
 import pytest
 import requests
-from double import Block, Double
-from double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
 
 from ei_compat.credentials import Key
 from ei_compat.jobs import Patience
@@ -26,6 +24,8 @@ from ei_compat.pretrained import Deployment, deploy_once, upload_model
 from ei_compat.push import push_block
 from ei_compat.remote import Remote
 from ei_compat.studio import Studio
+from tests.double import Block, Double
+from tests.double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from double import Double, Fault
-from double.state import PROJECT_KEY
 
 from ei_compat.batches import Upload
 from ei_compat.credentials import Key
@@ -21,6 +19,8 @@ from ei_compat.journal import Journal
 from ei_compat.remote import Remote, Retry
 from ei_compat.transport import HttpTransport, Reply, Request, Unreachable
 from ei_compat.upload_report import UploadReport
+from tests.double import Double, Fault
+from tests.double.state import PROJECT_KEY
 
 POISON = b"POISON"
 SAID = b'{"success": false, "error": "Failed to process the file"}'

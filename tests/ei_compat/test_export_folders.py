@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import class_folders, draw, signal
 from PIL import Image
-from test_wav import PLAIN, SOUND, chunk, file_of
 
 from ei_compat import acquisition
 from ei_compat.conversion import convert
@@ -18,6 +16,8 @@ from ei_compat.datasets import WriteOptions, open_dataset, write_dataset
 from ei_compat.errors import DataError, FormatError
 from ei_compat.images import PictureSpec
 from ei_compat.signals import SignalForm, read_signal
+from tests.ei_compat.made import class_folders, draw, signal
+from tests.ei_compat.test_wav import PLAIN, SOUND, chunk, file_of
 
 
 def entry(path: str, label: str, category: str, **more: object) -> dict[str, object]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import class_folders, dataset_for, draw, picture_rows, signal
 
 from ei_compat.conversion import convert, losses
 from ei_compat.dataset import (
@@ -30,6 +29,7 @@ from ei_compat.errors import DataError, FormatError, LimitError, UsageError
 from ei_compat.images import PictureSpec
 from ei_compat.limits import Limits
 from ei_compat.signals import SignalForm, read_signal
+from tests.ei_compat.made import class_folders, dataset_for, draw, picture_rows, signal
 
 FILE_FORMATS = [kind for kind in FORMATS if kind.name != "arrays"]
 

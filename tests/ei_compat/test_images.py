@@ -9,7 +9,6 @@ import zlib
 
 import numpy as np
 import pytest
-from made import draw
 from PIL import Image
 
 from ei_compat import images
@@ -19,6 +18,7 @@ from ei_compat.images import PictureSpec, load_picture, load_pictures
 from ei_compat.limits import Limits
 from ei_compat.picture_files import picture_size
 from ei_compat.pixels import InputScaling, scale_pixels, unscale_pixels, value_range
+from tests.ei_compat.made import draw
 
 
 def stored(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:

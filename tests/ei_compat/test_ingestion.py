@@ -14,8 +14,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from double import Double, Fault, Faults
-from double.state import PROJECT_KEY
 
 from ei_compat.batches import OPEN_LIMIT, Batch, Upload, gather, inspect
 from ei_compat.credentials import Key
@@ -25,6 +23,8 @@ from ei_compat.ingestion import UploadOptions, plan, upload
 from ei_compat.journal import Journal
 from ei_compat.remote import RefusedError, Remote, Retry
 from ei_compat.transport import Reply
+from tests.double import Double, Fault, Faults
+from tests.double.state import PROJECT_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBJECT = {"project": 4711}

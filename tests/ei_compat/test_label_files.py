@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from made import draw
 
 from ei_compat.dataset import UNLABELLED, ClassLabel
 from ei_compat.datasets import open_dataset
 from ei_compat.errors import DataError
+from tests.ei_compat.made import draw
 
 BOX = {"label": "cat", "x": 1, "y": 1, "width": 4, "height": 4}
 OPEN_IMAGES = "ImageID,LabelName,XMin,XMax,YMin,YMax\np,{},0.1,0.5,0.1,0.5\n"

@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from made import draw
 
 from ei_compat.datasets import open_dataset
 from ei_compat.errors import DataError
 from ei_compat.picture_files import picture_size
+from tests.ei_compat.made import draw
 
 HASH = "0123456789abcdef0123456789abcdef"
 XML = "<annotation><filename>{}</filename><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin>"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from made import draw
 
 from ei_compat.dataset import ClassLabel
 from ei_compat.datasets import open_dataset
 from ei_compat.errors import DataError
+from tests.ei_compat.made import draw
 
 Content = dict[str, list[int]]  # by picture the left sides of its boxes, of 4 by 4 pixels in a picture of 20 by 16
 

@@ -7,11 +7,11 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from made import draw
 
 from ei_compat.dataset import UNLABELLED, Box, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets import FORMATS, Carries, open_dataset, write_dataset
 from ei_compat.errors import DataError, FormatError
+from tests.ei_compat.made import draw
 
 NFC, NFD = (unicodedata.normalize(form, "café é") for form in ("NFC", "NFD"))
 BOX = {"label": "x", "x": 1, "y": 2, "width": 3, "height": 4}

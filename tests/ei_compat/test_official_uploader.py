@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from double import Double, uploader
-from double.state import PROJECT_KEY
-from made import draw
 
 from ei_compat.credentials import Key
 from ei_compat.dataset import Box, Category, ClassLabel, Dataset, FilePayload, Sample, Unlabelled
@@ -21,6 +18,9 @@ from ei_compat.ingestion import upload
 from ei_compat.journal import Journal
 from ei_compat.outbox import uploads_of
 from ei_compat.remote import Remote
+from tests.double import Double, uploader
+from tests.double.state import PROJECT_KEY
+from tests.ei_compat.made import draw
 
 BOX = {"label": "hat", "x": 10.4, "y": 5.25, "width": 20.2, "height": 0.3}
 WHOLE = {"label": "hat", "x": 0, "y": 1, "width": 2, "height": 129.70666666666665}

@@ -9,7 +9,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from double.state import ORGANIZATION_KEY
 
 from ei_compat import push as pushing
 from ei_compat.credentials import Key
@@ -18,6 +17,7 @@ from ei_compat.jobs import Patience
 from ei_compat.progress import Silent
 from ei_compat.push import push_block
 from ei_compat.remote import Remote
+from tests.double.state import ORGANIZATION_KEY
 
 HOST = "edgeimpulse.com"
 PARAMETERS = {

@@ -11,7 +11,6 @@ from dataclasses import replace
 import cbor2
 import numpy as np
 import pytest
-from made import signal
 
 from ei_compat import acquisition
 from ei_compat.dataset import Axis, Signal
@@ -19,6 +18,7 @@ from ei_compat.errors import DataError, FormatError, LimitError
 from ei_compat.limits import Limits
 from ei_compat.signals import SignalForm, csv_of, encode_signal, parse_csv, parse_signal
 from ei_compat.wav import wav_of
+from tests.ei_compat.made import signal
 
 KEY = "0123456789abcdef0123456789abcdef"
 

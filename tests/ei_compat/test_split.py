@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import class_folders, draw
 
 from ei_compat.dataset import UNLABELLED, Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.datasets import open_dataset
@@ -18,6 +17,7 @@ from ei_compat.errors import DataError, UsageError
 from ei_compat.files import SMALL
 from ei_compat.split import SETS, Shares, class_of, count_split, find_copies, split_dataset
 from ei_compat.stratify import Part, apportion, assign
+from tests.ei_compat.made import class_folders, draw
 
 USUAL = Shares(0.64, 0.16, 0.20)
 

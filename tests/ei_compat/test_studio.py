@@ -7,8 +7,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from double import Fault
-from double.state import HMAC_KEY, PROJECT_KEY
 
 from ei_compat.credentials import Key
 from ei_compat.errors import DataError, FormatError, LimitError, RemoteError, UsageError
@@ -17,6 +15,8 @@ from ei_compat.remote import Remote, Retry
 from ei_compat.studio import LearnBlock, Studio
 from ei_compat.transport import Reply
 from ei_compat.unzip import ArchiveLimits
+from tests.double import Fault
+from tests.double.state import HMAC_KEY, PROJECT_KEY
 
 SOON = Patience(first=0.001, most=0.002, limit=5)
 

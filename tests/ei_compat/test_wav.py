@@ -6,10 +6,10 @@ import struct
 
 import numpy as np
 import pytest
-from made import Heard
 
 from ei_compat.errors import FormatError
 from ei_compat.wav import parse_wav, wav_of
+from tests.ei_compat.made import Heard
 
 SOUND = struct.pack("<160h", *range(160))
 
