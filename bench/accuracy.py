@@ -161,8 +161,8 @@ def baseline(run: Run, data: Path, folder: Path, shared: Path, weights: Path, si
 
 def thinned(whole: Path, few: Path, run: Run) -> Path:
     """The set with that many training pictures a class, a quarter as many for validation, and the same testing set."""
-    from ei_compat.dataset import Category, ClassLabel
-    from ei_compat.datasets import open_dataset, write_dataset
+    from ei_compat.dataset.dataset import Category, ClassLabel
+    from ei_compat.formats import open_dataset, write_dataset
 
     assert run.few is not None
     dataset, draw = open_dataset(whole), np.random.default_rng(run.seed)

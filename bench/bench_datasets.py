@@ -19,7 +19,7 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 print(time.process_time() - start, peak)
 """
 OURS = """
-from ei_compat.datasets import open_dataset
+from ei_compat.formats import open_dataset
 dataset = open_dataset(sys.argv[1])
 listed = [(sample.id, sample.category, sample.label) for sample in dataset.samples]
 assert len(listed) == int(sys.argv[2])

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ei_compat.images import PictureSpec, load_pictures
+from ei_compat.media.images import PictureSpec, load_pictures
 
 SPEC = PictureSpec(160, 160)
 SUFFIXES = {".jpg", ".jpeg", ".png"}

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ei_compat.errors import EiTrainError
+from ei_compat.core.errors import EiTrainError
 from firmware.compiler import compile_model
 from tests.firmware import graphs, host
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,13 @@ REGISTRY = re.compile(
     r"(index-url|find-links|registry|\"resolved\")\W*(https?|file)\b|files\.[a-z]+hosted", re.IGNORECASE
 )
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)")
+
+# Who may import whom: a package, and a room in one, imports from lower floors only. A room is a folder or a file that
+# lies in the package itself. A package without rooms here is not divided yet.
+PACKAGES = (("ei_compat",), ("firmware",), ("train",))
+ROOMS = {
+    "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
+}
 
 
 def tracked_files() -> list[Path]:
@@ -68,6 +78,75 @@ def test_no_source_file_has_outgrown_the_limit() -> None:
     sources = {".py", ".c", ".h", ".sh"}
     lengths = {path: len(path.read_bytes().splitlines()) for path in tracked_files() if path.suffix in sources}
     assert not {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > 400}
+
+
+def sources(package: str) -> list[Path]:
+    return [path for path in tracked_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == package]
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The files of the tree that a file imports anywhere in it, for types and inside functions too."""
+
+    def file_of(module: str) -> Path | None:
+        place = ROOT / module.replace(".", "/")
+        found = (candidate for candidate in (place.with_suffix(".py"), place / "__init__.py") if candidate.is_file())
+        return next(found, None)
+
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [(alias.name,) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.relative_to(ROOT)}: a relative import"
+            names = [(f"{node.module}.{alias.name}", node.module) for alias in node.names]
+        for candidates in names:
+            found = next((file for name in candidates if name and (file := file_of(name))), None)
+            if found is not None:
+                yield found
+
+
+def upward(arrows: set[tuple[str, str]], floors: tuple[tuple[str, ...], ...]) -> set[tuple[str, str]]:
+    """Those arrows between rooms that do not lead to a lower floor."""
+    height = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+    return {(start, end) for start, end in arrows if start != end and height[start] <= height[end]}
+
+
+@pytest.mark.parametrize("package", [*ROOMS, "firmware"])
+def test_no_files_import_each_other_in_a_circle(package: str) -> None:
+    files = set(sources(package))
+    order = graphlib.TopologicalSorter({path: files.intersection(imported(path)) - {path} for path in files})
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(str(path.relative_to(ROOT)) for path in error.args[1]), pytrace=False)
+
+
+def test_no_package_imports_from_a_higher_one() -> None:
+    packages = [package for floor in PACKAGES for package in floor]
+    parts = {
+        (package, path.relative_to(ROOT).parts[0])
+        for package in packages
+        for file in sources(package)
+        for path in imported(file)
+    }
+    assert upward(parts, PACKAGES) == set()
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_room_imports_from_the_same_floor_or_a_higher_one(package: str) -> None:
+    def room_of(path: Path) -> str:
+        return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+
+    files = set(sources(package))
+    rooms = {room_of(path) for path in files} - {"__init__"}
+    assert rooms == {room for floor in ROOMS[package] for room in floor}, "every room has its floor"
+    arrows = {(room_of(path), room_of(target)) for path in files for target in files.intersection(imported(path))}
+    assert upward(arrows, ROOMS[package]) == set()
+
+
+def test_an_upward_arrow_is_found() -> None:
+    arrows = {("cellar", "cellar"), ("roof", "cellar"), ("cellar", "shed"), ("cellar", "roof")}
+    assert upward(arrows, (("cellar", "shed"), ("roof",))) == {("cellar", "shed"), ("cellar", "roof")}
 
 
 def makefile_targets() -> dict[str, str]:

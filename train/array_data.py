@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import DataError, UsageError
+from ei_compat.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ei_compat.arrays import Arrays
-    from ei_compat.block import TrainInput
-    from ei_compat.progress import Progress
+    from ei_compat.block.arrays import Arrays
+    from ei_compat.block.train_input import TrainInput
+    from ei_compat.core.progress import Progress
     from train.data import Samples
     from train.job import Job
     from train.scaling import Scaling
@@ -30,8 +30,8 @@ def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress
         DataError: the arrays are no pictures in this scaling.
         UsageError: an option contradicts them.
     """
-    from ei_compat.arrays import open_arrays
-    from ei_compat.pixels import value_range
+    from ei_compat.block.arrays import open_arrays
+    from ei_compat.media.pixels import value_range
     from train.data import Samples
 
     if "validation_share" in job.given:
@@ -92,7 +92,7 @@ def check_scaling(arrays: Arrays, name: str, where: Path, progress: Progress) ->
     Raises:
         DataError: all values lie within a sliver of the range.
     """
-    from ei_compat.pixels import InputScaling, value_range
+    from ei_compat.media.pixels import InputScaling, value_range
 
     low, high = value_range(name)
     rows = np.linspace(0, len(arrays.x_train) - 1, min(64, len(arrays.x_train))).astype(np.int64)

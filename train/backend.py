@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ei_compat.errors import TrainingError
+from ei_compat.core.errors import TrainingError
 from train import supervisor
 
 

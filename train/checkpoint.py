@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.errors import Interrupted, TrainingError, UsageError
-from ei_compat.files import replaced_file
+from ei_compat.core.errors import Interrupted, TrainingError, UsageError
+from ei_compat.core.files import replaced_file
 from train import supervisor
 from train.loop import Epoch, State
 from train.start import on_signals

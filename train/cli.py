@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import typer
 
-from ei_compat.errors import DataError, EiTrainError, Interrupted, UsageError
+from ei_compat.core.errors import DataError, EiTrainError, Interrupted, UsageError
 from train import __version__, console, supervisor
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ei_compat.errors import UsageError
-from ei_compat.progress import SILENT, Progress
+from ei_compat.core.errors import UsageError
+from ei_compat.core.progress import SILENT, Progress
 from train import console
 from train.console import Columns
 
 if TYPE_CHECKING:
-    from ei_compat.conversion import Converted
-    from ei_compat.dataset import Dataset
-    from ei_compat.reading import Reading
-    from ei_compat.signals import SignalForm
-    from ei_compat.split import SplitCounts
+    from ei_compat.dataset.dataset import Dataset
+    from ei_compat.dataset.reading import Reading
+    from ei_compat.dataset.split import SplitCounts
+    from ei_compat.formats.conversion import Converted
+    from ei_compat.media.signals import SignalForm
 
 ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
@@ -89,9 +89,9 @@ def split(
     as_json: bool = AS_JSON,
 ) -> None:
     """Split a dataset into training, validation and testing, per class, as an Edge Impulse export."""
-    from ei_compat.datasets import WriteOptions, write_dataset
-    from ei_compat.files import refuse_occupied
-    from ei_compat.split import Shares, count_split, find_copies, labelled, split_dataset
+    from ei_compat.core.files import refuse_occupied
+    from ei_compat.dataset.split import Shares, count_split, find_copies, labelled, split_dataset
+    from ei_compat.formats import WriteOptions, write_dataset
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
@@ -112,7 +112,7 @@ def split(
 
 def open_source(source: Path, form: str | None) -> Dataset:
     """The dataset; what was decided or left out while it was read is warned of at once."""
-    from ei_compat.datasets import open_dataset
+    from ei_compat.formats import open_dataset
 
     dataset = open_dataset(source, format=ALIASES.get(form, form) if form else None)
     for line in dataset.reading.lines():
@@ -152,10 +152,9 @@ def convert(
     as_json: bool = AS_JSON,
 ) -> None:
     """Convert any readable dataset into another format."""
-    from ei_compat import conversion
-    from ei_compat.datasets import WriteOptions, format_named
-    from ei_compat.files import refuse_occupied
-    from ei_compat.images import PictureSpec
+    from ei_compat.core.files import refuse_occupied
+    from ei_compat.formats import WriteOptions, conversion, format_named
+    from ei_compat.media.images import PictureSpec
 
     chosen = format_named(ALIASES.get(to, to))
     if image_size is not None and chosen.name != "arrays":
@@ -173,7 +172,7 @@ def convert(
 
 
 def _signal_form(name: str | None) -> SignalForm | None:
-    from ei_compat.signals import SignalForm
+    from ei_compat.media.signals import SignalForm
 
     if name is not None and name not in set(SignalForm):
         raise UsageError(f"no signal format {name!r}", where="--signal-format", fix="use " + ", ".join(SignalForm))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 from train import console
 from train.console import Columns
 

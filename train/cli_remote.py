@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from ei_compat.errors import DataError, Interrupted, UsageError
-from ei_compat.progress import SILENT, Progress
+from ei_compat.core.errors import DataError, Interrupted, UsageError
+from ei_compat.core.progress import SILENT, Progress
 from train import console
 from train.cli_data import FORM, open_source
 
 if TYPE_CHECKING:
-    from ei_compat.remote import Remote
-    from ei_compat.studio import Studio
+    from ei_compat.remote.remote import Remote
+    from ei_compat.studio.studio import Studio
 
 AGAIN = "run the same command again: it continues where it was"
 KEY_FILE = typer.Option(None, help="File with the API key, readable by you alone (mode 600); else EI_API_KEY.")
@@ -44,14 +44,14 @@ def _progress(as_json: bool) -> Progress:
 
 
 def _studio_session(key_file: Path | None, progress: Progress) -> Remote:
-    from ei_compat.credentials import Endpoints, api_key
-    from ei_compat.remote import Remote
+    from ei_compat.remote.credentials import Endpoints, api_key
+    from ei_compat.remote.remote import Remote
 
     return Remote(Endpoints.from_env().api, api_key(key_file), progress=progress)
 
 
 def _project(key_file: Path | None, project: int | None, progress: Progress) -> Studio:
-    from ei_compat.studio import Studio
+    from ei_compat.studio.studio import Studio
 
     return Studio.of_key(_studio_session(key_file, progress), project, progress=progress)
 
@@ -76,13 +76,13 @@ def upload_data(
     as_json: bool = AS_JSON,
 ) -> None:
     """Upload a dataset to a project; an interrupted upload continues, without a duplicate or a gap."""
-    from ei_compat import ingestion
-    from ei_compat.batches import CATEGORIES
-    from ei_compat.credentials import Endpoints, api_key, optional_key
-    from ei_compat.dataset import Category
-    from ei_compat.journal import Journal
-    from ei_compat.outbox import journal_path, uploads_of
-    from ei_compat.remote import Remote
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.remote.credentials import Endpoints, api_key, optional_key
+    from ei_compat.remote.remote import Remote
+    from ei_compat.upload import ingestion
+    from ei_compat.upload.batches import CATEGORIES
+    from ei_compat.upload.journal import Journal
+    from ei_compat.upload.uploads import journal_path, uploads_of
     from train.remote_views import PlanView, UploadView
 
     if category not in CATEGORIES:
@@ -152,8 +152,8 @@ def upload_model(
 
     What the project's impulse was is replaced; --one-shot leaves it alone.
     """
-    from ei_compat import pretrained
-    from ei_compat.model_info import ModelInfo, input_of, output_of
+    from ei_compat.studio import pretrained
+    from ei_compat.studio.model_info import ModelInfo, input_of, output_of
     from train.remote_views import BuiltView, ModelView
 
     if model.is_dir():
@@ -199,7 +199,7 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
 
 def _scaling_of_run(folder: Path) -> str | None:
     """What the run's model is given for pixels, where its config.json says so."""
-    from ei_compat.parsing import read_json
+    from ei_compat.core.parsing import read_json
 
     path = folder / "config.json"
     document = read_json(path) if path.is_file() else {}
@@ -241,7 +241,7 @@ def download(
     as_json: bool = AS_JSON,
 ) -> None:
     """Download data or a training block from an Edge Impulse project."""
-    from ei_compat.unzip import GIB, ArchiveLimits
+    from ei_compat.remote.unzip import GIB, ArchiveLimits
     from train.remote_views import DownloadView
 
     if what == "data" and learn_block is not None:
@@ -266,8 +266,8 @@ def push(
     as_json: bool = AS_JSON,
 ) -> None:
     """Push a custom training block to an organization, as `edge-impulse-blocks push` does."""
-    from ei_compat import push as blocks
-    from ei_compat.credentials import Endpoints
+    from ei_compat.remote.credentials import Endpoints
+    from ei_compat.studio import push as blocks
     from train.remote_views import PushView
 
     progress = _progress(as_json)

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from ei_compat.errors import GateError, UsageError
+from ei_compat.core.errors import GateError, UsageError
 from train import console
 from train.options import BlockCommand
 from train.recipe import Recipe

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ei_compat.errors import EiTrainError, Interrupted
+from ei_compat.core.errors import EiTrainError, Interrupted
 
 WIDTH = 120  # columns of a table that is not on a terminal, so that logs and pipes are not folded at 80
 

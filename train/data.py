@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.files import encodable, reserve
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.files import encodable, reserve
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from ei_compat.dataset import Dataset, Sample
-    from ei_compat.progress import Progress
-    from ei_compat.reading import Reading
+    from ei_compat.core.progress import Progress
+    from ei_compat.dataset.dataset import Dataset, Sample
+    from ei_compat.dataset.reading import Reading
     from train.job import Job
     from train.recipe import Recipe
     from train.scaling import Scaling
@@ -35,7 +35,7 @@ class Samples:
 
     Attributes:
         x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or look like an array
-            (`ei_compat.rows.Rows`, `train.scaling.Inputs`).
+            (`ei_compat.block.rows.Rows`, `train.scaling.Inputs`).
         y: int32 class indices [N].
     """
 
@@ -113,8 +113,8 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         DataError: the folder holds nothing that can be trained on.
         UsageError: an option contradicts the data.
     """
-    from ei_compat.arrays import holds_arrays
-    from ei_compat.datasets import open_dataset
+    from ei_compat.block.arrays import holds_arrays
+    from ei_compat.formats import open_dataset
 
     if job.data.is_dir() and holds_arrays(job.data):
         return _from_arrays(job, progress)
@@ -135,7 +135,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
 
 
 def _from_arrays(job: Job, progress: Progress) -> TrainingData:
-    from ei_compat.datasets import account_of_arrays
+    from ei_compat.formats import account_of_arrays
     from train.array_data import picture_shape, read_arrays
     from train.exported import describe
     from train.scaling import Scaling
@@ -159,8 +159,8 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
 
 
 def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
-    from ei_compat.dataset import Category
-    from ei_compat.split import labelled
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import labelled
     from train.scaling import Scaling
 
     for line in dataset.reading.lines():
@@ -193,8 +193,8 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
     """The same samples with a validation set: their own, or a share of the others that are not for testing."""
-    from ei_compat.dataset import Category
-    from ei_compat.split import Shares, split_dataset
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import Shares, split_dataset
 
     if any(sample.category is Category.VALIDATION for sample in dataset.samples):
         return dataset
@@ -209,8 +209,8 @@ def _decode(
     samples: Sequence[Sample], labels: tuple[str, ...], recipe: Recipe, scratch: Path, progress: Progress
 ) -> tuple[Samples, tuple[tuple[str, str], ...]]:
     """Pictures as the model sees them, in memory or, where they are many, in an unlinked file under `scratch`."""
-    from ei_compat.images import PictureSpec, load_pictures
-    from ei_compat.split import class_of
+    from ei_compat.dataset.split import class_of
+    from ei_compat.media.images import PictureSpec, load_pictures
 
     spec = PictureSpec(recipe.image_size, recipe.image_size, recipe.channels)
     size = (len(samples), *spec.shape)
@@ -226,7 +226,7 @@ def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
     """An array in a file that has no name any more, so that nothing is left whatever ends the run."""
     import tempfile
 
-    from ei_compat.mapped import Mapped
+    from ei_compat.block.mapped_array import Mapped
 
     with tempfile.TemporaryFile(dir=scratch) as file:
         reserve(file.fileno(), int(np.prod(shape)))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.progress import SILENT, Progress
+from ei_compat.core.progress import SILENT, Progress
 from train import backend
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ei_compat.errors import DataError, FormatError, UsageError
+from ei_compat.core.errors import DataError, FormatError, UsageError
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
-    from ei_compat.block import TrainInput
-    from ei_compat.progress import Progress
+    from ei_compat.block.train_input import TrainInput
+    from ei_compat.core.progress import Progress
     from train.job import Job
 
 INFO, PARAMETERS = "train_input.json", "parameters.json"
@@ -43,8 +43,8 @@ def find_parameters(data: Path, info_file: Path | None) -> Parameters | None:
     Raises:
         DataError: an item has no name, a value cannot be, or two files, or two values of one name, differ.
     """
-    from ei_compat.arrays import holds_arrays
-    from ei_compat.parsing import read_json
+    from ei_compat.block.arrays import holds_arrays
+    from ei_compat.core.parsing import read_json
 
     if not data.is_dir() or not holds_arrays(data):
         return None
@@ -117,7 +117,7 @@ def describe(job: Job, progress: Progress) -> Description:
         DataError: two files differ, or arrays alone do not say enough.
         UsageError: an option contradicts the file.
     """
-    from ei_compat.block import parse_shape, read_train_input
+    from ei_compat.block.train_input import parse_shape, read_train_input
 
     shape = None
     if job.input_shape is not None:
@@ -165,7 +165,7 @@ def _say(job: Job, info: Path | None, progress: Progress) -> None:
 
 
 def _from_arrays(job: Job, shape: tuple[int, ...] | None, progress: Progress) -> TrainInput:
-    from ei_compat.undescribed import describe_arrays
+    from ei_compat.block.inferred_input import describe_arrays
 
     info = describe_arrays(job.data, shape=shape, classes=job.classes, validation_share=job.recipe.validation_share)
     named = "" if job.classes is not None else f"; the classes are called {', '.join(info.classes[:3])}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.npy import scratch
+from ei_compat.block.npy import scratch
 from train.batches import as_input, batches
 from train.compare import drop
 from train.probe import Probe, fit_probe

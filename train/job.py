@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ei_compat.pixels import InputScaling
+from ei_compat.media.pixels import InputScaling
 from train.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ei_compat.errors import TrainingError
+from ei_compat.core.errors import TrainingError
 from train.adam import Adam
 from train.batches import as_input, batches
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
     from train.average import Average
     from train.data import Samples
     from train.prune import Pruner

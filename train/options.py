@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 

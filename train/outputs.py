@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.files import write_file
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.files import write_file
 from train import __version__, backend
 from train.checkpoint import DAMAGED, described
 from train.checkpoint import FILE_NAME as CHECKPOINT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import Interrupted
+from ei_compat.core.errors import Interrupted
 from train import backend, features, finetune, head, outputs, qat, quantize
 from train.batches import as_input, batches
 from train.checkpoint import FILE_NAME as CHECKPOINT
@@ -35,7 +35,7 @@ from train.weights import WeightsFile, find_weights, load_weights
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 
 if TYPE_CHECKING:
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
     from train.outputs import OutputFolder
     from train.recipe import Recipe
 

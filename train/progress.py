@@ -12,7 +12,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ei_compat.progress import Task
+from ei_compat.core.progress import Task
 from train import console
 from train.console import Result
 
@@ -52,7 +52,7 @@ class TerminalProgress:
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """See `ei_compat.progress.Progress.task`."""
+        """See `ei_compat.core.progress.Progress.task`."""
         columns = (
             TextColumn(f"{name:<10}", style="bold"),
             BarColumn(),
@@ -65,11 +65,11 @@ class TerminalProgress:
             yield _BarTask(bar, bar.add_task(name, total=total, figures=""))
 
     def note(self, line: str) -> None:
-        """See `ei_compat.progress.Progress.note`."""
+        """See `ei_compat.core.progress.Progress.note`."""
         self._console.print(line, markup=False)
 
     def warn(self, line: str) -> None:
-        """See `ei_compat.progress.Progress.warn`."""
+        """See `ei_compat.core.progress.Progress.warn`."""
         self._console.print(f"warning: {line}", style="yellow", markup=False)
 
     def finish(self, result: Result) -> None:
@@ -92,7 +92,7 @@ class PlainProgress:
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:  # noqa: ARG002
-        """See `ei_compat.progress.Progress.task`."""
+        """See `ei_compat.core.progress.Progress.task`."""
         yield _Counter(total, PLAIN_SECONDS, lambda done, figures: self._tell(name, done, total, figures))
 
     def _tell(self, name: str, done: int, total: int | None, figures: dict[str, float]) -> None:
@@ -102,12 +102,12 @@ class PlainProgress:
             self.note(f"{name} {done}" if total is None else f"{name} {100 * done // max(total, 1)}% done")
 
     def note(self, line: str) -> None:
-        """See `ei_compat.progress.Progress.note`."""
+        """See `ei_compat.core.progress.Progress.note`."""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
     def warn(self, line: str) -> None:
-        """See `ei_compat.progress.Progress.warn`."""
+        """See `ei_compat.core.progress.Progress.warn`."""
         sys.stderr.write(f"warning: {line}\n")
         sys.stderr.flush()
 
@@ -121,18 +121,18 @@ class JsonProgress:
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
-        """See `ei_compat.progress.Progress.task`."""
+        """See `ei_compat.core.progress.Progress.task`."""
         self._write("start", task=name, total=total, unit=unit)
         counter = _Counter(total, 1.0, lambda done, figures: self._write("step", task=name, done=done, **figures))
         yield counter
         self._write("end", task=name, done=counter.done)
 
     def note(self, line: str) -> None:
-        """See `ei_compat.progress.Progress.note`."""
+        """See `ei_compat.core.progress.Progress.note`."""
         self._write("note", text=line)
 
     def warn(self, line: str) -> None:
-        """See `ei_compat.progress.Progress.warn`."""
+        """See `ei_compat.core.progress.Progress.warn`."""
         self._write("warning", text=line)
 
     def finish(self, result: Result) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.errors import EiTrainError, ExportError
+from ei_compat.core.errors import EiTrainError, ExportError
 from train import backend
 
 SAME = 2.0**-20  # of a scale: float32's rounding in the converter, and no more

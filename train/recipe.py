@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ei_compat.pixels import InputScaling
+from ei_compat.media.pixels import InputScaling
 
 
 def knob(default: Any, meaning: str, **bounds: Any) -> Any:

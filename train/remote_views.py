@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from train.console import Columns
 
 if TYPE_CHECKING:
-    from ei_compat.pretrained import ModelReport
-    from ei_compat.push import PushReport
-    from ei_compat.studio import Download
-    from ei_compat.studio_model import Tensor
-    from ei_compat.upload_report import FileFailure, UploadPlan, UploadReport
+    from ei_compat.studio.pretrained import ModelReport
+    from ei_compat.studio.push import PushReport
+    from ei_compat.studio.studio import Download
+    from ei_compat.studio.studio_model import Tensor
+    from ei_compat.upload.report import FileFailure, UploadPlan, UploadReport
 
 MB = 10**6
 

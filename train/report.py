@@ -52,7 +52,7 @@ class Report:
         classes: labels in the order of the outputs.
         samples: how many pictures each set has.
         broken: pictures that were skipped: name and reason.
-        reading: the account of the data's folder, with what was not read; see `ei_compat.reading.Reading.as_json`.
+        reading: the account of the data's folder, with what was not read; see `as_json` of `ei_compat.dataset.reading`.
         metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
         unpruned: accuracy on each set of the networks that training started from: a linear probe on the features before
             fine-tuning, and the network's head on them.

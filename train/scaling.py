@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.pixels import InputScaling, scale_pixels
+from ei_compat.media.pixels import InputScaling, scale_pixels
 
 if TYPE_CHECKING:
     from train.data import TrainingData
@@ -52,7 +52,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """A scaling of a number of channels, as measured on `ei_compat.pixels.scale_pixels`.
+    """A scaling of a number of channels, as measured on `ei_compat.media.pixels.scale_pixels`.
 
     Attributes:
         name: one of `InputScaling`.

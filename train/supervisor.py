@@ -103,7 +103,7 @@ def _unnamed_file() -> int | None:
 
 def _work(parent: int) -> int:
     """Runs the program; the exit code."""
-    from ei_compat.errors import Interrupted
+    from ei_compat.core.errors import Interrupted
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         """Raises the first signal only, so that nobody's cleaning up is cut short by the second."""
@@ -217,14 +217,14 @@ def _watch(child: int) -> int:
 
 
 def _fail_interrupted(number: signal.Signals) -> int:
-    from ei_compat.errors import Interrupted
+    from ei_compat.core.errors import Interrupted
 
     return _fail(Interrupted(number))
 
 
 def _died(number: signal.Signals) -> int:
     """Says what native code said before it died, and what its signal usually means."""
-    from ei_compat.errors import TrainingError
+    from ei_compat.core.errors import TrainingError
 
     unknown = f"native code ended the program ({number.name})", "see what it said above, if anything, and report it"
     what, fix = MEANINGS.get(number, unknown)

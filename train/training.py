@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import tensorflow as tf
 
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
     from train.data import TrainingData
     from train.model import Network
     from train.recipe import Recipe

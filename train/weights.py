@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import DataError, RemoteError, UsageError
+from ei_compat.core.errors import DataError, RemoteError, UsageError
 
 if TYPE_CHECKING:
     import tf_keras as keras
 
-    from ei_compat.progress import Progress
+    from ei_compat.core.progress import Progress
 
 PUBLISHED = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 PUBLISHED_SIZES = (96, 128, 160, 192, 224)

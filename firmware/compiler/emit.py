@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 from firmware.compiler.cost import QUADS, TILES, tiles_of
 from firmware.compiler.graph import Graph
 from firmware.compiler.kernels import Array, Kernel

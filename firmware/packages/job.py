@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei_compat.errors import DataError, FormatError, LimitError, UsageError
+from ei_compat.core.errors import DataError, FormatError, LimitError, UsageError
 from firmware.compiler import CompiledModel, CompiledTensor, compile_model
 from firmware.packages.golden import Golden, Reference, golden_input
 from firmware.packages.scaling import Scaling, scaling

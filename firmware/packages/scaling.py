@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 from firmware.compiler import CompiledTensor
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.images import PictureSpec, fit
+from ei_compat.media.images import PictureSpec, fit
 from tests.firmware import host
 from tests.firmware.packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
 

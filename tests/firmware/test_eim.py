@@ -281,7 +281,7 @@ print(json.dumps(answers))
 @pytest.mark.slow
 @pytest.mark.shared
 def test_the_official_sdk_gets_what_the_interpreter_computes(shared: Path, tmp_path: Path) -> None:
-    from ei_compat.images import PictureSpec, load_picture
+    from ei_compat.media.images import PictureSpec, load_picture
 
     folder = installed("edge_impulse_linux==1.2.2")
     files = sorted((shared / "data" / "trashnet6").rglob("*.jpg"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import ExportError, UsageError
+from ei_compat.core.errors import ExportError, UsageError
 from firmware.compiler import CompiledModel, compile_model, compiled_front
 from tests.firmware import host, networks
 from train.cli import main

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import DataError, ExportError, FormatError
+from ei_compat.core.errors import DataError, ExportError, FormatError
 from firmware.compiler import compile_model
 from firmware.package import package
 from firmware.packages.golden import Reference

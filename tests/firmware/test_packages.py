@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
+from ei_compat.core.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.package import package
 from firmware.packages.headers import c_string
 from firmware.packages.job import read_labels

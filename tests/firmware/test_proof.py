@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler import compile_model, layers, lower, proof, schedule
 from firmware.compiler.ctables import read_tables
 from firmware.compiler.layers import Input

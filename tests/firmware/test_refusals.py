@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from ei_compat.errors import EiTrainError, ExportError, FormatError, LimitError, UsageError
+from ei_compat.core.errors import EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.compiler import compile_model
 from tests.firmware import graphs
 from tests.firmware.graphs import Maker

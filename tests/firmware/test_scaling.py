@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import FormatError, UsageError
+from ei_compat.core.errors import FormatError, UsageError
 from firmware.compiler import CompiledTensor
 from firmware.compiler.graph import Quantization
 from firmware.package import package

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import Interrupted, TrainingError, UsageError
+from ei_compat.core.errors import Interrupted, TrainingError, UsageError
 from train.checkpoint import Checkpoints
 from train.loop import Epoch, State
 

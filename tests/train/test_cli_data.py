@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.dataset import Category
-from ei_compat.datasets import open_dataset
+from ei_compat.dataset.dataset import Category
+from ei_compat.formats import open_dataset
 from train.cli import main
 
 

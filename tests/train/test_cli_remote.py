@@ -313,7 +313,7 @@ class TestTheKeyIsNowhere:
             file.chmod(0o600)
             monkeypatch.delenv("EI_API_KEY")
         if situation == "broken":
-            monkeypatch.setattr("ei_compat.remote.Retry.pause", lambda *_: 0.0)
+            monkeypatch.setattr("ei_compat.remote.remote.Retry.pause", lambda *_: 0.0)
             double.faults.script.extend([Fault.DROP, Fault.ERROR, Fault.MALFORMED] * 100)
         texts = []
         for arguments in self.lines(data):

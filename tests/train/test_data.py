@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import draw_classes
 from train import data
 from train.data import load_data

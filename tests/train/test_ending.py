@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from train.data import Samples
 from train.ending import ending, planes
 from train.model import Network, build_network, learning_layers

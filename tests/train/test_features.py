@@ -18,7 +18,7 @@ class Notes(list[str]):
     note = list.append
 
     def task(self, *_: object) -> object:
-        from ei_compat.progress import SILENT
+        from ei_compat.core.progress import SILENT
 
         return SILENT.task("")
 

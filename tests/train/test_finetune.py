@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from train import finetune
 from train.data import Samples
 from train.finetune import END, PHASE, Before, _keep_the_better

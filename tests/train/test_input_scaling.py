@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.errors import UsageError
-from ei_compat.pixels import InputScaling, scale_pixels
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import UsageError
+from ei_compat.core.progress import SILENT
+from ei_compat.media.pixels import InputScaling, scale_pixels
 from train.model import build_network
 from train.recipe import Recipe
 from train.scaling import Scaling

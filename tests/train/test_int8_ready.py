@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from firmware.compiler import compile_model
 from train.data import Samples
 from train.int8_ready import (

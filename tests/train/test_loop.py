@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.errors import TrainingError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import TrainingError
+from ei_compat.core.progress import SILENT
 from train.average import Average
 from train.batches import batches
 from train.data import Samples

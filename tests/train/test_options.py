@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 from train.cli import command_line
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict, prunable_weights

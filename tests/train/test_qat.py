@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from tests.train.test_loop import Keeper
 from train import qat
 from train.data import Samples

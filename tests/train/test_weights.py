@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from train import weights
 from train.model import Network, build_network
 from train.recipe import Recipe

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ei_compat.errors import UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.job import Job

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.errors import EiTrainError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import EiTrainError
+from ei_compat.core.progress import SILENT
 from train import backend
 from train.checkpoint import Checkpoints
 from train.data import Samples

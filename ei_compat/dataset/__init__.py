@@ -1,0 +1,9 @@
+"""The neutral dataset, which every format is read into and written from.
+
+::
+
+    dataset   samples, their labels and payloads
+    reading   the account of what a reader made of every file
+    split     training, validation and testing by share
+    stratify  which set each group of samples goes to
+"""
