@@ -82,4 +82,5 @@ def _dequantised(values: np.ndarray, exit_: dict[str, Any]) -> np.ndarray:
     if exit_["dtype"] == np.float32:
         return values
     scale, zero_point = exit_["quantization"]
-    return (values.astype(np.float32) - zero_point) * scale
+    real: np.ndarray = (values.astype(np.float32) - zero_point) * scale
+    return real

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    Layer = keras.layers.Layer
-
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -28,22 +26,22 @@ class Graph:
         readers: for each layer's name, the layers that read it.
     """
 
-    layers: Sequence[Layer]
-    inputs: dict[str, list[Layer]]
-    readers: dict[str, list[Layer]]
+    layers: Sequence[keras.layers.Layer]
+    inputs: dict[str, list[keras.layers.Layer]]
+    readers: dict[str, list[keras.layers.Layer]]
 
     @classmethod
     def of(cls, model: keras.Model) -> Graph:
         """The graph of a functional model."""
         layers = list(model.layers)
         inputs = {layer.name: [node.layer for node in layer.inbound_nodes[0].parent_nodes] for layer in layers}
-        readers: dict[str, list[Layer]] = {layer.name: [] for layer in layers}
+        readers: dict[str, list[keras.layers.Layer]] = {layer.name: [] for layer in layers}
         for layer in layers:
             for parent in inputs[layer.name]:
                 readers[parent.name].append(layer)
         return cls(layers, inputs, readers)
 
-    def normalisation_of(self, layer: Layer) -> Layer | None:
+    def normalisation_of(self, layer: keras.layers.Layer) -> keras.layers.Layer | None:
         """The batch normalisation that a layer's tensor goes into, where it goes nowhere else."""
         import tf_keras as keras
 
@@ -52,7 +50,7 @@ class Graph:
                 return norm
         return None
 
-    def is_stored(self, layer: Layer) -> bool:
+    def is_stored(self, layer: keras.layers.Layer) -> bool:
         """Whether the INT8 file stores this tensor; a convolution's is folded into a normalisation behind it."""
         import tf_keras as keras
 
@@ -63,7 +61,7 @@ class Graph:
         return isinstance(layer, layers.ReLU | layers.Add | layers.GlobalAveragePooling2D)
 
 
-def kernel_of(layer: Layer) -> tf.Variable | None:
+def kernel_of(layer: keras.layers.Layer) -> tf.Variable | None:
     """The kernel of a convolution or a dense layer, None of others."""
     import tf_keras as keras
 
@@ -74,7 +72,7 @@ def kernel_of(layer: Layer) -> tf.Variable | None:
     return None
 
 
-def output_axes(layer: Layer) -> tuple[int, ...]:
+def output_axes(layer: keras.layers.Layer) -> tuple[int, ...]:
     """The axes of a layer's kernel over which weights belong to one output channel, and so share one INT8 grid."""
     import tf_keras as keras
 
@@ -83,7 +81,7 @@ def output_axes(layer: Layer) -> tuple[int, ...]:
     return tuple(range(len(layer.kernel.shape) - 1))
 
 
-def first_kernel(model: keras.Model) -> Layer:
+def first_kernel(model: keras.Model) -> keras.layers.Layer:
     """The convolution or dense layer that alone reads the model's input, maybe through padding.
 
     Raises:
@@ -113,9 +111,9 @@ class Bottleneck:
         tensors: the layers whose tensors those read.
     """
 
-    writers: list[Layer]
-    readers: list[Layer]
-    tensors: list[Layer]
+    writers: list[keras.layers.Layer]
+    readers: list[keras.layers.Layer]
+    tensors: list[keras.layers.Layer]
 
 
 def bottlenecks(model: keras.Model) -> list[Bottleneck]:
@@ -128,11 +126,11 @@ def bottlenecks(model: keras.Model) -> list[Bottleneck]:
     return [group for group in groups if group is not None]
 
 
-def _added_up(graph: Graph) -> Iterator[list[Layer]]:
+def _added_up(graph: Graph) -> Iterator[list[keras.layers.Layer]]:
     """The tensors in groups: those that additions join, and every other one alone; in the order of computation."""
     import tf_keras as keras
 
-    group_of: dict[str, list[Layer]] = {}
+    group_of: dict[str, list[keras.layers.Layer]] = {}
     for layer in graph.layers:
         group = [layer]
         if isinstance(layer, keras.layers.Add):
@@ -143,7 +141,7 @@ def _added_up(graph: Graph) -> Iterator[list[Layer]]:
     return iter({id(group): group for group in group_of.values()}.values())
 
 
-def _bottleneck(graph: Graph, tensors: list[Layer]) -> Bottleneck | None:
+def _bottleneck(graph: Graph, tensors: list[keras.layers.Layer]) -> Bottleneck | None:
     import tf_keras as keras
 
     layers = keras.layers
@@ -158,7 +156,7 @@ def _bottleneck(graph: Graph, tensors: list[Layer]) -> Bottleneck | None:
     return Bottleneck(writers, readers, [layer for layer in tensors if outside[layer.name]])
 
 
-def cut_points(model: keras.Model) -> list[Layer]:
+def cut_points(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers behind which a model can be cut in two at little cost, in order.
 
     Everything behind comes from such a layer's tensor alone, INT8 stores it, and it is smaller than those that could be

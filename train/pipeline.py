@@ -28,11 +28,12 @@ from train.methods.int8_ready import make_int8_ready
 from train.methods.state import TrainState
 from train.methods.trainer import Trainer, seeded_dropout
 from train.network import build_network
-from train.runs.checkpoint import HOW_TO_GO_ON, Checkpoints
+from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
 from train.runs.report import Report
 from train.sparsity import Sparsity, count_zeros, sparsity_gates
+from train.supervisor import HOW_TO_GO_ON
 from train.tasks import Drop, Scores
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 

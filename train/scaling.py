@@ -80,12 +80,14 @@ class Scaling:
     @property
     def gain(self) -> np.ndarray:
         """Deployed values for the width of a pixel [C], in the deployed order."""
-        return self.white - self.black
+        gain: np.ndarray = self.white - self.black
+        return gain
 
     @property
     def zero(self) -> np.ndarray:
         """The pixel / 255 that is deployed as 0 [C], as red, green, blue."""
-        return (-self.black / self.gain)[list(self.place)]
+        zero: np.ndarray = -self.black / self.gain
+        return zero[list(self.place)]
 
     def for_training(self, x: Any) -> Any:
         """What training learns from.

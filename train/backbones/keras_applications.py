@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -160,8 +160,8 @@ def load_published(
     Raises:
         DataError: the file is not HDF5, or a tensor's name or shape does not fit.
     """
-    tensors, first = read_tensors(file.path), first_kernel(backbone)
-    colours, channels = tensors.get(first.name, {}).get("kernel"), backbone.input_shape[-1]
+    tensors, first, channels = read_tensors(file.path), first_kernel(backbone), backbone.input_shape[-1]
+    colours = tensors.get(first.name, {}).get("kernel", np.empty(0))  # of that shape, or refused below
     for layer in backbone.layers:
         if not layer.weights:
             continue
@@ -196,7 +196,7 @@ def _fold_rescale(backbone: keras.Model, kernel: np.ndarray, zero: np.ndarray | 
     With a single channel the three colours see the same value, so their kernels add up.
     """
     convolution = first_kernel(backbone)
-    normalisation = Graph.of(backbone).normalisation_of(convolution)
+    normalisation: Any = Graph.of(backbone).normalisation_of(convolution)
     total = ((1 - 2 * np.asarray(zero, np.float32)).reshape(-1, 1) * kernel).sum(axis=(0, 1, 2))
     if backbone.input_shape[-1] == 1:
         kernel = kernel.sum(axis=2, keepdims=True)

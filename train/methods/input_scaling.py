@@ -6,7 +6,7 @@ That is exact, the padded border included, and a pruned kernel keeps its zeros; 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,5 +31,7 @@ def deployed(trainer: Trainer) -> Trainer:
 
 
 def _for_deployment(data: TrainingData) -> TrainingData:
-    sets = {name: replace(samples, x=data.scaling.for_deployment(samples.x)) for name, samples in data.sets().items()}
+    sets: dict[str, Any] = {
+        name: replace(samples, x=data.scaling.for_deployment(samples.x)) for name, samples in data.sets().items()
+    }
     return replace(data, **sets)

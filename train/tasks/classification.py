@@ -64,7 +64,8 @@ class Classification:
 
     def targets_of_rows(self, y: np.ndarray) -> np.ndarray:
         """See `Task.targets_of_rows`."""
-        return y.argmax(axis=1).astype(np.int32)
+        classes: np.ndarray = y.argmax(axis=1)
+        return classes.astype(np.int32)
 
     def check(self, targets: Mapping[str, np.ndarray]) -> list[str]:
         """There must be two classes, and each in the training set."""
@@ -121,7 +122,8 @@ class Classification:
     def soften(self, outputs: np.ndarray) -> np.ndarray:
         """Probabilities at the raised temperature."""
         powers = np.maximum(outputs, SMALLEST) ** (1 / TEMPERATURE)
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        softened: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+        return softened.astype(np.float32)
 
     def soft_loss(self, soft: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """The divergence from soft answers, its gradient scaled to that of labels."""
@@ -133,7 +135,8 @@ class Classification:
 
     def measure(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """Whether each sample is recognised, bool [N]."""
-        return outputs.argmax(axis=1) == y
+        right: np.ndarray = outputs.argmax(axis=1) == y
+        return right
 
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Within a standard error of the best."""

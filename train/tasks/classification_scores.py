@@ -61,7 +61,7 @@ class Scores:
 
 def read_scores(document: Mapping[str, Any]) -> Scores:
     """The scores that a `report.json` holds."""
-    return Scores(**document | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
+    return Scores(**dict(document) | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
 
 
 def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Scores:
@@ -74,7 +74,7 @@ def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -
     recall = hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(support + claimed, 1)
     seen = support > 0
-    rows = zip(precision, recall, f1, support, strict=True)
+    rows = zip(labels, precision, recall, f1, support, strict=True)
     likelihood = np.clip(probabilities[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1.0)
     return Scores(
         accuracy=float(hits.sum() / len(truth)),
@@ -84,5 +84,5 @@ def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -
         f1=float(f1[seen].mean()),
         samples=len(truth),
         confusion=confusion.tolist(),
-        classes={label: ClassScores(*map(float, r[:3]), int(r[3])) for label, r in zip(labels, rows, strict=True)},
+        classes={label: ClassScores(float(p), float(r), float(f), int(n)) for label, p, r, f, n in rows},
     )

@@ -25,7 +25,8 @@ class LinearProbe:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Logits [N, classes]; the largest is the most probable class."""
-        return features @ self.weights + self.bias
+        logits: np.ndarray = features @ self.weights + self.bias
+        return logits
 
 
 def fit_probe(x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarray, classes: int) -> LinearProbe:
@@ -83,5 +84,6 @@ def _largest_eigenvalue(x: np.ndarray, rounds: int = 20) -> float:
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits - logits.max(axis=1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    shifted: np.ndarray = logits - logits.max(axis=1, keepdims=True)
+    logarithms: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logarithms
