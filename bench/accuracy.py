@@ -1,6 +1,6 @@
 """Accuracy of everything on the pictures people have: linear probe, head, dense, pruned, INT8, against both baselines.
 
-    python bench/accuracy.py [--shared ../shared] [--out accuracy] [--sets trashnet6,...] [--seeds 1,2,3] [--only ...]
+    python -m bench.accuracy [--shared ../shared] [--out accuracy] [--sets trashnet6,...] [--seeds 1,2,3] [--only ...]
 
 Each set of SHARED/data is split 64/16/20 by each seed; 20 and 50 pictures a class are drawn from its training set, a
 quarter as many from validation, and the whole testing set stays. Every run becomes a line of OUT/runs.jsonl, and what
@@ -23,7 +23,8 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from bench_conversion import ei_train
+
+from bench.bench_conversion import ei_train
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = "weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{}_no_top.h5"

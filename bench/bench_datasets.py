@@ -1,6 +1,6 @@
 """Reading and listing an Edge Impulse export of 100,000 entries: CPU seconds against `json.load`, and memory.
 
-`python bench/bench_datasets.py [ENTRIES]`. Each figure comes from a process of its own.
+`python -m bench.bench_datasets [ENTRIES]`. Each figure comes from a process of its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How long a whole run takes, and how much memory, against the recipe that people use, in one run on one machine.
 
-    python bench/bench_training.py [SHARED]
+    python -m bench.bench_training [SHARED]
 
 SHARED holds the reference data (default `../shared`). All train on the same arrays; measured is each process from its
 start to its end, which for the recipe includes that it measures itself, some seconds. Wall time is what a user waits
@@ -21,7 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from bench_conversion import ROOT, WEIGHTS, ei_train
+
+from bench.bench_conversion import ROOT, WEIGHTS, ei_train
 
 BARS = {"trashnet6 at 160": {"wired": 0.60, "as-written": 1.0}, "200 pictures at 96": {"as-written": 0.40}}
 LINEAR = 0.25  # by how much an epoch of twice the pictures may miss twice the time

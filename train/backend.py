@@ -55,7 +55,8 @@ def keep_freed_memory() -> None:
 
 def processor() -> list[str]:
     """The instruction set extensions of this processor, as numpy finds them by asking it."""
-    from numpy._core import _multiarray_umath  # np.show_runtime() prints the same; there is no public name
+    # np.show_runtime() prints the same; there is no public name.
+    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
     return sorted(name for name, found in _multiarray_umath.__cpu_features__.items() if found)
 

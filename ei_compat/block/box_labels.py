@@ -22,7 +22,7 @@ from ei_compat.media.images import PictureSpec, fit
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class _RowBox:
     label: int
     x: float
     y: float
@@ -33,7 +33,7 @@ class _Box:
 @dataclass(frozen=True, slots=True)
 class _Row:
     sampleId: int  # noqa: N815 - the document's name, as below
-    boundingBoxes: list[_Box]  # noqa: N815
+    boundingBoxes: list[_RowBox]  # noqa: N815
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def read_structured(
     return rows
 
 
-def _box(item: _Box, classes: Sequence[str], check: BoxCheck, size: tuple[int, int] | None, *, where: str) -> Box:
+def _box(item: _RowBox, classes: Sequence[str], check: BoxCheck, size: tuple[int, int] | None, *, where: str) -> Box:
     if not 1 <= item.label <= len(classes):
         raise FormatError(f"class {item.label} is not from 1 to {len(classes)}", where=where)
     box = check.pixels(classes[item.label - 1], (item.x, item.y), (item.w, item.h), size, where=where)

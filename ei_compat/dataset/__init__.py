@@ -2,8 +2,9 @@
 
 ::
 
-    dataset   samples, their labels and payloads
-    reading   the account of what a reader made of every file
-    split     training, validation and testing by share
-    stratify  which set each group of samples goes to
+    dataset      samples, their labels and payloads
+    label_files  Edge Impulse's label files: names and schema
+    reading      the account of what a reader made of every file
+    split        training, validation and testing by share
+    stratify     which set each group of samples goes to
 """

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ei_compat.dataset.dataset import Box, Sample
+from ei_compat.dataset.label_files import BOXES
 from ei_compat.formats._tree import Tree, join
-from ei_compat.formats.sidecars import BOXES, read_boxes
+from ei_compat.formats.sidecars import read_boxes
 from ei_compat.media.box_check import BoxCheck
 
 NAMED = 2  # files that a remark names

@@ -18,6 +18,7 @@ from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import (
     NO_METADATA,
     UNLABELLED,
+    Box,
     Category,
     ClassLabel,
     Dataset,
@@ -29,6 +30,7 @@ from ei_compat.dataset.dataset import (
     Sample,
     Unlabelled,
 )
+from ei_compat.dataset.label_files import IntervalEntry
 from ei_compat.dataset.reading import Reading
 from ei_compat.formats._beside import boxes_beside
 from ei_compat.formats._folders import Layout, labelled_stem
@@ -45,27 +47,10 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
-    label: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Interval:
-    startIndex: int  # noqa: N815 - the document's name, as below
-    endIndex: int  # noqa: N815
-    label: str
-    labelMap: dict[str, str] | None = None  # noqa: N815
-
-
-@dataclass(frozen=True, slots=True)
 class _Label:
     type: Literal["unlabeled", "label", "multi-label", "keyvalue-labels"]
     label: str | None = None
-    labels: list[_Interval] | dict[str, str] | None = None
+    labels: list[IntervalEntry] | dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +60,7 @@ class _File:
     label: _Label
     name: str | None = None
     metadata: dict[str, str | int | float | bool | None] | None = None
-    boundingBoxes: list[_Box] | None = field(default=None)  # noqa: N815
+    boundingBoxes: list[Box] | None = field(default=None)  # noqa: N815
 
 
 _MEMBERS = {each.name for each in fields(_File)}
@@ -224,17 +209,18 @@ def _label(label: _Label, labels: _Labels, *, where: str) -> Label:
         case _Label(type="label", label=str() as name):
             return labels.of_class(name)
         case _Label(type="multi-label", labels=list() as intervals):
-            return Intervals(tuple(_interval(interval, where=where) for interval in intervals))
+            return Intervals(tuple(_interval(each, where=where) for each in intervals))
         case _Label(type="keyvalue-labels", labels=dict() as values):
             return KeyValues(values)
         case _:
             raise FormatError(f"has type {label.type!r} but not its value", where=where)
 
 
-def _interval(interval: _Interval, *, where: str) -> Interval:
-    if not 0 <= interval.startIndex <= interval.endIndex:
-        raise FormatError(f"interval {interval.startIndex} to {interval.endIndex} cannot be", where=where)
-    return Interval(interval.startIndex, interval.endIndex, interval.label, interval.labelMap or NO_METADATA)
+def _interval(entry: IntervalEntry, *, where: str) -> Interval:
+    interval = entry.interval
+    if not 0 <= interval.start <= interval.end:
+        raise FormatError(f"interval {interval.start} to {interval.end} cannot be", where=where)
+    return interval
 
 
 def write(

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 from ei_compat.core.errors import DataError, FormatError
 from ei_compat.core.files import write_file
@@ -18,7 +18,6 @@ from ei_compat.core.limits import Limits
 from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import (
-    NO_METADATA,
     UNLABELLED,
     Box,
     Category,
@@ -27,8 +26,17 @@ from ei_compat.dataset.dataset import (
     Interval,
     Intervals,
     KeyValues,
-    Label,
     Sample,
+)
+from ei_compat.dataset.label_files import (
+    BOXES,
+    INTERVALS,
+    KEY_VALUES,
+    LABEL_FILES,
+    BoxFile,
+    IntervalFile,
+    KeyValueFile,
+    LabelFiles,
 )
 from ei_compat.dataset.reading import Reading
 from ei_compat.formats._folders import Layout, file_name_of, stem_of
@@ -36,55 +44,14 @@ from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut,
 from ei_compat.formats._tree import Tree, join, looks, stem_of_path
 from ei_compat.media.box_check import BoxCheck, size_or_none
 
-BOXES, INTERVALS, KEY_VALUES = "bounding_boxes.labels", "structured_labels.labels", "label_map.labels"
-SIDECARS = (BOXES, INTERVALS, KEY_VALUES)
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    label: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Interval:
-    startIndex: int  # noqa: N815 - the document's name, as below
-    endIndex: int  # noqa: N815
-    label: str
-    labelMap: dict[str, str] | None = None  # noqa: N815
-
-
-@dataclass(frozen=True, slots=True)
-class _BoxFile:
-    version: Literal[1]
-    type: Literal["bounding-box-labels"]
-    boundingBoxes: dict[str, list[_Box]]  # noqa: N815
-
-
-@dataclass(frozen=True, slots=True)
-class _IntervalFile:
-    version: Literal[1]
-    type: Literal["structured-labels"]
-    structuredLabels: dict[str, list[_Interval]]  # noqa: N815
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyValueFile:
-    version: Literal[1]
-    type: Literal["label-map-labels"]
-    labels: dict[str, dict[str, str] | list[str]]
-
 
 def recognise(tree: Tree) -> bool:
     """Whether a sidecar lies in the folder or in a category's folder, or the path is one."""
-    return tree.only in SIDECARS if tree.only is not None else bool(_sidecars(tree))
+    return tree.only in LABEL_FILES if tree.only is not None else bool(_sidecars(tree))
 
 
 def _sidecars(tree: Tree) -> list[str]:
-    return [path for folder in ["", *tree.sets()] for name in SIDECARS if (path := join(folder, name)) in tree]
+    return [path for folder in ["", *tree.sets()] for name in LABEL_FILES if (path := join(folder, name)) in tree]
 
 
 def read(tree: Tree) -> Dataset:
@@ -125,12 +92,12 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits, check: B
             samples[name] = replace(samples[name], boxes=boxes)
     if (folder / INTERVALS).is_file():
         where = str(folder / INTERVALS)
-        for wanted, rows in typed(_IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
+        for wanted, rows in typed(IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
             name = entry(wanted, INTERVALS)
-            samples[name] = samples[name].with_label(_intervals(rows, where=f"{where}, {name}"))
+            samples[name] = samples[name].with_label(_gapless([row.interval for row in rows], where=f"{where}, {name}"))
     if (folder / KEY_VALUES).is_file():
         where = str(folder / KEY_VALUES)
-        for wanted, values in typed(_KeyValueFile, read_json(where, limits), where=where).labels.items():
+        for wanted, values in typed(KeyValueFile, read_json(where, limits), where=where).labels.items():
             if isinstance(values, list):
                 raise FormatError("lists labels without keys, which is not supported", where=f"{where}, {wanted}")
             name = entry(wanted, KEY_VALUES)
@@ -145,7 +112,7 @@ def read_boxes(path: Path, limits: Limits, check: BoxCheck) -> dict[str, tuple[B
         FormatError: naming the entry at fault.
     """
     where = str(path)
-    listed = typed(_BoxFile, read_json(where, limits), where=where).boundingBoxes
+    listed = typed(BoxFile, read_json(where, limits), where=where).boundingBoxes
     return {
         name: check.listed(
             items,
@@ -156,21 +123,15 @@ def read_boxes(path: Path, limits: Limits, check: BoxCheck) -> dict[str, tuple[B
     }
 
 
-def _intervals(rows: list[_Interval], *, where: str) -> Intervals:
-    _gapless([(row.startIndex, row.endIndex) for row in rows], where=where)
-    return Intervals(
-        tuple(Interval(row.startIndex, row.endIndex, row.label, row.labelMap or NO_METADATA) for row in rows)
-    )
-
-
-def _gapless(ends: Iterable[tuple[int, int]], *, where: str) -> None:
-    """Checks that intervals start at 0 and follow each other, as Edge Impulse demands of this file."""
+def _gapless(intervals: Sequence[Interval], *, where: str) -> Intervals:
+    """Intervals that start at 0 and follow each other, as Edge Impulse demands of this file."""
     expected = 0
-    for start, end in ends:
-        if start != expected or end < start:
-            what = f"interval {start} to {end} does not follow {expected - 1} without a gap"
+    for each in intervals:
+        if each.start != expected or each.end < each.start:
+            what = f"interval {each.start} to {each.end} does not follow {expected - 1} without a gap"
             raise FormatError(what, where=where)
-        expected = end + 1
+        expected = each.end + 1
+    return Intervals(tuple(intervals))
 
 
 def write(
@@ -178,45 +139,24 @@ def write(
 ) -> LeftOut:
     """Writes files and sidecars, in a folder per category where the samples have one."""
     layout = Layout(target, options, progress, file_name_of)
-    content: dict[tuple[str, str], dict[str, Any]] = {}
+    folders: defaultdict[str, LabelFiles] = defaultdict(LabelFiles)
+    folders[""].entries(BOXES)  # so that a set without any label is still recognised
     with progress.task("write", len(dataset), "files") as task:
         for sample in dataset.samples:
             folder, _, name = layout.place(sample, sample.category or "", stem_of(sample)).rpartition("/")
-            if sample.boxes is not None:
-                content.setdefault((folder, BOXES), {})[name] = [item.as_json() for item in sample.boxes]
-            sidecar, labels = _label_as_json(sample.label)
-            if sidecar:
-                content.setdefault((folder, sidecar), {})[name] = labels
+            if isinstance(sample.label, Intervals):
+                _gapless(sample.label.intervals, where="the sample's labels")
+            folders[folder].add(name, sample.label, sample.boxes)
             task.advance()
-    content.setdefault(("", BOXES), {})  # so that a set without any label is still recognised
-    for (folder, sidecar), entries in content.items():
-        document = {"version": 1} | _HEADERS[sidecar] | {_KEYS[sidecar]: entries}
-        write_file(target / folder / sidecar, json.dumps(document, ensure_ascii=False).encode())
+    for folder, files in folders.items():
+        for name, document in files.documents().items():
+            write_file(target / folder / name, json.dumps(document, ensure_ascii=False).encode())
     return ()
-
-
-_HEADERS = {
-    BOXES: {"type": "bounding-box-labels"},
-    INTERVALS: {"type": "structured-labels"},
-    KEY_VALUES: {"type": "label-map-labels"},
-}
-_KEYS = {BOXES: "boundingBoxes", INTERVALS: "structuredLabels", KEY_VALUES: "labels"}
-
-
-def _label_as_json(label: Label) -> tuple[str, Any]:
-    match label:
-        case Intervals(intervals):
-            _gapless([(item.start, item.end) for item in intervals], where="the sample's labels")
-            return INTERVALS, [item.as_json() for item in intervals]
-        case KeyValues(values):
-            return KEY_VALUES, dict(values)
-        case _:
-            return "", None
 
 
 FORMAT = Format(
     name="ei-labels",
-    looks_for=" or ".join(SIDECARS),
+    looks_for=" or ".join(LABEL_FILES),
     carries=frozenset(Carries) - {Carries.CLASS, Carries.METADATA, Carries.FEATURES},
     recognise=recognise,
     read=read,

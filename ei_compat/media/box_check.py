@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 from ei_compat.core.errors import FormatError, PictureError
 from ei_compat.core.limits import Limits
@@ -19,30 +18,6 @@ from ei_compat.media.picture_files import picture_size
 OVER = 0.01  # of a share, or of a picture's side, that rounding may add to what fits
 NOISE = 1e-5  # of a side that is cut off without a word: shares are written with six decimals
 EXACT = 4  # decimals of a pixel that survive being written as a share
-
-
-class Listable(Protocol):
-    """A box as Edge Impulse's documents have it."""
-
-    @property
-    def label(self) -> str:
-        """Its class."""
-
-    @property
-    def x(self) -> float:
-        """Of its left side, in pixels."""
-
-    @property
-    def y(self) -> float:
-        """Of its top."""
-
-    @property
-    def width(self) -> float:
-        """In pixels."""
-
-    @property
-    def height(self) -> float:
-        """In pixels."""
 
 
 class BoxCheck:
@@ -113,7 +88,7 @@ class BoxCheck:
         width, height = round(sides[0] * size[0], EXACT), round(sides[1] * size[1], EXACT)
         return self.pixels(label, (x, y), (width, height), size, where=where)
 
-    def listed(self, items: Sequence[Listable], size: tuple[int, int] | None, *, where: str) -> tuple[Box, ...] | None:
+    def listed(self, items: Sequence[Box], size: tuple[int, int] | None, *, where: str) -> tuple[Box, ...] | None:
         """The boxes of one file in Edge Impulse's own documents; None where all that there were have no size."""
         found = (
             self.pixels(item.label, (item.x, item.y), (item.width, item.height), size, where=where) for item in items

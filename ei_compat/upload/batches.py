@@ -24,6 +24,7 @@ from ei_compat.dataset.dataset import (
     Unlabelled,
     no_metadata,
 )
+from ei_compat.dataset.label_files import LabelFiles
 from ei_compat.remote.multipart import Multipart, Part, PartError
 
 FILES_LIMIT = 1000  # in one request, by the service's rule
@@ -139,37 +140,18 @@ class Batch:
             PartError: a file cannot be read; its index is the file's in `items`.
         """
         files = [_part(index, item.upload) for index, item in enumerate(self.items)]
-        sidecars = [
+        labels = [
             Part("data", json.dumps(document).encode(), name, "application/json")
-            for name, document in self.sidecars().items()
+            for name, document in self.label_files().items()
         ]
-        return Multipart(files + sidecars)
+        return Multipart(files + labels)
 
-    def sidecars(self) -> dict[str, dict[str, Any]]:
+    def label_files(self) -> dict[str, dict[str, Any]]:
         """The label files that travel with the batch, by name."""
-        boxes: dict[str, Any] = {}
-        intervals: dict[str, Any] = {}
-        maps: dict[str, Any] = {}
+        files = LabelFiles()
         for upload in (item.upload for item in self.items):
-            if upload.boxes is not None:
-                boxes[upload.name] = [box.as_json() for box in upload.boxes]
-            match upload.label:
-                case Intervals(stretches):
-                    intervals[upload.name] = [each.as_json() for each in stretches]
-                case KeyValues(values):
-                    maps[upload.name] = dict(values)
-        found: dict[str, dict[str, Any]] = {}
-        if boxes:
-            found["bounding_boxes.labels"] = {"version": 1, "type": "bounding-box-labels", "boundingBoxes": boxes}
-        if intervals:
-            found["structured_labels.labels"] = {
-                "version": 1,
-                "type": "structured-labels",
-                "structuredLabels": intervals,
-            }
-        if maps:
-            found["label_map.labels"] = {"version": 1, "type": "label-map-labels", "labels": maps}
-        return found
+            files.add(upload.name, upload.label, upload.boxes)
+        return files.documents()
 
 
 def suffix(upload: Upload) -> str:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from ei_compat.core.errors import DataError, FormatError
+from ei_compat.core.files import sync_folder
 
 VERSION = 1
 
@@ -47,7 +48,7 @@ class Journal:
             self._lock()
             self._load({"version": VERSION, **subject})
             if fresh:
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except BaseException:
             self._file.close()
             raise
@@ -159,14 +160,3 @@ def _entries(record: dict[str, Any] | None) -> list[tuple[str, str]] | None:
 def _digest(key: str, fingerprint: str) -> bytes:
     """Twelve bytes for one file's arrival: half a million of them stay below 50 MB."""
     return hashlib.blake2b(f"{fingerprint}\0{key}".encode(errors="surrogateescape"), digest_size=12).digest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a new file's name as durable as its content."""
-    if os.name != "posix":  # pragma: no cover - a folder cannot be synced elsewhere
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

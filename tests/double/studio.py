@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from double.calls import Call, File, NoAnswerError
-from double.checks import FormPart, ViolationError, check, parse_form, parse_json
-from double.shapes import BUILD, DEPLOY_MODEL, ENGINES, EXPORT, FILE_TYPES, SAVE, VARIANTS
-from double.state import CREATED, HMAC_KEY, Job, State
+from tests.double.calls import Call, File, NoAnswerError
+from tests.double.checks import FormPart, ViolationError, check, parse_form, parse_json
+from tests.double.shapes import BUILD, DEPLOY_MODEL, ENGINES, EXPORT, FILE_TYPES, SAVE, VARIANTS
+from tests.double.state import CREATED, HMAC_KEY, Job, State
 
 Answer = dict[str, Any] | File
 Handler = Callable[..., Answer]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from writer import Writer
 
 from firmware.package import package
+from tests.firmware.writer import Writer
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

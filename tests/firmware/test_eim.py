@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from multiprocessing import shared_memory
 from pathlib import Path
 
-import host
 import numpy as np
 import pytest
-from official import installed
-from packages_made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
+
+from tests.firmware import host
+from tests.firmware.official import installed
+from tests.firmware.packages_made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
 
 PIXELS = 9 * 12
 

@@ -8,11 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import graphs
 import pytest
-from packages_made import needs
 
 from firmware.compiler import ENGINE, compile_model
+from tests.firmware import graphs
+from tests.firmware.packages_made import needs
 
 SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wcast-align", "-Wshadow", "-Wconversion", "-O2", "-c"]

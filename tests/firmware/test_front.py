@@ -8,13 +8,12 @@ import json
 import zipfile
 from pathlib import Path
 
-import host
-import networks
 import numpy as np
 import pytest
 
 from ei_compat.core.errors import ExportError, UsageError
 from firmware.compiler import CompiledModel, compile_model, compiled_front
+from tests.firmware import host, networks
 from train.cli import main
 
 SEEDS = (80, 97)

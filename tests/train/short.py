@@ -1,6 +1,6 @@
 """Three blocks of MobileNetV2 with every kind of its layers, so that a whole run takes a third of the time.
 
-`python tests/train/short.py ARGUMENT ...` is `ei-train` with that network.
+`python -m tests.train.short ARGUMENT ...` is `ei-train` with that network.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from double import Fault
-from double.state import HMAC_KEY, ORGANIZATION_KEY, PROJECT_KEY
 from PIL import Image
 
+from tests.double import Fault
+from tests.double.state import HMAC_KEY, ORGANIZATION_KEY, PROJECT_KEY
 from train.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

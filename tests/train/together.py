@@ -1,4 +1,4 @@
-"""One process of a cluster that trains a single dense layer: `python together.py FOLDER RESULT.npz [DIE_AFTER]`.
+"""One process of a cluster that trains a dense layer: `python -m tests.train.together FOLDER RESULT.npz [DIE_AFTER]`.
 
 `TF_CONFIG` says which process it is; without it, it trains alone. FOLDER is where the chief keeps its checkpoint and
 all look for one; after DIE_AFTER saves of the state the process dies as a machine does that loses power.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from double.checks import parse_form
 
 from ei_compat.remote.multipart import Multipart, Part, PartError
 from ei_compat.remote.transport import SEND
+from tests.double.checks import parse_form
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import io
 import zipfile
 
 import pytest
-from double.state import PROJECT_KEY
 
 from ei_compat.core.errors import DataError, FormatError, RemoteError, UsageError
 from ei_compat.remote.credentials import Key
@@ -16,6 +15,7 @@ from ei_compat.remote.remote import Remote
 from ei_compat.studio.model_info import ModelInfo, input_of, output_of
 from ei_compat.studio.pretrained import Deployment, deploy_once, upload_model
 from ei_compat.studio.studio import Studio
+from tests.double.state import PROJECT_KEY
 
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(64)
 NPY = b"\x93NUMPY\x01\x00" + bytes(120)

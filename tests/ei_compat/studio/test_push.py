@@ -9,7 +9,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from double.state import ORGANIZATION_KEY
 
 from ei_compat.core.errors import DataError, FormatError, RemoteError, UsageError
 from ei_compat.core.progress import Silent
@@ -18,6 +17,7 @@ from ei_compat.remote.jobs import Patience
 from ei_compat.remote.remote import Remote
 from ei_compat.studio import push as pushing
 from ei_compat.studio.push import push_block
+from tests.double.state import ORGANIZATION_KEY
 
 HOST = "edgeimpulse.com"
 PARAMETERS = {

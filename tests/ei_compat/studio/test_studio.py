@@ -7,8 +7,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from double import Fault
-from double.state import HMAC_KEY, PROJECT_KEY
 
 from ei_compat.core.errors import DataError, FormatError, LimitError, RemoteError, UsageError
 from ei_compat.remote.credentials import Key
@@ -17,6 +15,8 @@ from ei_compat.remote.remote import Remote, Retry
 from ei_compat.remote.transport import Reply
 from ei_compat.remote.unzip import ArchiveLimits
 from ei_compat.studio.studio import LearnBlock, Studio
+from tests.double import Fault
+from tests.double.state import HMAC_KEY, PROJECT_KEY
 
 SOON = Patience(first=0.001, most=0.002, limit=5)
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from double import Double, Fault
-from double.state import PROJECT_KEY
 
 from ei_compat.core.errors import RemoteError
 from ei_compat.dataset.dataset import ClassLabel
@@ -21,6 +19,8 @@ from ei_compat.upload.batches import Upload
 from ei_compat.upload.ingestion import UploadOptions, upload
 from ei_compat.upload.journal import Journal
 from ei_compat.upload.report import UploadReport
+from tests.double import Double, Fault
+from tests.double.state import PROJECT_KEY
 
 POISON = b"POISON"
 SAID = b'{"success": false, "error": "Failed to process the file"}'

@@ -14,8 +14,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from double import Double, Fault, Faults
-from double.state import PROJECT_KEY
 
 from ei_compat.core.errors import DataError, RemoteError, UsageError
 from ei_compat.dataset.dataset import Box, ClassLabel, Interval, Intervals, KeyValues, Unlabelled
@@ -25,6 +23,8 @@ from ei_compat.remote.transport import Reply
 from ei_compat.upload.batches import OPEN_LIMIT, Batch, Upload, gather, inspect
 from ei_compat.upload.ingestion import UploadOptions, plan, upload
 from ei_compat.upload.journal import Journal
+from tests.double import Double, Fault, Faults
+from tests.double.state import PROJECT_KEY
 
 ROOT = Path(__file__).resolve().parents[3]
 SUBJECT = {"project": 4711}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,17 @@ def test_an_empty_batch_writes_nothing(path):
     with Journal(path, SUBJECT) as journal:
         journal.add([{}])
     assert path.read_bytes() == before
+
+
+def test_a_file_system_that_syncs_no_folder_will_do(tmp_path, monkeypatch):
+    sync = os.fsync
+
+    def of_files_only(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", of_files_only)
+    with Journal(tmp_path / "journal", SUBJECT) as journal:
+        journal.add([{"a": ("1", 1)}])
+    assert known(tmp_path / "journal") == 1

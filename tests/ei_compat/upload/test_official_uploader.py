@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from double import Double, uploader
-from double.state import PROJECT_KEY
 
 from ei_compat.core.errors import FormatError
 from ei_compat.dataset.dataset import Box, Category, ClassLabel, Dataset, FilePayload, Sample, Unlabelled
@@ -20,6 +18,8 @@ from ei_compat.remote.remote import Remote
 from ei_compat.upload.ingestion import upload
 from ei_compat.upload.journal import Journal
 from ei_compat.upload.uploads import uploads_of
+from tests.double import Double, uploader
+from tests.double.state import PROJECT_KEY
 from tests.ei_compat.made import draw
 
 BOX = {"label": "hat", "x": 10.4, "y": 5.25, "width": 20.2, "height": 0.3}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from double.state import HMAC_KEY, PROJECT_KEY
 from PIL import Image
 
 from ei_compat.core.errors import EiTrainError
@@ -31,6 +30,7 @@ from ei_compat.remote.remote import Remote
 from ei_compat.upload.ingestion import UploadOptions, upload
 from ei_compat.upload.journal import Journal
 from ei_compat.upload.uploads import journal_path, uploads_of
+from tests.double.state import HMAC_KEY, PROJECT_KEY
 
 SIGNAL = Signal(np.arange(12.0).reshape(6, 2), 10.0, (Axis("x"), Axis("y")))
 
