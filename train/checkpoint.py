@@ -103,7 +103,9 @@ class Checkpoints:
         try:
             with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 meta = json.loads(file["meta"].tobytes())
-                lists = {name: [file[f"{name}.{i}"] for i in range(meta["lengths"][name])] for name in ARRAY_LISTS}
+                lists: dict[str, Any] = {
+                    name: [file[f"{name}.{i}"] for i in range(meta["lengths"][name])] for name in ARRAY_LISTS
+                }
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UsageError("the checkpoint is damaged", where=self.path, fix="--overwrite starts anew") from error
         changed = [k for k, v in self._fingerprint.items() if meta["fingerprint"].get(k) != v]

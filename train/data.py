@@ -301,5 +301,5 @@ def _digest(labels: tuple[str, ...], sets: Iterable[Samples]) -> str:
     for samples in sets:
         digest.update(repr((samples.x.shape, samples.x.dtype.str)).encode() + samples.y.tobytes())
         for first in range(0, len(samples), DIGEST_ROWS):
-            digest.update(np.ascontiguousarray(samples.x[first : first + DIGEST_ROWS]))
+            digest.update(np.ascontiguousarray(samples.x[first : first + DIGEST_ROWS]).data)
     return digest.hexdigest()

@@ -64,7 +64,7 @@ class Scores:
 
 def read_scores(document: Mapping[str, Any]) -> Scores:
     """The scores that `as_json` gave."""
-    return Scores(**document | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
+    return Scores(**dict(document) | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
 
 
 def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Scores:
@@ -77,7 +77,7 @@ def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -
     recall = hits / np.maximum(support, 1)
     f1 = 2 * hits / np.maximum(support + claimed, 1)
     seen = support > 0
-    rows = zip(precision, recall, f1, support, strict=True)
+    rows = zip(labels, precision, recall, f1, support, strict=True)
     likelihood = np.clip(probabilities[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1.0)
     return Scores(
         accuracy=float(hits.sum() / len(truth)),
@@ -87,7 +87,7 @@ def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -
         f1=float(f1[seen].mean()),
         samples=len(truth),
         confusion=confusion.tolist(),
-        classes={label: ClassScores(*map(float, r[:3]), int(r[3])) for label, r in zip(labels, rows, strict=True)},
+        classes={label: ClassScores(float(p), float(r), float(f), int(n)) for label, p, r, f, n in rows},
     )
 
 
@@ -146,14 +146,16 @@ def _quantised(pixels: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
     if entry["dtype"] == np.float32:
         return values
     scale, zero_point = entry["quantization"]
-    return np.clip(np.round(values / scale) + zero_point, -128, 127).astype(np.int8)
+    steps: np.ndarray = np.clip(np.round(values / scale) + zero_point, -128, 127)
+    return steps.astype(np.int8)
 
 
 def _dequantised(values: np.ndarray, exit_: dict[str, Any]) -> np.ndarray:
     if exit_["dtype"] == np.float32:
         return values
     scale, zero_point = exit_["quantization"]
-    return (values.astype(np.float32) - zero_point) * scale
+    real: np.ndarray = (values.astype(np.float32) - zero_point) * scale
+    return real
 
 
 def prunable_weights(tflite: bytes) -> Iterator[np.ndarray]:

@@ -84,7 +84,7 @@ def _checked(field: str, value: Any, *, where: str) -> Any:
     """The value as the recipe has it; text and numbers are both taken."""
     text = ",".join(map(str, value)) if isinstance(value, list) else value
     try:
-        Recipe(**{field: text})
+        Recipe.model_validate({field: text})
     except ValidationError as error:
         for wrong in error.errors():
             if wrong["loc"][:1] == (field,):  # what does not fit other values is judged when all are known

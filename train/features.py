@@ -87,9 +87,10 @@ def _compiled(model: keras.Model, views: Views) -> Callable[[np.ndarray], tf.Ten
     """The model as a function of a batch of the pictures."""
     import tensorflow as tf
 
-    return tf.function(
+    run: Callable[[np.ndarray], tf.Tensor] = tf.function(
         lambda x: model(as_input(x), training=False), autograph=False, input_signature=views.signature()[:1]
     )
+    return run
 
 
 def _room(training: Training, model: keras.Model, rows: int) -> np.ndarray:

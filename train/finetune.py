@@ -231,4 +231,4 @@ def _unfreeze(training: Training) -> list[tf.Variable]:
             variables |= {id(v) for v in layer.trainable_variables}
         layer.trainable = layer in learning or any(id(v) in variables for v in layer.variables)
     chosen = [v for v in network.backbone.trainable_variables if id(v) in variables]
-    return chosen + network.head.trainable_variables
+    return [*chosen, *network.head.trainable_variables]

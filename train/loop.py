@@ -336,7 +336,10 @@ def _make_train_step(
 
     if plan.workers is not None:
         return plan.workers.compile(train_step, samples.signature())
-    return tf.function(train_step, autograph=False, input_signature=samples.signature())
+    compiled: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = tf.function(
+        train_step, autograph=False, input_signature=samples.signature()
+    )
+    return compiled
 
 
 def _over_all(

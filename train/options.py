@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import typer
 from typer.core import TyperCommand
 
 from ei_compat.core.errors import UsageError
@@ -21,7 +20,7 @@ class BlockCommand(TyperCommand):
     their words, for the command to name.
     """
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's base class names a private type
         """See click; the words are put in order before."""
         return super().parse_args(ctx, list(self._in_order(args)))
 

@@ -15,7 +15,7 @@ from ei_compat.core.errors import Interrupted
 from train import backend, features, finetune, head, outputs, qat, quantize
 from train.batches import as_input, batches
 from train.checkpoint import FILE_NAME as CHECKPOINT
-from train.checkpoint import HOW_TO_GO_ON, Checkpoints
+from train.checkpoint import Checkpoints
 from train.compare import Drop, drop
 from train.costs import Stopwatch, peak_memory
 from train.data import TrainingData, load_data
@@ -30,6 +30,7 @@ from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
 from train.prune import sparsity
 from train.report import Gate, Report, Sparsity
 from train.scaling import deployed
+from train.supervisor import HOW_TO_GO_ON
 from train.training import Training, seeded_dropout
 from train.weights import WeightsFile, find_weights, load_weights
 from train.workers import FINISHED, LostError, Place, Workers, read_place
@@ -230,7 +231,8 @@ def _right(training: Training) -> np.ndarray:
     network, held = training.network, training.data.validation
     answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
     said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
-    return np.concatenate(said).argmax(axis=1) == held.y
+    right: np.ndarray = np.concatenate(said).argmax(axis=1) == held.y
+    return right
 
 
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:

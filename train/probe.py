@@ -25,7 +25,9 @@ class Probe:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """The most probable class of each row [N]."""
-        return (features @ self.weights + self.bias).argmax(axis=1)
+        logits: np.ndarray = features @ self.weights + self.bias
+        classes: np.ndarray = logits.argmax(axis=1)
+        return classes
 
 
 def fit_probe(x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarray, classes: int) -> Probe:
@@ -83,5 +85,6 @@ def _largest_eigenvalue(x: np.ndarray, rounds: int = 20) -> float:
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits - logits.max(axis=1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    shifted: np.ndarray = logits - logits.max(axis=1, keepdims=True)
+    logarithms: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logarithms

@@ -83,7 +83,7 @@ class _BarTask:
 
     def advance(self, steps: int = 1, **figures: float) -> None:
         """See `Task.advance`."""
-        fields = {"figures": "  ".join(f"{k} {v:.3g}" for k, v in figures.items())} if figures else {}
+        fields: dict[str, Any] = {"figures": "  ".join(f"{k} {v:.3g}" for k, v in figures.items())} if figures else {}
         self._bar.update(self._task, advance=steps, **fields)
 
 

@@ -104,7 +104,7 @@ def largest(value: np.ndarray, sparsity: float) -> np.ndarray:
         return np.zeros_like(value)
     magnitude = np.abs(value).ravel()
     smallest = np.partition(magnitude, value.size - kept)[value.size - kept]  # of those that are kept
-    mask = magnitude > smallest
+    mask: np.ndarray = magnitude > smallest
     ties = np.flatnonzero(magnitude == smallest)
     mask[ties[: kept - np.count_nonzero(mask)]] = True
     return mask.reshape(value.shape).astype(value.dtype)

@@ -73,7 +73,8 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
 def eight_bits(scales: np.ndarray) -> np.ndarray:
     """The nearest numbers of eight significant bits, as float64."""
     mantissas, exponents = np.frexp(scales.astype(np.float64))
-    return np.ldexp(np.rint(mantissas * 256) / 256, exponents)
+    snapped: np.ndarray = np.ldexp(np.rint(mantissas * 256) / 256, exponents)
+    return snapped
 
 
 def with_snapped_scales(tflite: bytes) -> bytes:

@@ -47,7 +47,9 @@ class Recipe(BaseModel):
         "what the deployed model is given for pixels: 0..1, -1..1, -128..127, 0..255, torch or "
         "bgr-subtract-imagenet-mean; train_input.json says it for arrays",
     )
-    alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0")
+    alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(  # type: ignore[valid-type] # pydantic takes floats, PEP 586 does not
+        0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0"
+    )
     weights: str = knob("auto", "ImageNet weights: auto, imagenet (an error without), none, or a .h5 file")
     head_units: tuple[int, ...] = knob((128, 64), "units of the head's dense layers, in order, as in 128,64")
     head_dropout: tuple[float, ...] = knob((0.4, 0.3), "dropout after each of them, as in 0.4,0.3")

@@ -129,7 +129,7 @@ def read_report(document: Mapping[str, Any]) -> Report:
         for kind, by_set in document["metrics"].items()
     }
     return Report(
-        **document
+        **dict(document)
         | {
             "metrics": metrics,
             "sparsity": Sparsity(**document["sparsity"]),

@@ -84,12 +84,14 @@ class Scaling:
     @property
     def gain(self) -> np.ndarray:
         """Deployed values for the width of a pixel [C], in the deployed order."""
-        return self.white - self.black
+        gain: np.ndarray = self.white - self.black
+        return gain
 
     @property
     def zero(self) -> np.ndarray:
         """The pixel / 255 that is deployed as 0 [C], as red, green, blue."""
-        return (-self.black / self.gain)[list(self.place)]
+        zero: np.ndarray = -self.black / self.gain
+        return zero[list(self.place)]
 
     def for_training(self, x: Any) -> Any:
         """What training learns from.
@@ -129,5 +131,7 @@ def deployed(training: Training) -> Training:
 
 
 def _for_deployment(data: TrainingData) -> TrainingData:
-    sets = {name: replace(samples, x=data.scaling.for_deployment(samples.x)) for name, samples in data.sets().items()}
+    sets: dict[str, Any] = {
+        name: replace(samples, x=data.scaling.for_deployment(samples.x)) for name, samples in data.sets().items()
+    }
     return replace(data, **sets)

@@ -28,7 +28,8 @@ SMALLEST_POWER = 1e-6  # keeps the relative distance finite where there are no f
 def soften(probabilities: np.ndarray) -> np.ndarray:
     """Probabilities [N, classes] at the raised temperature."""
     powers = np.maximum(probabilities, SMALLEST) ** (1 / TEMPERATURE)
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    softened: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return softened.astype(np.float32)
 
 
 def learning_from(

@@ -58,7 +58,8 @@ class Training:
         if not self.recipe.class_weights:
             return None
         counts = np.bincount(self.data.training.y, minlength=len(self.data.classes))
-        return (counts.sum() / (len(counts) * np.maximum(counts, 1))).astype(np.float32)
+        factors: np.ndarray = counts.sum() / (len(counts) * np.maximum(counts, 1))
+        return factors.astype(np.float32)
 
     def augmentation(self) -> Any:
         """What is done to a training batch, or None."""
