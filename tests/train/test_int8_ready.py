@@ -25,7 +25,7 @@ from train.methods.int8_ready import (
     snap_scales,
 )
 from train.methods.quantize import freeze, to_int8
-from train.methods.statistics import averaged, measure_statistics, normalisations
+from train.methods.statistics import normalisations, renew_statistics
 from train.network import Network, learning_layers
 from train.recipe import Recipe
 
@@ -127,15 +127,6 @@ def small_network() -> Network:
             layer.moving_mean.assign(random.normal(size=8) * 0.3)
             layer.moving_variance.assign(random.uniform(0.02, 0.5, 8))
     return Network(backbone, keras.Sequential())
-
-
-def renew_statistics(training: SimpleNamespace) -> None:
-    """Measures the statistics of the normalisations that learn, and stores them; frozen ones keep theirs."""
-    measured = averaged(measure_statistics(training))
-    for layer, (mean, variance) in zip(normalisations(training.network), measured, strict=True):
-        if layer.trainable:
-            layer.moving_mean.assign(mean)
-            layer.moving_variance.assign(variance)
 
 
 def test_with_frozen_and_learning_layers_the_network_stays_the_one_that_was_chosen() -> None:

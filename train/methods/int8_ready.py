@@ -31,7 +31,15 @@ import numpy as np
 from train.batches import as_input, batches
 from train.graph import Bottleneck, Graph, bottlenecks, kernel_of, output_axes
 from train.methods.quantize import eight_bits
-from train.methods.statistics import averaged, measure_statistics, normalisations, shifted
+from train.methods.statistics import (
+    SHIFT_PICTURES,
+    averaged,
+    measure_statistics,
+    normalisations,
+    renew_statistics,
+    shifted,
+    store,
+)
 from train.methods.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -57,17 +65,15 @@ def make_int8_ready(trainer: Trainer) -> None:
 
 def round_to_int8(trainer: Trainer) -> None:
     """Rounds the kernels, and corrects the statistics for what that changed."""
-    norms = normalisations(trainer.network)
-    stored = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in norms]
-    frozen = any(not layer.trainable for layer in norms)
-    before = measure_statistics(trainer) if frozen else None
+    frozen = [layer for layer in normalisations(trainer.network) if not layer.trainable]
+    before = measure_statistics(trainer, frozen, SHIFT_PICTURES) if frozen else []
     snap_kernels(trainer.network)
-    after = measure_statistics(trainer, before)
-    now, was = averaged(after), averaged(before or after)
-    for layer, own, old, new in zip(norms, stored, was, now, strict=True):
-        mean, variance = new if layer.trainable else shifted(layer, own, old, new)
-        layer.moving_mean.assign(mean)
-        layer.moving_variance.assign(variance)
+    if frozen:
+        after = measure_statistics(trainer, frozen, SHIFT_PICTURES, before)
+        stored = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in frozen]
+        moved = zip(frozen, stored, averaged(before), averaged(after), strict=True)
+        store(frozen, [shifted(*each) for each in moved])
+    renew_statistics(trainer)
 
 
 def snap_kernels(network: Network) -> None:

@@ -8,7 +8,7 @@ what it stores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from train.methods.trainer import Trainer
     from train.network import Network
 
-BATCH, PICTURES = 128, 2048
-Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each normalisation
+BATCH = 128
+PICTURES = 2048  # for statistics that are measured
+SHIFT_PICTURES = 256  # for the difference between two measurements on the same pictures
+Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each of some normalisations
 
 
 def normalisations(network: Network) -> list[keras.layers.BatchNormalization]:
@@ -40,24 +42,47 @@ def moving_statistics(network: Network) -> list[tf.Variable]:
     return [statistic for layer in learning for statistic in (layer.moving_mean, layer.moving_variance)]
 
 
-def measure_statistics(trainer: Trainer, before: Sequence[Moments] | None = None) -> list[Moments]:
-    """Mean and variance [channels] of what goes into each normalisation, for batch after batch of training pictures.
+def renew_statistics(trainer: Trainer) -> None:
+    """Stores in each normalisation that learned what its input's mean and variance are on training pictures."""
+    learned = [layer for layer in normalisations(trainer.network) if layer.trainable]
+    if learned:
+        store(learned, averaged(measure_statistics(trainer, learned, PICTURES)))
+
+
+def store(norms: Sequence[keras.layers.BatchNormalization], statistics: Moments) -> None:
+    """Gives each of the normalisations its mean and variance."""
+    for layer, (mean, variance) in zip(norms, statistics, strict=True):
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+
+
+def measure_statistics(
+    trainer: Trainer,
+    wanted: Sequence[keras.layers.BatchNormalization],
+    pictures: int,
+    before: Sequence[Moments] | None = None,
+) -> list[Moments]:
+    """Mean and variance [channels] of what goes into the wanted normalisations, for batch after batch.
 
     Args:
-        trainer: gives the network and the pictures, always the same ones.
-        before: what this gave before the kernels changed. Frozen layers then shift what they store by how far their
-            input moved since, so that no layer sees what the change did to those before it: some channels are amplified
-            a hundredfold on their way, and would be far off after a few layers.
+        trainer: gives the network and the training pictures, always the same ones.
+        wanted: some of the backbone's normalisations, in order.
+        pictures: how many at most.
+        before: what this gave for the frozen normalisations, which then are the wanted ones, before the kernels
+            changed. They then shift what they store by how far their input moved since, so that no layer sees what the
+            change did to those before it: some channels are amplified a hundredfold on their way, and would be far off
+            after a few layers.
     """
     import tensorflow as tf
 
     samples, backbone = trainer.data.training, trainer.network.backbone
+    places = {layer.name: place for place, layer in enumerate(wanted)}
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False)  # of the network, only what comes before the last of the wanted is computed
     def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        return _forward(backbone, as_input(x), was)
+        return _forward(backbone, as_input(x), places, was)
 
-    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:PICTURES]
+    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:pictures]
     measured: list[Moments] = []
     with trainer.progress.task("statistics", len(rows), "picture") as task:
         for x, _ in batches(samples, rows, BATCH):
@@ -86,23 +111,30 @@ def shifted(
 
 
 def _forward(
-    backbone: keras.Model, x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None
+    backbone: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: list[tuple[tf.Tensor, tf.Tensor]] | None
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Runs the backbone layer by layer; see `measure_statistics`."""
+    """Runs the backbone layer by layer; see `measure_statistics`. `places` numbers the wanted normalisations."""
     import tensorflow as tf
     import tf_keras as keras
 
-    found: list[tuple[tf.Tensor, tf.Tensor]] = []
+    found: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
 
     def compute(layer: keras.layers.Layer, x: Any) -> tf.Tensor:
         if not isinstance(layer, keras.layers.BatchNormalization):
             return layer(x)
-        now = used = tf.nn.moments(x, tuple(range(len(x.shape) - 1)))
-        if not layer.trainable:
-            used = (layer.moving_mean, layer.moving_variance)
-            used = used if was is None else shifted(layer, used, was[len(found)], now)
-        found.append(now)
+        if layer.trainable and len(x.shape) == 4:
+            y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=x, scale=layer.gamma, offset=layer.beta, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
+            )
+            found[layer.name] = mean, variance
+            return y
+        now, used = tf.nn.moments(x, tuple(range(len(x.shape) - 1))), (layer.moving_mean, layer.moving_variance)
+        if layer.trainable:
+            found[layer.name] = used = now
+        elif layer.name in places:
+            found[layer.name] = now
+            used = used if was is None else shifted(layer, used, was[places[layer.name]], now)
         return tf.nn.batch_normalization(x, *used, layer.beta, layer.gamma, layer.epsilon)
 
     walk(backbone, x, compute)
-    return found
+    return [found[name] for name in places]
