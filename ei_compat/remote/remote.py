@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how patiently a failed request is repeated.
+    """Policy of repeating failed requests.
 
     Attributes:
         attempts: sends in all.

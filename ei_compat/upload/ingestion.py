@@ -35,7 +35,7 @@ GRACE = 5.0  # seconds that answers on their way are waited for when an upload e
 
 @dataclass(slots=True)
 class _Tally:
-    """What has happened so far."""
+    """Counts of what has happened so far."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[FileFailure] = field(default_factory=list)
