@@ -11,13 +11,7 @@ from ei_compat.core.limits import Limits
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Dataset
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import (
-    LISTED,
-    NO_CATEGORY,
-    number,
-    place_pictures,
-    size_of,
-)
+from ei_compat.formats._box_formats import LISTED, NO_CATEGORY, number, place_pictures, size_of
 from ei_compat.formats._csv import csv_files, rows_of, table_of, write_table
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
 from ei_compat.formats._layout import name_without_extension
