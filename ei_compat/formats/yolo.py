@@ -12,11 +12,11 @@ from ei_compat.core.parsing import read_text
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import PICTURE_SUFFIXES, Box, Dataset
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._boxes import CARRIES, number, place_pictures, size_of
+from ei_compat.formats._box_formats import CARRIES, number, place_pictures, size_of
 from ei_compat.formats._data_yaml import described_classes, description_of
-from ei_compat.formats._folders import name_without_extension
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
-from ei_compat.formats._listed import once_each, repeats
+from ei_compat.formats._layout import name_without_extension
+from ei_compat.formats._merge import once_each, repeats
 from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 from ei_compat.media.box_check import share

@@ -16,7 +16,7 @@ BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, BGR, on 0..255
 
 
 class InputScaling(StrEnum):
-    """What a network is given for 8-bit pixels: Edge Impulse's `imageInputScaling`."""
+    """Scaling of 8-bit pixels to a network's input: Edge Impulse's `imageInputScaling`."""
 
     ZERO_TO_ONE = "0..1"
     MINUS_ONE_TO_ONE = "-1..1"

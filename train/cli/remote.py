@@ -83,12 +83,13 @@ def upload_data(
     from ei_compat.upload import ingestion
     from ei_compat.upload.batches import CATEGORIES
     from ei_compat.upload.journal import Journal
+    from ei_compat.upload.options import UploadOptions
     from ei_compat.upload.uploads import journal_path, uploads_of
     from train.cli.remote_views import PlanView, UploadView
 
     if category not in CATEGORIES:
         raise UsageError(f"{category!r} is not one of {', '.join(sorted(CATEGORIES))}", where="--category")
-    options = ingestion.UploadOptions(
+    options = UploadOptions(
         parallel=parallel, batch_files=batch_files, allow_duplicates=allow_duplicates, add_date_id=add_date_id
     )
     dataset = open_source(source, form)

@@ -1,4 +1,4 @@
-"""Laying a dataset's files into folders, and the names that they get."""
+"""Layout of a written dataset: the folders and names that its files get."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def folded(path: str) -> str:
 
 
 class Layout:
-    """Gives every sample a file below `target`, under names that no two share.
+    """Assignment of files below `target` to samples, under names that no two share.
 
     Args:
         target: an existing folder.

@@ -1,4 +1,4 @@
-"""What several label files, or several entries of one, say of one picture: never all of it, and never without a word.
+"""Merging of what several label files, or several entries of one, say of one picture; nothing is left out silently.
 
 A later file overrules an earlier one, as in the official uploader. A file that contradicts itself is an error.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from ei_compat.core.errors import DataError
 from ei_compat.dataset.dataset import Box, Category
-from ei_compat.formats._sets import category_of_path
+from ei_compat.formats._folder_names import category_of_path
 
 
 class SetsOf:

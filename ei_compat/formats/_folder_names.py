@@ -1,4 +1,4 @@
-"""What the names of folders mean: a set, a mere container, or something that may be a class."""
+"""Meaning of folders' names: a set, a mere container, or something that may be a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the formats for pictures with boxes have in common."""
+"""Parts that the formats for pictures with boxes have in common."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from ei_compat.core.errors import FormatError
 from ei_compat.core.limits import Limits
 from ei_compat.core.progress import Progress
 from ei_compat.dataset.dataset import Dataset, Sample
-from ei_compat.dataset.dataset import shown as shown
-from ei_compat.formats._folders import Layout, file_name_of, stem_of
 from ei_compat.formats._format import Carries, WriteOptions
+from ei_compat.formats._layout import Layout, file_name_of, stem_of
 from ei_compat.media.picture_files import picture_size
 
 LISTED = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES})

@@ -1,4 +1,4 @@
-"""A `bounding_boxes.labels` beside an `info.labels`: it has the last word on the boxes of the files beside it."""
+"""Boxes of a `bounding_boxes.labels` beside an `info.labels`, which has the last word on the files beside it."""
 
 from __future__ import annotations
 
