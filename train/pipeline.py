@@ -16,7 +16,7 @@ from ei_compat.core.errors import Interrupted
 from train import backend, phases
 from train.backbones import BACKBONES, Backbone
 from train.costs import Stopwatch, peak_memory
-from train.data import TrainingData, load_data
+from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
@@ -29,8 +29,9 @@ from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
 from train.runs.report import Report
+from train.samples import TrainingData
 from train.sparsity import Sparsity, count_zeros, sparsity_gates
-from train.supervisor import HOW_TO_GO_ON
+from train.supervision import HOW_TO_GO_ON
 from train.tasks import Drop, Scores
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 
