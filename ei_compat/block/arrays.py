@@ -31,7 +31,7 @@ SURE = 1e-3  # distance from 0 and 1 at which a label is still one of them
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrays:
-    """What a block trains on.
+    """Training and validation rows of a block's arrays.
 
     Attributes:
         x_train: float32 (N, …) in the input's shape, read from the disk and converted row by row.

@@ -42,7 +42,16 @@ class TfliteModel:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The project that is deployed. Its key is a secret: it is in no `repr`."""
+    """Project that is deployed. Its key is a secret: it is in no `repr`.
+
+    Attributes:
+        id: its number.
+        name: its name.
+        owner: the user or organization that it belongs to.
+        api_key: its key, for requests while the block runs.
+        studio_host: where its Studio is.
+        unknown: members that are not listed here, kept as they are.
+    """
 
     id: int
     name: str
@@ -54,7 +63,13 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where a block reads and writes."""
+    """Folders that a block reads from and writes to.
+
+    Attributes:
+        input: with the library and the models.
+        output: for what the block makes.
+        unknown: as of `Project`.
+    """
 
     input: str
     output: str

@@ -1,4 +1,4 @@
-"""Arrays without a `train_input.json`: what X and Y alone say.
+"""Training input inferred from arrays that come without a `train_input.json`: what X and Y alone say.
 
 Edge Impulse's own runner for local training passes the shape and the validation share as options and no description.
 """

@@ -1,4 +1,4 @@
-"""Arrays that lie in a file and stay there: what was read does not pile up in memory."""
+"""Memory-mapped arrays, of which what was read does not pile up in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Mapped(np.memmap[Any, Any]):
-    """A memory-mapped array that holds no more in memory than the last reads brought there.
+    """Memory-mapped array that holds no more in memory than the last reads brought there.
 
     The kernel keeps every page that was ever touched in the process's resident set, where a container's limit and
     `ulimit` count it, until memory is short. So each access first lets go of what the ones before it mapped. Nothing is

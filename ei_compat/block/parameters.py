@@ -20,7 +20,7 @@ _TRUE, _FALSE = {"true", "1"}, {"false", "0", ""}
 
 
 class ParameterType(StrEnum):
-    """How a parameter is shown and passed; a flag is passed bare when it is true, all others with their value."""
+    """Kind of a parameter; a flag is passed bare when it is true, all others with their value."""
 
     STRING = "string"
     INT = "int"
@@ -38,7 +38,13 @@ NO_TEXT = {ParameterType.INT, ParameterType.FLOAT, ParameterType.SELECT, Paramet
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of the values of a select; `unknown` holds its further members, such as `priority` and `romEstimate`."""
+    """One of the values of a select.
+
+    Attributes:
+        value: what the block is given.
+        label: what people read.
+        unknown: its further members, such as `priority` and `romEstimate`.
+    """
 
     value: Value
     label: str
@@ -47,7 +53,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ShowIf:
-    """When a parameter is shown: the other one's value compared, `eq` or `neq`; `unknown` as of `Choice`."""
+    """Condition under which a parameter is shown.
+
+    Attributes:
+        parameter: the other one, whose value is compared.
+        operator: `eq` or `neq`.
+        value: what it is compared with.
+        unknown: as of `Choice`.
+    """
 
     parameter: str
     operator: str
@@ -64,7 +77,19 @@ class Parameter:
         param: the command-line option's name, without dashes.
         type: see `ParameterType`.
         value: the default, as the file has it: numbers are often strings there, and "" is none; see `default`.
+        help: a sentence for people.
         valid: what a select offers.
+        optional: whether it may be left empty.
+        readonly: whether it is shown only.
+        show_for_implementation_version: of the block's algorithm that it is shown for.
+        show_if: what another parameter has to be for it to be shown.
+        create_macro: whether the C library gets a macro of it.
+        config_type: of its field in the C library's configuration.
+        section: of the form that it is shown in, such as `advanced`.
+        multiline: whether text may have several lines.
+        hint: shown beside the field.
+        placeholder: shown in the empty field.
+        allow_empty: whether the empty text is passed on.
         unknown: members that this version does not know, kept for writing.
     """
 

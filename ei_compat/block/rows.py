@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Looks like an array float32 (N, …) and costs no memory, whatever the stored array is.
+    """View float32 (N, …) of an array on disk, converted when rows are asked for; it costs no memory.
 
     `np.save(x / 255)` writes float64, and other tools write float16, uint8, big-endian or Fortran-ordered arrays: none
     of them is copied whole.

@@ -20,7 +20,7 @@ _SHAPE = re.compile(r"\(\s*(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*,?\s*\)")
 
 
 class Mode(StrEnum):
-    """What is learned."""
+    """Learning task of a block."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
@@ -38,10 +38,31 @@ class TrainInput:
         mode: what is learned.
         input_shape_string: a Python tuple as text, `(96, 96, 3)`.
         y_type: `npy`, or `structured` for JSON labels.
+        inference_mode: as `mode`, in files of 2023.
+        print_hw_info: whether the log begins with the machine.
         train_test_split: the VALIDATION share, 0 to 1.
         stratified_train_test: whether each class is split by that share.
+        online_dsp_config: settings of a processing block that runs while training.
+        convert_int8: whether an INT8 model is wanted.
+        profile_int8: whether that one is profiled.
+        skip_embeddings_and_memory: whether the data explorer's embeddings and memory figures are left out.
+        object_detection_last_layer: the detector, such as `fomo`.
+        object_detection_augmentation: whether a detector's pictures are augmented.
+        object_detection_batch_size: of a detector's training.
+        syntiant_target: whether the model is for a Syntiant chip.
         max_training_time_seconds: 0 where there is no limit.
+        remaining_gpu_compute_time_seconds: of the account; None where there is no limit.
+        is_enterprise_project: whether an organization owns the project.
+        flatten_dataset: whether pictures are flattened, as FOMO has it.
+        akida_model: whether the model is for an Akida chip.
+        akida_edge_model: whether that one learns on the device.
+        skip_memory_profiling: whether RAM and ROM are not estimated.
+        async_memory_profiling: whether they are estimated after the job.
+        tensorboard_logging: whether TensorBoard logs are written.
+        custom_validation_split: whether samples' metadata say which are for validation.
+        validation_metadata_key: the key of that metadata.
         image_input_scaling: one of `InputScaling`: what the pixels of X, and the model's input, are scaled to.
+        custom_variants_to_profile: further model files that are profiled.
         unknown: members that this version does not know, kept for writing.
     """
 

@@ -107,20 +107,20 @@ class ExportError(EiTrainError):
 
 
 class GateError(ExportError):
-    """Every file is written, but the model does not keep what was asked for."""
+    """A model that does not keep what was asked for, though every file is written."""
 
     code = "export.gate"
 
 
 class RemoteError(EiTrainError):
-    """The network or the other side's API failed."""
+    """A failure of the network or of the other side's API."""
 
     code = "remote"
     exit_code = 6
 
 
 class Interrupted(_OneLine):
-    """Stopped by a signal, with what there was saved.
+    """End of a run that a signal stopped, with what there was saved.
 
     Args:
         number: the signal, SIGINT or SIGTERM; the exit code is 128 more.

@@ -224,7 +224,7 @@ def composed(text: str) -> str:
 
 
 class Inside:
-    """Checks that paths named by a dataset stay inside its folder, links included.
+    """Guard of a dataset's folder: paths that the dataset names stay inside it, links included.
 
     Args:
         root: the dataset's folder.

@@ -1,4 +1,4 @@
-"""How much of somebody else's data is read before it is refused.
+"""Limits of what is read of somebody else's data before it is refused.
 
 A label file, a picture header or a signal can claim any size. Every reader takes a `Limits` and raises `LimitError`
 before it allocates what the claim asks for.

@@ -1,4 +1,4 @@
-"""How long work reports what it is doing, without knowing who watches.
+"""Progress of long work, reported without knowing who watches.
 
 A function that takes a while accepts a `Progress`; the program passes one that draws on a terminal or writes a log, a
 library user passes nothing and gets `SILENT`.
@@ -19,7 +19,7 @@ class Task(Protocol):
 
 
 class Progress(Protocol):
-    """Where long work reports to."""
+    """Receiver of what long work reports."""
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
@@ -39,7 +39,7 @@ class _SilentTask:
 
 
 class Silent:
-    """Reports nothing."""
+    """Progress that reports nothing."""
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:  # noqa: ARG002
@@ -57,7 +57,7 @@ SILENT: Progress = Silent()
 
 
 class Kept(Silent):
-    """Passes tasks and notes on, and keeps the warnings for the result of the work.
+    """Progress that passes tasks and notes on, and keeps the warnings for the result of the work.
 
     Args:
         to: where the rest is reported.

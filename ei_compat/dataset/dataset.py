@@ -40,7 +40,7 @@ def no_metadata() -> Mapping[str, str]:
 
 
 class Category(StrEnum):
-    """Which set of an Edge Impulse project a sample belongs to; `split` asks the project to decide."""
+    """Set of an Edge Impulse project that a sample belongs to; `split` asks the project to decide."""
 
     TRAINING = "training"
     VALIDATION = "validation"
@@ -56,14 +56,25 @@ class Unlabelled:
 
 @dataclass(frozen=True, slots=True)
 class ClassLabel:
-    """One class for the whole sample."""
+    """One class for the whole sample.
+
+    Attributes:
+        label: the class's name.
+    """
 
     label: str
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of a signal with one label; both ends are sample indices and belong to it."""
+    """A stretch of a signal with one label.
+
+    Attributes:
+        start: index of its first sample.
+        end: index of its last one, which belongs to it.
+        label: of the stretch.
+        label_map: more labels, by key.
+    """
 
     start: int
     end: int
@@ -78,14 +89,22 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """A signal's labels over time, in order."""
+    """A signal's labels over time.
+
+    Attributes:
+        intervals: in the order of time.
+    """
 
     intervals: tuple[Interval, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Free key-value labels."""
+    """Free key-value labels.
+
+    Attributes:
+        values: by key.
+    """
 
     values: Mapping[str, str]
 
@@ -96,7 +115,15 @@ UNLABELLED = Unlabelled()
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A bounding box in pixels of the picture as shown (EXIF rotation applied), origin at its top left."""
+    """A bounding box in pixels of the picture as shown (EXIF rotation applied), origin at its top left.
+
+    Attributes:
+        label: the object's class.
+        x: of the left side.
+        y: of the top.
+        width: in pixels, fractions included.
+        height: the same.
+    """
 
     label: str
     x: float
@@ -167,7 +194,12 @@ class ArrayRow:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis of a signal, as `accX` in `m/s2`."""
+    """One axis of a signal.
+
+    Attributes:
+        name: such as `accX`.
+        units: such as `m/s2`.
+    """
 
     name: str
     units: str = "N/A"

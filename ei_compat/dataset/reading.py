@@ -1,4 +1,4 @@
-"""What a reader made of every file in a folder: the account that each dataset carries with it."""
+"""Account of what a reader made of every file in a folder, which each dataset carries with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS_SHOWN = 6  # kinds of files that a line names one by one
 
 
 class Kind(StrEnum):
-    """What a file that was not read looks like."""
+    """Kind of a file that was not read, by its looks."""
 
     PICTURE = "loose pictures"
     SIGNAL = "loose signals"

@@ -12,7 +12,7 @@ from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import DIGEST, file_digest, size_and_digest
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal, Unlabelled
-from ei_compat.dataset.stratify import Part, assign
+from ei_compat.dataset.stratify import Group, assign
 
 ONE_CLASS = "give every sample one class, nothing else is supported yet"
 Copies: TypeAlias = tuple[tuple[str, ...], ...]  # ids of samples that have one content
@@ -21,7 +21,7 @@ SETS = (Category.TRAINING, Category.VALIDATION, Category.TESTING)
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What part of the samples goes where; together 1.
+    """Shares of the samples for each set; together 1.
 
     Attributes:
         train: share of the training set.
@@ -48,7 +48,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """What went where.
+    """Counts of samples by set and class after a split.
 
     Attributes:
         classes: for each class the number of samples per set, in the order of `SETS`.
@@ -128,9 +128,9 @@ def split_dataset(
         DataError: when a sample has no class, or all samples of a class must stay together but there are several sets.
         UsageError: when `group_by` matches nothing.
     """
-    parts = _parts(dataset, group_by, find_copies(dataset.samples, progress) if copies is None else copies)
-    sides = assign(parts, shares.values, seed)
-    category_of = {identity: SETS[side] for part, side in zip(parts, sides, strict=True) for identity in part.ids}
+    groups = _groups(dataset, group_by, find_copies(dataset.samples, progress) if copies is None else copies)
+    sides = assign(groups, shares.values, seed)
+    category_of = {identity: SETS[side] for group, side in zip(groups, sides, strict=True) for identity in group.ids}
     return replace(dataset, samples=tuple(sample.with_category(category_of[sample.id]) for sample in dataset.samples))
 
 
@@ -165,7 +165,7 @@ def class_of(sample: Sample) -> str:
     raise DataError("has no class label to split by", where=sample.id, fix="split a set with one class per sample")
 
 
-def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, copies: Copies) -> list[Part]:
+def _groups(dataset: Dataset, group_by: re.Pattern[str] | None, copies: Copies) -> list[Group]:
     samples = sorted(dataset.samples, key=lambda sample: sample.id)
     joined = _Joined(sample.id for sample in samples)
     first_of: dict[str, str] = {}
@@ -177,13 +177,13 @@ def _parts(dataset: Dataset, group_by: re.Pattern[str] | None, copies: Copies) -
     members: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         members[joined.root(sample.id)].append(sample)
-    return [_part(part) for part in members.values()]
+    return [_group(group) for group in members.values()]
 
 
-def _part(samples: Sequence[Sample]) -> Part:
+def _group(samples: Sequence[Sample]) -> Group:
     if len(samples) == 1:  # as most are
-        return Part((samples[0].id,), {class_of(samples[0]): 1})
-    return Part(tuple(sample.id for sample in samples), Counter(map(class_of, samples)))
+        return Group((samples[0].id,), {class_of(samples[0]): 1})
+    return Group(tuple(sample.id for sample in samples), Counter(map(class_of, samples)))
 
 
 def _keys(samples: Iterable[Sample], group_by: re.Pattern[str] | None) -> dict[str, str]:

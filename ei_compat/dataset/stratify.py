@@ -1,4 +1,4 @@
-"""Which set each group of samples goes to, so that every class gets its share in each."""
+"""Stratified assignment of groups of samples to sets, so that every class gets its share in each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ei_compat.core.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Group:
     """Samples that stay together.
 
     Attributes:
@@ -43,31 +43,31 @@ def apportion(count: int, shares: Sequence[float]) -> tuple[int, ...]:
     return tuple(whole)
 
 
-def assign(parts: Sequence[Part], shares: Sequence[float], seed: int) -> list[int]:
-    """The set of every part.
+def assign(groups: Sequence[Group], shares: Sequence[float], seed: int) -> list[int]:
+    """The set of every group.
 
-    First each class gives its smallest parts to every set, rarest class first; then the larger parts go where most is
-    missing; at last parts move where a class is still missing from a set. Training always has every class.
+    First each class gives its smallest groups to every set, rarest class first; then the larger groups go where most is
+    missing; at last groups move where a class is still missing from a set. Training always has every class.
 
     Args:
-        parts: in an order that depends on nothing but their content.
+        groups: in an order that depends on nothing but their content.
         shares: of the sets; the first is for training.
-        seed: of the shuffle among parts of one size.
+        seed: of the shuffle among groups of one size.
 
     Returns:
-        An index into `shares` for every part.
+        An index into `shares` for every group.
 
     Raises:
-        DataError: when a class is in a single part but has to be in several sets.
+        DataError: when a class is in a single group but has to be in several sets.
     """
-    placement = _Placement(parts, _wanted(parts, shares))
-    order = list(range(len(parts)))
+    placement = _Placement(groups, _wanted(groups, shares))
+    order = list(range(len(groups)))
     random.Random(seed).shuffle(order)
-    order.sort(key=lambda index: len(parts[index].ids))  # stable: parts of one size stay shuffled
+    order.sort(key=lambda index: len(groups[index].ids))  # stable: groups of one size stay shuffled
     sides = sorted((side for side, share in enumerate(shares) if share > 0), key=lambda side: -shares[side])
     of_class: defaultdict[str, list[int]] = defaultdict(list)
     for index in order:
-        for label in parts[index].classes:
+        for label in groups[index].classes:
             of_class[label].append(index)
     for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
         for side in sides:
@@ -78,21 +78,21 @@ def assign(parts: Sequence[Part], shares: Sequence[float], seed: int) -> list[in
         if index not in placement.side:
             placement.put(index, placement.roomiest(index, sides))
     _repair(placement, of_class)
-    return [placement.side[index] for index in range(len(parts))]
+    return [placement.side[index] for index in range(len(groups))]
 
 
-def _wanted(parts: Sequence[Part], shares: Sequence[float]) -> dict[tuple[int, str], int]:
+def _wanted(groups: Sequence[Group], shares: Sequence[float]) -> dict[tuple[int, str], int]:
     """How many samples of each class each set should get."""
     sets = sum(share > 0 for share in shares)
     samples: Counter[str] = Counter()
-    groups: Counter[str] = Counter()
-    for part in parts:
-        for label, count in part.classes.items():
+    holding: Counter[str] = Counter()
+    for group in groups:
+        for label, count in group.classes.items():
             samples[label] += count
-            groups[label] += 1
+            holding[label] += 1
     wanted = {}
     for label in sorted(samples):
-        if sets > 1 and groups[label] == 1:
+        if sets > 1 and holding[label] == 1:
             what = "a single sample" if samples[label] == 1 else f"{samples[label]} samples in a single group"
             raise DataError(f"the class has {what}, which cannot be split", where=label, fix="add samples or drop it")
         for side, count in enumerate(apportion(samples[label], shares)):
@@ -101,15 +101,15 @@ def _wanted(parts: Sequence[Part], shares: Sequence[float]) -> dict[tuple[int, s
 
 
 class _Placement:
-    """Where parts are, and how much of each class every set has.
+    """Where groups are, and how much of each class every set has.
 
     Args:
-        parts: all of them.
+        groups: all of them.
         wanted: samples by set and class.
     """
 
-    def __init__(self, parts: Sequence[Part], wanted: Mapping[tuple[int, str], int]) -> None:
-        self.parts, self.wanted = parts, wanted
+    def __init__(self, groups: Sequence[Group], wanted: Mapping[tuple[int, str], int]) -> None:
+        self.groups, self.wanted = groups, wanted
         self.side: dict[int, int] = {}
         self._filled: Counter[tuple[int, str]] = Counter()
         sets = 1 + max((side for side, _ in wanted), default=-1)
@@ -118,9 +118,9 @@ class _Placement:
             self._add(side, label, 0)
 
     def put(self, index: int, side: int) -> None:
-        """Places a part, or moves it."""
+        """Places a group, or moves it."""
         before = self.side.get(index)
-        for label, count in self.parts[index].classes.items():
+        for label, count in self.groups[index].classes.items():
             if before is not None:
                 self._add(before, label, -count)
             self._add(side, label, count)
@@ -145,9 +145,9 @@ class _Placement:
         return sum(len(self.wanted) if side == 0 else 1 for side, _ in self.missing())
 
     def roomiest(self, index: int, sides: Sequence[int]) -> int:
-        """The set that a part fits best, the first of equal ones."""
-        classes = self.parts[index].classes
-        if len(classes) == 1:  # as most parts are; the same as below
+        """The set that a group fits best, the first of equal ones."""
+        classes = self.groups[index].classes
+        if len(classes) == 1:  # as most groups are; the same as below
             (label,) = classes
             return max(sides, key=self._lack[label].__getitem__)
         return max(sides, key=lambda side: self._room(classes, side))
@@ -161,7 +161,7 @@ class _Placement:
 
 
 def _repair(placement: _Placement, of_class: Mapping[str, Sequence[int]]) -> None:
-    """Moves, or exchanges, parts until no class is missing from a set, or nothing helps."""
+    """Moves, or exchanges, groups until no class is missing from a set, or nothing helps."""
     harm = placement.harm() + 1
     while placement.harm() < harm:
         harm = placement.harm()
@@ -172,7 +172,7 @@ def _repair(placement: _Placement, of_class: Mapping[str, Sequence[int]]) -> Non
 
 
 def _try_to_move(placement: _Placement, index: int, side: int) -> None:
-    """Puts a part into another set, alone or in exchange for one of that set, if that does less harm."""
+    """Puts a group into another set, alone or in exchange for one of that set, if that does less harm."""
     home, before = placement.side[index], placement.harm()
     placement.put(index, side)
     if placement.harm() < before:

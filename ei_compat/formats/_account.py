@@ -1,4 +1,4 @@
-"""The account of a folder: which of its files became samples, were used as labels, are harmless, or were not read.
+"""Account of a folder: which of its files became samples, were used as labels, are harmless, or were not read.
 
 A label file that lies there unread, while the labels came from anywhere else, is an error: one of the two is wrong, or
 it belongs elsewhere, and only the user knows which.

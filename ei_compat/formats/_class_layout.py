@@ -1,4 +1,4 @@
-"""Which folders are classes and which are sets; what looks like something else is refused, naming the sign.
+"""Class folders and set folders, told apart; what looks like something else is refused, naming the sign.
 
 The layout of folders is a guess, the last one: a folder is taken for a class only where nothing speaks against it.
 """
@@ -13,7 +13,14 @@ from itertools import islice
 
 from ei_compat.core.errors import FormatError
 from ei_compat.dataset.dataset import PICTURE_SUFFIXES, Category
-from ei_compat.formats._sets import CATEGORY_FOLDERS, is_container, may_be_container, set_named, sets_apart, words_of
+from ei_compat.formats._folder_names import (
+    CATEGORY_FOLDERS,
+    is_container,
+    may_be_container,
+    set_named,
+    sets_apart,
+    words_of,
+)
 from ei_compat.formats._tree import Tree, join, suffix_of
 
 FOLDERS = "folders"  # the format's name, for `--from`
@@ -35,7 +42,13 @@ _MANY = 6  # classes, from which on one file in each is no accident
 
 @dataclass(frozen=True, slots=True)
 class ClassFolder:
-    """A folder that holds the samples of one class, in one set."""
+    """A folder that holds the samples of one class, in one set.
+
+    Attributes:
+        label: the class's name.
+        folder: its path below the tree's.
+        category: the set; None where folders tell none.
+    """
 
     label: str
     folder: str
@@ -43,14 +56,19 @@ class ClassFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """The class folders, and what was decided to find them."""
+class ClassLayout:
+    """Class folders of a tree.
+
+    Attributes:
+        classes: each with its set.
+        remarks: what was decided to find them.
+    """
 
     classes: tuple[ClassFolder, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
-def layout_of(tree: Tree) -> Layout:
+def layout_of(tree: Tree) -> ClassLayout:
     """The class folders of a tree; none where it holds no folders of samples, or only sets without classes.
 
     Raises:
@@ -65,7 +83,7 @@ def layout_of(tree: Tree) -> Layout:
     if deep:
         return _sets_of_classes(tree, top, sets, deep)
     if len(sets) == len(top) and not apart:
-        return Layout()
+        return ClassLayout()
     if not tree.sure:
         for name in apart:
             raise _refused(tree, f"the folder {name!r} holds a set's word, and what may be another set lies beside it")
@@ -77,7 +95,7 @@ def layout_of(tree: Tree) -> Layout:
     things = tuple(
         f"the folder {name!r} was taken for a class, not for a set" for name in sets if name.lower() in _THINGS
     )
-    return Layout(tuple(ClassFolder(name, name, None) for name in top), (*things, *_deeper(tree, top)))
+    return ClassLayout(tuple(ClassFolder(name, name, None) for name in top), (*things, *_deeper(tree, top)))
 
 
 def _descend(tree: Tree, folder: str) -> str:
@@ -93,7 +111,9 @@ def _descend(tree: Tree, folder: str) -> str:
         folder = deeper
 
 
-def _sets_of_classes(tree: Tree, top: Sequence[str], sets: Mapping[str, Category], deep: Mapping[str, str]) -> Layout:
+def _sets_of_classes(
+    tree: Tree, top: Sequence[str], sets: Mapping[str, Category], deep: Mapping[str, str]
+) -> ClassLayout:
     flat = [name for name in top if not tree.filled(name) and set(words_of(name)) & CATEGORY_FOLDERS.keys()]
     other = [name for name in top if name not in {*sets, *flat} and not _UNSORTED & set(words_of(name))]
     if other:
@@ -116,7 +136,9 @@ def _sets_of_classes(tree: Tree, top: Sequence[str], sets: Mapping[str, Category
             by_label.setdefault(each.label, []).append(each.folder)
         _refuse_counts(tree, by_label)
     odd = [f"{name!r} for {sets[name]}" for name in deep if name.lower() not in CATEGORY_FOLDERS]
-    return Layout(tuple(classes), (f"folders were taken for sets by their names, {', '.join(odd)}",) if odd else ())
+    return ClassLayout(
+        tuple(classes), (f"folders were taken for sets by their names, {', '.join(odd)}",) if odd else ()
+    )
 
 
 def _refuse_sets(tree: Tree, top: Sequence[str], sets: Mapping[str, Category]) -> None:

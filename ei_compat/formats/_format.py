@@ -1,4 +1,4 @@
-"""What a dataset format is to the rest of the program: a name, what it looks like, a reader and a writer."""
+"""Interface of a dataset format: a name, what it looks like, a reader and a writer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Carries(StrEnum):
-    """One thing that a format can or cannot hold."""
+    """Property of a dataset that a format can or cannot hold."""
 
     CLASS = "class labels"
     BOXES = "bounding boxes"
@@ -39,13 +39,13 @@ PAYLOADS = frozenset({Carries.PICTURES, Carries.SIGNALS, Carries.FEATURES})
 
 
 class Recognise(Protocol):
-    """Whether a folder looks like the format, from names and first bytes only."""
+    """Test of whether a folder looks like the format, from names and first bytes only."""
 
     def __call__(self, tree: Tree, /) -> bool: ...
 
 
 class Read(Protocol):
-    """Reads a dataset; payloads stay on disk.
+    """Reader of a dataset; payloads stay on disk.
 
     The reader names the label files that it used, and anything that it decided, in the dataset's `reading`; what else
     lies in the folder is counted by `open_dataset` alone.
@@ -56,7 +56,7 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """What a writer may be asked for.
+    """Options of a writer.
 
     Attributes:
         copy: copy files even where a hard link to the source's would do.
@@ -78,7 +78,7 @@ LeftOut: TypeAlias = tuple[tuple[str, str], ...]  # name and reason of every sam
 
 
 class Write(Protocol):
-    """Writes a dataset into the empty folder `target`; returns what was left out."""
+    """Writer of a dataset into the empty folder `target`; returns what was left out."""
 
     def __call__(self, dataset: Dataset, target: Path, *, options: WriteOptions, progress: Progress) -> LeftOut: ...
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable
 
 from ei_compat.core.errors import DataError, FormatError, PictureError
 from ei_compat.dataset.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, ClassLabel, FilePayload, Sample
-from ei_compat.formats._sets import category_of_path
+from ei_compat.formats._folder_names import category_of_path
 from ei_compat.formats._tree import Tree, join, looks
 from ei_compat.media.box_check import BoxCheck
 from ei_compat.media.picture_files import picture_size

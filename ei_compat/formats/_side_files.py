@@ -98,7 +98,7 @@ def _numeric(line: str) -> bool:
 
 
 class Described:
-    """Tells the label files of a set's samples from any other files, by what is in them.
+    """Detector of the label files of a set's samples, by what is in them.
 
     Args:
         samples: relative paths of everything that could be a sample.

@@ -13,8 +13,8 @@ from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import CHUNK, Inside, composed, encodable
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.dataset.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
+from ei_compat.formats._folder_names import set_named
 from ei_compat.formats._harmless import is_document, is_system_file, is_system_folder
-from ei_compat.formats._sets import set_named
 from ei_compat.formats._side_files import is_row, is_signal
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})

@@ -11,9 +11,9 @@ from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.dataset.reading import Reading
 from ei_compat.formats._class_layout import FOLDERS, layout_of
-from ei_compat.formats._folders import Layout, stem_of
+from ei_compat.formats._folder_names import is_container, set_named
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.formats._sets import is_container, set_named
+from ei_compat.formats._layout import Layout, stem_of
 from ei_compat.formats._tree import Tree, stem_of_path
 
 

@@ -1,4 +1,4 @@
-"""From any readable dataset to any writable one, saying what is lost on the way."""
+"""Conversion of any readable dataset into any writable format, saying what is lost on the way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_WARNINGS = 5  # about files that are read, one by one
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What a conversion did.
+    """Result of a conversion.
 
     Attributes:
         source: name of the format that was read.

@@ -32,9 +32,9 @@ from ei_compat.dataset.dataset import (
 )
 from ei_compat.dataset.label_files import IntervalEntry
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._beside import boxes_beside
-from ei_compat.formats._folders import Layout, labelled_stem
+from ei_compat.formats._boxes_beside import boxes_beside
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._layout import Layout, labelled_stem
 from ei_compat.formats._tree import Tree, join, stem_of_path
 from ei_compat.media.box_check import BoxCheck, size_or_none
 
@@ -189,7 +189,7 @@ def _check_version(header: Any, *, where: str) -> None:
 
 
 class _Labels:
-    """Shares equal class labels, of which a large dataset has many."""
+    """Shared class labels: a large dataset has many equal ones."""
 
     def __init__(self) -> None:
         self._known: dict[str, ClassLabel] = {}

@@ -10,10 +10,10 @@ from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import safe_file_name
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Category, ClassLabel, Dataset, FilePayload, Sample
-from ei_compat.formats._folders import Layout, file_label, stem_of
+from ei_compat.formats._folder_names import may_be_container
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.formats._harmless import is_document
-from ei_compat.formats._sets import may_be_container
+from ei_compat.formats._layout import Layout, file_label, stem_of
 from ei_compat.formats._tree import Tree, suffix_of
 
 _EXPORTED = re.compile(r"\.rf\.[0-9a-f]{16,}\.", re.IGNORECASE)

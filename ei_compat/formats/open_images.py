@@ -11,17 +11,11 @@ from ei_compat.core.limits import Limits
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Dataset
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._boxes import (
-    LISTED,
-    NO_CATEGORY,
-    number,
-    place_pictures,
-    size_of,
-)
+from ei_compat.formats._box_formats import LISTED, NO_CATEGORY, number, place_pictures, size_of
 from ei_compat.formats._csv import csv_files, rows_of, table_of, write_table
-from ei_compat.formats._folders import name_without_extension
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
-from ei_compat.formats._listed import Boxes, SetsOf
+from ei_compat.formats._layout import name_without_extension
+from ei_compat.formats._merge import Boxes, SetsOf
 from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree, stem_of_path
 from ei_compat.media.box_check import share

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import ClassLabel, Dataset, FilePayload, Sample
-from ei_compat.formats._folders import Layout, stem_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._layout import Layout, stem_of
 from ei_compat.formats._tree import Tree, stem_of_path
 from ei_compat.formats.class_folders import folder_of_class
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ei_compat.core.errors import DataError, FormatError
 from ei_compat.core.progress import SILENT, Progress
-from ei_compat.dataset.dataset import ClassLabel, Dataset, Sample
+from ei_compat.dataset.dataset import ClassLabel, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._boxes import LISTED, number, place_pictures, shown
+from ei_compat.formats._box_formats import LISTED, number, place_pictures
 from ei_compat.formats._csv import csv_files, rows_of, write_table
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.formats._listed import Boxes, Classes, SetsOf
+from ei_compat.formats._merge import Boxes, Classes, SetsOf
 from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 

@@ -12,11 +12,11 @@ from ei_compat.core.files import write_file
 from ei_compat.core.limits import Limits
 from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
-from ei_compat.dataset.dataset import Box, ClassLabel, Dataset, Sample
+from ei_compat.dataset.dataset import Box, ClassLabel, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._boxes import CARRIES, place_pictures, shown, size_of
+from ei_compat.formats._box_formats import CARRIES, place_pictures, size_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
-from ei_compat.formats._listed import Boxes, Classes, SetsOf
+from ei_compat.formats._merge import Boxes, Classes, SetsOf
 from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 

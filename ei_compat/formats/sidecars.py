@@ -39,8 +39,8 @@ from ei_compat.dataset.label_files import (
     LabelFiles,
 )
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._folders import Layout, file_name_of, stem_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._layout import Layout, file_name_of, stem_of
 from ei_compat.formats._tree import Tree, join, looks, stem_of_path
 from ei_compat.media.box_check import BoxCheck, size_or_none
 

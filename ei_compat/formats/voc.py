@@ -14,21 +14,14 @@ from ei_compat.core.files import write_one_of_many
 from ei_compat.core.limits import Limits
 from ei_compat.core.parsing import read_text
 from ei_compat.core.progress import SILENT, Progress
-from ei_compat.dataset.dataset import Box, Category, Dataset, Sample
+from ei_compat.dataset.dataset import Box, Category, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._boxes import (
-    CARRIES,
-    NO_CATEGORY,
-    number,
-    place_pictures,
-    shown,
-    size_of,
-)
-from ei_compat.formats._folders import name_without_extension
+from ei_compat.formats._box_formats import CARRIES, NO_CATEGORY, number, place_pictures, size_of
+from ei_compat.formats._folder_names import CATEGORY_FOLDERS
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
-from ei_compat.formats._listed import Boxes, SetsOf
+from ei_compat.formats._layout import name_without_extension
+from ei_compat.formats._merge import Boxes, SetsOf
 from ei_compat.formats._pictures import Pictures
-from ei_compat.formats._sets import CATEGORY_FOLDERS
 from ei_compat.formats._side_files import head_of
 from ei_compat.formats._tree import Tree, join, suffix_of
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +12,11 @@ from ei_compat.core.parsing import read_text
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import PICTURE_SUFFIXES, Box, Dataset
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._boxes import CARRIES, number, place_pictures, size_of
-from ei_compat.formats._folders import name_without_extension
+from ei_compat.formats._box_formats import CARRIES, number, place_pictures, size_of
+from ei_compat.formats._data_yaml import described_classes, description_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
-from ei_compat.formats._listed import once_each, repeats
+from ei_compat.formats._layout import name_without_extension
+from ei_compat.formats._merge import once_each, repeats
 from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 from ei_compat.media.box_check import share
@@ -26,9 +25,6 @@ CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
 PICTURES, LABELS = "images", "labels"
 NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
 _ENDS = tuple(NAMES_FILES)
-_KEY = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)")
-_ITEM = re.compile(r"-\s+(.*)")
-_NUMBERED = re.compile(r"(\d{1,6})\s*:\s*(.*)")
 
 
 def recognise(tree: Tree) -> bool:
@@ -160,112 +156,12 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
         FormatError: when there are none.
     """
     if name.lower().endswith((".yaml", ".yml")):
-        names = _yaml_names(text, where=where)
+        names = described_classes(text, where=where)
     else:
         names = [line.strip() for line in text.strip().splitlines()]
     if not names or not all(names) or len(set(map(composed, names))) != len(names):
         raise FormatError("names no class, or one twice", where=where)
     return names
-
-
-def _yaml_names(text: str, *, where: str) -> list[str]:
-    """`names` of a YAML file, in the three ways it is written: `[a, b]`, `- a` lines, `0: a` lines."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    names = _names_in(lines, where=where)
-    told = next((match[2] for match in map(_KEY.match, lines) if match and match[1] == "nc"), "")
-    if _no_comment(told).isdecimal() and int(_no_comment(told)) != len(names):
-        raise FormatError(f"has nc {_no_comment(told)[:20]}, but {len(names)} names", where=where)
-    return names
-
-
-def _names_in(lines: list[str], *, where: str) -> list[str]:
-    for index, line in enumerate(lines):
-        match = _KEY.match(line)
-        if match is None or match[1] != "names":
-            continue
-        rest = _no_comment(match[2])
-        if rest:
-            whole = " ".join([rest, *map(_no_comment, lines[index + 1 :])])
-            return _flow(whole, where=where)
-        return _block(lines[index + 1 :], where=where)
-    raise FormatError("has no entry 'names'", where=where)
-
-
-def _no_comment(text: str) -> str:
-    """YAML text before a comment; a hash inside quotes or a word begins none."""
-    quote = ""
-    for at, character in enumerate(text):
-        before = text[at - 1 : at]
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'" and (not before or before in " \t[{,:"):
-            quote = character
-        elif character == "#" and (not before or before.isspace()):
-            return text[:at].strip()
-    return text.strip()
-
-
-def _flow(text: str, *, where: str) -> list[str]:
-    closing = {"[": "]", "{": "}"}.get(text[:1])
-    names, word, quote = list[str](), "", ""
-    for character in text[1:]:
-        if quote:
-            word, quote = word + character, "" if character == quote else quote
-        elif character in "\"'" and not word.strip():
-            word, quote = character, character
-        elif character == "," or character == closing:
-            if word.strip():
-                names.append(word.strip())
-            word = ""
-            if character == closing:
-                return (
-                    _numbered(names, where=where) if text[0] == "{" else [_scalar(name, where=where) for name in names]
-                )
-        else:
-            word += character
-    raise FormatError("entry 'names' is not a list", where=where)
-
-
-def _block(lines: list[str], *, where: str) -> list[str]:
-    stripped = [_no_comment(line) for line in lines]
-    items = []
-    for line, text in zip(lines, stripped, strict=True):
-        if match := _ITEM.match(text):
-            items.append(_scalar(match[1], where=where))
-        elif line[:1].isspace() and _NUMBERED.match(text):
-            return _numbered([text for text in stripped if _NUMBERED.match(text)], where=where)
-        else:
-            break
-    return items
-
-
-def _numbered(lines: Sequence[str], *, where: str) -> list[str]:
-    names: dict[int, str] = {}
-    for line in lines:
-        match = _NUMBERED.fullmatch(line)
-        if match is None:
-            raise FormatError(f"{line[:40]!r} is not 'number: name'", where=where)
-        names[int(match[1])] = _scalar(match[2], where=where)
-    if sorted(names) != list(range(len(names))):
-        raise FormatError("classes are not numbered from 0 without a gap", where=where)
-    return [names[index] for index in range(len(names))]
-
-
-def _scalar(text: str, *, where: str) -> str:
-    text = text.strip()
-    if text[:1] == '"':
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = None
-        if not isinstance(value, str):
-            raise FormatError(f"{text[:40]!r} is not a quoted name", where=where)
-        return value
-    if text[:1] == "'":
-        if len(text) < 2 or text[-1] != "'":
-            raise FormatError(f"{text[:40]!r} is not a quoted name", where=where)
-        return text[1:-1].replace("''", "'")
-    return text
 
 
 def write(
@@ -294,9 +190,8 @@ def write(
             size = size_of(sample, options.limits)
             lines = "".join([_line(item, class_of[item.label], size) for item in sample.boxes])
             write_one_of_many(f"{target}/{LABELS}/{stem}.txt", lines.encode())
-    description = [f"{_ROLES[folder]}: {PICTURES}/{folder}" for folder in sorted(folders & _ROLES.keys())]
-    description += [f"nc: {len(labels)}", f"names: {json.dumps(labels, ensure_ascii=False)}", ""]
-    write_file(target / DESCRIPTION, "\n".join(description).encode())
+    sets = {_ROLES[folder]: f"{PICTURES}/{folder}" for folder in sorted(folders & _ROLES.keys())}
+    write_file(target / DESCRIPTION, description_of(labels, sets).encode())
     write_file(target / CLASSES, "".join(f"{label}\n" for label in labels).encode())
     return ()
 

@@ -64,7 +64,7 @@ class _Document:
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """A parsed document.
+    """Parsed acquisition document.
 
     Attributes:
         signal: what was recorded.

@@ -1,4 +1,4 @@
-"""Boxes as they are read: held against their picture, and counted where one had to be cut or left out.
+"""Check of boxes as they are read: held against their picture, and counted where one had to be cut or left out.
 
 A box may stick out of its picture where somebody drew it carelessly, and is cut then; what no careless hand draws (a
 centre outside, a size above the picture's, shares where pixels belong or pixels where shares do, a number that is none)
@@ -21,7 +21,7 @@ EXACT = 4  # decimals of a pixel that survive being written as a share
 
 
 class BoxCheck:
-    """Checks the boxes of one dataset.
+    """Check of the boxes of one dataset, which counts what it cuts and leaves out.
 
     Attributes:
         cut: places of the boxes that were cut to their picture.

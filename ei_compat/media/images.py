@@ -28,7 +28,7 @@ IN_FLIGHT = 4  # pictures per worker that are decoded but not yet stored
 
 
 class ResizeMode(StrEnum):
-    """How a picture of another aspect is fitted.
+    """Fitting of a picture of another aspect.
 
     `fit-short` crops what is too long, `fit-long` pads what is too short with black, `squash` distorts.
     """
@@ -40,7 +40,7 @@ class ResizeMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PictureSpec:
-    """What pictures are turned into.
+    """Size, channels and fitting of prepared pictures.
 
     Attributes:
         width: in pixels.
@@ -70,7 +70,7 @@ class PictureSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """Pictures that were decoded.
+    """Decoded and prepared pictures.
 
     Attributes:
         pixels: uint8 [N, H, W, C], of those that could be decoded.

@@ -16,7 +16,7 @@ BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet, BGR, on 0..255
 
 
 class InputScaling(StrEnum):
-    """What a network is given for 8-bit pixels: Edge Impulse's `imageInputScaling`."""
+    """Scaling of 8-bit pixels to a network's input: Edge Impulse's `imageInputScaling`."""
 
     ZERO_TO_ONE = "0..1"
     MINUS_ONE_TO_ONE = "-1..1"
@@ -85,6 +85,22 @@ def value_range(scaling: str) -> tuple[float, float]:
 
     ends = scale_pixels(np.array([[0] * 3, [255] * 3], np.uint8), scaling)
     return float(ends.min()), float(ends.max())
+
+
+def quantize(values: NDArray[np.float32], scale: float, zero_point: int, dtype: str = "int8") -> NDArray[Any]:
+    """Real values as the bytes of a network's input, `int8` or `uint8`.
+
+    The nearest step, halves away from zero, in float32: so does C's `roundf` in Edge Impulse's SDK and in our library,
+    while `np.rint` takes halves to the even neighbour.
+    """
+    import numpy as np
+
+    steps = values / np.float32(scale)
+    whole = np.trunc(steps)
+    whole += np.where(np.abs(steps - whole) >= 0.5, np.sign(steps), 0)
+    ends = np.iinfo(dtype)
+    quantized: NDArray[Any] = np.clip(whole + zero_point, ends.min, ends.max).astype(dtype)
+    return quantized
 
 
 def _scaling(name: str, channels: int) -> InputScaling:

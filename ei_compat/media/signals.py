@@ -20,7 +20,7 @@ TIMESTAMP = "timestamp"
 
 
 class SignalForm(StrEnum):
-    """How a signal is stored in a file; the value is the extension."""
+    """File format of a stored signal; the value is the extension."""
 
     JSON = "json"
     CBOR = "cbor"

@@ -1,4 +1,4 @@
-"""Who we are to Edge Impulse and where it is: keys that cannot be printed, and the official clients' endpoint rules."""
+"""Keys that cannot be printed, and the addresses of Edge Impulse's services by the official clients' rules."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _read_private(file: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the two services are, without a slash at the end.
+    """Addresses of the two services, without a slash at the end.
 
     Attributes:
         api: Studio's API, ending in `/v1`.

@@ -1,4 +1,4 @@
-"""How a request to one of Edge Impulse's services fails, and what is read from a failure's answer."""
+"""Failures of requests to Edge Impulse's services, and what is read from their answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ei_compat.core.errors import RemoteError
 
 
 class RefusedError(RemoteError):
-    """The service understood and said no; `status` is its HTTP status (200 where only the body said so)."""
+    """A request that the service refused; `status` is its HTTP status (200 where only the body said so)."""
 
     def __init__(self, what: str, *, status: int, where: str, fix: str | None = None) -> None:
         self.status = status
@@ -19,7 +19,7 @@ class RefusedError(RemoteError):
 
 
 class PassingError(RemoteError):
-    """A request failed in a way that may pass.
+    """A failure of a request that may pass.
 
     Attributes:
         acted: whether the service may have carried the request out all the same.

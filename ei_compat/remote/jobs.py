@@ -1,4 +1,4 @@
-"""Jobs of Edge Impulse's Studio: what takes long runs as one, and is asked after until it is done."""
+"""Jobs of Edge Impulse's Studio, in which it runs what takes long: started, and polled until they are done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REASON_LINES = 3  # of a failed job's log that its error quotes
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How a job is waited for.
+    """Intervals and limits of waiting for a job.
 
     Attributes:
         first: seconds before it is asked after for the second time; grows by half each time.

@@ -11,7 +11,7 @@ from ei_compat.remote.transport import SEND
 
 
 class PartError(Exception):
-    """A part's file cannot be read, or is no longer as long as it was.
+    """A part whose file cannot be read, or is no longer as long as it was.
 
     Args:
         index: which of the parts.

@@ -19,8 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from ei_compat.core.errors import RemoteError
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.remote.credentials import Key
-from ei_compat.remote.failures import PassingError, away, own_words, retry_after
-from ei_compat.remote.failures import RefusedError as RefusedError
+from ei_compat.remote.failures import PassingError, RefusedError, away, own_words, retry_after
 from ei_compat.remote.transport import (
     DEFAULT_TIMEOUTS,
     Body,
@@ -45,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how patiently a failed request is repeated.
+    """Policy of repeating failed requests.
 
     Attributes:
         attempts: sends in all.

@@ -23,7 +23,12 @@ class Body(Sized, Iterable[bytes], Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds to wait: for a connection, and for the next byte of an answer."""
+    """Seconds that a request may take.
+
+    Attributes:
+        connect: until there is a connection.
+        read: until the next byte of the answer.
+    """
 
     connect: float = 20.0
     read: float = 180.0
@@ -34,7 +39,15 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. Its headers hold the key and its address may be signed, so neither is in a text form."""
+    """One HTTP request. Its headers hold the key and its address may be signed, so neither is in a text form.
+
+    Attributes:
+        method: such as `GET`.
+        url: the whole address.
+        headers: those that this request needs.
+        body: its content; None where it has none.
+        timeouts: how long it may take.
+    """
 
     method: str
     url: str = field(repr=False)
@@ -86,7 +99,7 @@ class Unreachable(Exception):  # noqa: N818 - it is caught and becomes a RemoteE
 
 
 class HttpTransport:
-    """Sends over HTTP with `requests`, one keep-alive session per thread. Follows no redirect."""
+    """Transport over HTTP with `requests`, one keep-alive session per thread; follows no redirect."""
 
     def __init__(self) -> None:
         self._local = threading.local()

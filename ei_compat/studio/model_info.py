@@ -1,4 +1,4 @@
-"""What a model takes and gives, in the terms of Edge Impulse's pretrained-model API."""
+"""Input and output of a model, in the terms of Edge Impulse's pretrained-model API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESIZE_MODES = (*(str(mode) for mode in ResizeMode), "crop")
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model takes and gives, in the API's own terms.
+    """Input and output of a model, in the API's own terms.
 
     Attributes:
         input: such as `{"inputType": "image", "inputScaling": "0..1", "resizeMode": "fit-short"}`.

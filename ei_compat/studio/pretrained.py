@@ -26,7 +26,7 @@ ONE_SHOT_TYPES = {".pkl": "pickle", ".json": "xgboost"} | FILE_TYPES
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What to build from a model.
+    """Library to be built from a model.
 
     Attributes:
         target: Studio's name of the form, `zip` for the C++ library.
@@ -43,7 +43,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What became of an uploaded model.
+    """Result of uploading a model.
 
     Attributes:
         project: its number.

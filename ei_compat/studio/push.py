@@ -49,7 +49,7 @@ OPERATES_ON = "image"  # as of a block that does not say
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """What was pushed.
+    """Result of a push.
 
     Attributes:
         organization: its number.

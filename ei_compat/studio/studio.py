@@ -22,7 +22,13 @@ from ei_compat.remote.unzip import DEFAULT_ARCHIVE_LIMITS, GIB, ArchiveLimits, u
 
 @dataclass(frozen=True, slots=True)
 class LearnBlock:
-    """A learning block of a project's impulse."""
+    """A learning block of a project's impulse.
+
+    Attributes:
+        id: its number.
+        name: what people read.
+        type: such as `keras`.
+    """
 
     id: int
     name: str
@@ -31,7 +37,14 @@ class LearnBlock:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What was fetched: a folder with its count of files, the archive's size and the time it took."""
+    """Result of a download.
+
+    Attributes:
+        folder: where the files are.
+        files: how many.
+        bytes: of the archive.
+        seconds: that it took.
+    """
 
     folder: Path
     files: int

@@ -12,7 +12,13 @@ from ei_compat.core.parsing import typed
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An input or output of the model, as Studio sees it."""
+    """An input or output of the model, as Studio sees it.
+
+    Attributes:
+        name: in the model.
+        data_type: such as `int8`.
+        shape: with the batch axis.
+    """
 
     name: str
     data_type: str

@@ -1,4 +1,4 @@
-"""What goes into one ingestion request: files that share a category, a label and metadata, with a sidecar for the rest.
+"""Batches, the content of one ingestion request: files that share category, label and metadata, and their label files.
 
 The service takes the label and the metadata of a request's files from its headers, so only files that agree in them
 travel together. Boxes and labels over time differ from file to file: they travel in a sidecar, by file name.
@@ -88,7 +88,13 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to upload with what its disk says: `fingerprint` changes when the file does, `size` is in bytes."""
+    """A file to upload with what its disk says.
+
+    Attributes:
+        upload: the file.
+        fingerprint: changes when the file does.
+        size: bytes.
+    """
 
     upload: Upload
     fingerprint: str
@@ -97,7 +103,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Files of one request; their names differ, and category, label and metadata are the same."""
+    """Files of one request; their names differ, and category, label and metadata are the same.
+
+    Attributes:
+        items: in the order of the form.
+    """
 
     items: tuple[Item, ...]
 

@@ -1,4 +1,4 @@
-"""Getting a batch to the ingestion service: a request that fails is cut down until the file at fault is alone.
+"""Delivery of a batch to the ingestion service: one that fails is cut down until the file at fault is alone.
 
 A failure belongs to the service, or to what was sent: one picture that its decoder dies of fails every request that
 holds it. The two are told apart by what gets through meanwhile. While anything does, a batch that fails is sent in
@@ -37,7 +37,7 @@ TWICE = 2  # sends of a batch before it is cut, while nothing gets through
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch.
+    """Result of sending a batch.
 
     Attributes:
         arrived: (fingerprint, sample id or None where the project had it) of every file, by key.
@@ -83,7 +83,7 @@ class _Try:
 
 
 class Delivery:
-    """Sends batches, from any number of threads, and knows whether anything gets through.
+    """Sender of batches, for any number of threads, which knows whether anything gets through.
 
     Args:
         remote: a session with the ingestion service.

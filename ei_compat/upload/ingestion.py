@@ -25,7 +25,7 @@ from ei_compat.remote.remote import Remote
 from ei_compat.upload.batches import Batch, Item, Upload, gather, inspect
 from ei_compat.upload.delivery import Delivery, Outcome
 from ei_compat.upload.journal import Journal
-from ei_compat.upload.options import UploadOptions as UploadOptions
+from ei_compat.upload.options import UploadOptions
 from ei_compat.upload.report import FileFailure, UploadPlan, UploadReport
 
 LISTED = 1000  # failures that are kept with their reason; the rest is counted
@@ -35,7 +35,7 @@ GRACE = 5.0  # seconds that answers on their way are waited for when an upload e
 
 @dataclass(slots=True)
 class _Tally:
-    """What has happened so far."""
+    """Counts of what has happened so far."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: list[FileFailure] = field(default_factory=list)

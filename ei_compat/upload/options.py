@@ -1,4 +1,4 @@
-"""How files are uploaded."""
+"""Options of an upload."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ei_compat.upload.batches import FILES_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
-    """How to upload.
+    """Parallelism, size of requests and treatment of duplicates.
 
     Attributes:
         parallel: requests in flight.

@@ -1,4 +1,4 @@
-"""What an upload did, or would do."""
+"""Report of an upload, and the plan of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from ei_compat.core.errors import RemoteError
 
 @dataclass(frozen=True, slots=True)
 class FileFailure:
-    """A file that did not arrive, and why."""
+    """A file that did not arrive.
+
+    Attributes:
+        key: what the journal would know it by.
+        what: why it did not.
+    """
 
     key: str
     what: str
@@ -18,7 +23,7 @@ class FileFailure:
 
 @dataclass(frozen=True, slots=True)
 class UploadReport:
-    """What an upload did.
+    """Result of an upload.
 
     Attributes:
         arrived: files stored by this run.
@@ -49,7 +54,7 @@ class UploadReport:
 
 @dataclass(frozen=True, slots=True)
 class UploadPlan:
-    """What an upload would do, without the network.
+    """Plan of an upload, made without the network.
 
     Attributes:
         files: how many would be sent, per category and label.

@@ -1,4 +1,4 @@
-"""What a dataset's samples are on their way to the ingestion service: a file name, content, and what is known of it."""
+"""Uploads: a dataset's samples as the ingestion service takes them, with a file name, content and labels."""
 
 from __future__ import annotations
 

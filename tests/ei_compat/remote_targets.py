@@ -27,6 +27,7 @@ from ei_compat.studio.studio import Studio
 from ei_compat.upload import ingestion
 from ei_compat.upload.batches import Upload
 from ei_compat.upload.journal import Journal
+from ei_compat.upload.options import UploadOptions
 
 AT_ONCE = Patience(first=0, most=0, limit=0)
 INFO = ModelInfo(input_of("image"), output_of("classification", ["a", "b"]))
@@ -107,7 +108,7 @@ def parse_answer(data: bytes) -> object:
 
 def upload(uploads: list[Upload], remote: Remote, journal: Path) -> object:
     with Journal(journal, {"project": 1}) as opened:
-        return ingestion.upload(uploads, remote, opened, options=ingestion.UploadOptions(parallel=1))
+        return ingestion.upload(uploads, remote, opened, options=UploadOptions(parallel=1))
 
 
 def zipped() -> bytes:

@@ -15,7 +15,7 @@ from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import SMALL
 from ei_compat.dataset.dataset import UNLABELLED, Category, ClassLabel, Dataset, FilePayload, Sample
 from ei_compat.dataset.split import SETS, Shares, class_of, count_split, find_copies, split_dataset
-from ei_compat.dataset.stratify import Part, apportion, assign
+from ei_compat.dataset.stratify import Group, apportion, assign
 from ei_compat.formats import open_dataset
 from tests.ei_compat.made import class_folders, draw
 
@@ -150,20 +150,20 @@ def test_shares_must_make_one(shares):
 def test_classes_that_share_groups_are_all_trained_on():
     """Found by hypothesis: the rarest classes had given both groups of a third one to other sets."""
     groups = ({"a": 1}, {"a": 1, "c": 1}, {"b": 1}, {"b": 1, "c": 1})
-    parts = [Part((str(number),), classes) for number, classes in enumerate(groups)]
+    groups = [Group((str(number),), classes) for number, classes in enumerate(groups)]
     for seed in range(20):
-        sides = assign(parts, (0.5, 0.5), seed)
+        sides = assign(groups, (0.5, 0.5), seed)
         for label in "abc":
-            assert {side for part, side in zip(parts, sides, strict=True) if label in part.classes} == {0, 1}
+            assert {side for group, side in zip(groups, sides, strict=True) if label in group.classes} == {0, 1}
 
 
 def test_training_has_every_class_whatever_the_others_lack():
-    parts = [Part(("1",), {"a": 1, "b": 1}), Part(("2",), {"b": 1, "c": 1}), Part(("3",), {"c": 1, "a": 1})]
+    groups = [Group(("1",), {"a": 1, "b": 1}), Group(("2",), {"b": 1, "c": 1}), Group(("3",), {"c": 1, "a": 1})]
     for seed in range(20):
-        sides = assign(parts, (0.2, 0.4, 0.4), seed)
-        assert {label for part, side in zip(parts, sides, strict=True) for label in part.classes if side == 0} == set(
-            "abc"
-        )
+        sides = assign(groups, (0.2, 0.4, 0.4), seed)
+        assert {
+            label for group, side in zip(groups, sides, strict=True) for label in group.classes if side == 0
+        } == set("abc")
 
 
 @settings(max_examples=40, deadline=None)

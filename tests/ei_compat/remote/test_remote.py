@@ -11,7 +11,8 @@ import pytest
 
 from ei_compat.core.errors import RemoteError
 from ei_compat.remote.credentials import Key
-from ei_compat.remote.remote import RefusedError, Remote, Retry
+from ei_compat.remote.failures import RefusedError
+from ei_compat.remote.remote import Remote, Retry
 from ei_compat.remote.transport import Reply, Request, Unreachable
 
 SECRET = "ei_5ec4e7"

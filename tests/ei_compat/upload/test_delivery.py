@@ -16,8 +16,9 @@ from ei_compat.remote.credentials import Key
 from ei_compat.remote.remote import Remote, Retry
 from ei_compat.remote.transport import HttpTransport, Reply, Request, Unreachable
 from ei_compat.upload.batches import Upload
-from ei_compat.upload.ingestion import UploadOptions, upload
+from ei_compat.upload.ingestion import upload
 from ei_compat.upload.journal import Journal
+from ei_compat.upload.options import UploadOptions
 from ei_compat.upload.report import UploadReport
 from tests.double import Double, Fault
 from tests.double.state import PROJECT_KEY

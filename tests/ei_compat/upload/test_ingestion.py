@@ -18,11 +18,13 @@ import pytest
 from ei_compat.core.errors import DataError, RemoteError, UsageError
 from ei_compat.dataset.dataset import Box, ClassLabel, Interval, Intervals, KeyValues, Unlabelled
 from ei_compat.remote.credentials import Key
-from ei_compat.remote.remote import RefusedError, Remote, Retry
+from ei_compat.remote.failures import RefusedError
+from ei_compat.remote.remote import Remote, Retry
 from ei_compat.remote.transport import Reply
 from ei_compat.upload.batches import OPEN_LIMIT, Batch, Upload, gather, inspect
-from ei_compat.upload.ingestion import UploadOptions, plan, upload
+from ei_compat.upload.ingestion import plan, upload
 from ei_compat.upload.journal import Journal
+from ei_compat.upload.options import UploadOptions
 from tests.double import Double, Fault, Faults
 from tests.double.state import PROJECT_KEY
 

@@ -27,8 +27,9 @@ from ei_compat.formats import open_dataset
 from ei_compat.media import acquisition
 from ei_compat.remote.credentials import Key
 from ei_compat.remote.remote import Remote
-from ei_compat.upload.ingestion import UploadOptions, upload
+from ei_compat.upload.ingestion import upload
 from ei_compat.upload.journal import Journal
+from ei_compat.upload.options import UploadOptions
 from ei_compat.upload.uploads import journal_path, uploads_of
 from tests.double.state import HMAC_KEY, PROJECT_KEY
 
