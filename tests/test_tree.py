@@ -179,7 +179,7 @@ def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
 def test_command_lines_in_the_documentation_exist(page: Path) -> None:
     import typer
 
-    from train.cli import command_line
+    from train.cli.main import command_line
 
     called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from train.data import Samples
     from train.job import Job
     from train.scaling import Scaling
+    from train.tasks import Task
 
 PICTURES_INSTEAD = "leave the option out, or give the pictures instead of arrays"
 TELLING = 0.02  # share of the range that real pictures pass; values within less of it are scaled otherwise
 
 
-def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress) -> dict[str, Samples]:
-    """The sets of a folder of arrays, checked against its description and the options.
+def read_arrays(
+    job: Job, info: TrainInput, kind: type[Task], scaling: Scaling, progress: Progress
+) -> tuple[Task, dict[str, Samples]]:
+    """The task and the sets of a folder of arrays, checked against its description and the options.
 
     Raises:
         DataError: the arrays are no pictures in this scaling.
@@ -45,8 +48,9 @@ def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress
         "testing": (arrays.x_testing, arrays.y_testing),
     }
     check_scaling(arrays, scaling.name, job.data, progress)
-    return {
-        name: Samples(scaling.for_training(x), y.argmax(axis=1).astype(np.int32))
+    task = kind.of_rows(info.classes, arrays.y_train)
+    return task, {
+        name: Samples(scaling.for_training(x), task.targets_of_rows(y))
         for name, (x, y) in pairs.items()
         if x is not None and y is not None
     }

@@ -16,7 +16,7 @@ import numpy as np
 
 from ei_compat.core.files import new_folder
 from ei_compat.core.progress import SILENT, Progress
-from train.console import Columns
+from train.result import Columns
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

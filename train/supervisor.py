@@ -135,7 +135,7 @@ def _work(parent: int) -> int:
         if _stop:
             raise Interrupted(_stop)  # it came while this process was made
         _die_with(parent)
-        from train.cli import main as command_line
+        from train.cli.main import main as command_line
 
         command_line()
     except SystemExit as end:
@@ -240,7 +240,7 @@ def _died(number: signal.Signals) -> int:
 
 def _fail(error: Any) -> int:
     """The one line of an end; the exit code."""
-    from train import console
+    from train.cli import console
 
     saving(True)  # the parent must not take this for no answer and say it once more
     if _shared is not None and _shared[_RESUMABLE] and HOW_TO_GO_ON not in (error.fix or ""):

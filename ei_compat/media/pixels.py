@@ -87,6 +87,22 @@ def value_range(scaling: str) -> tuple[float, float]:
     return float(ends.min()), float(ends.max())
 
 
+def quantize(values: NDArray[np.float32], scale: float, zero_point: int, dtype: str = "int8") -> NDArray[Any]:
+    """Real values as the bytes of a network's input, `int8` or `uint8`.
+
+    The nearest step, halves away from zero, in float32: so does C's `roundf` in Edge Impulse's SDK and in our library,
+    while `np.rint` takes halves to the even neighbour.
+    """
+    import numpy as np
+
+    steps = values / np.float32(scale)
+    whole = np.trunc(steps)
+    whole += np.where(np.abs(steps - whole) >= 0.5, np.sign(steps), 0)
+    ends = np.iinfo(dtype)
+    quantized: NDArray[Any] = np.clip(whole + zero_point, ends.min, ends.max).astype(dtype)
+    return quantized
+
+
 def _scaling(name: str, channels: int) -> InputScaling:
     if name not in set(InputScaling):
         raise UsageError(f"no image input scaling {name!r}", fix="use one of " + ", ".join(InputScaling))

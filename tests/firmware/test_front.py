@@ -14,7 +14,7 @@ import pytest
 from ei_compat.core.errors import ExportError, UsageError
 from firmware.compiler import CompiledModel, compile_model, compiled_front
 from tests.firmware import host, networks
-from train.cli import main
+from train.cli.main import main
 
 SEEDS = (80, 97)
 

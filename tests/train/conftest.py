@@ -15,7 +15,7 @@ from tests.train import short
 from train import backend
 from train.job import Job
 from train.recipe import Recipe
-from train.report import Report
+from train.runs.report import Report
 
 backend.start(deterministic=False)
 

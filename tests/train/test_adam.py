@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
-from train.adam import Adam
+from train.methods.adam import Adam
 
 SHAPES = ((3, 3, 2, 4), (4,), ())
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.allocate import _meeting, balanced, uniform
-from train.model import build_network, prunable_kernels
+from tests.train.networks import mobilenet_v2
+from train.methods.allocate import _meeting, balanced, uniform
+from train.network import prunable_kernels
 from train.recipe import Recipe
 
 
@@ -32,7 +33,7 @@ def test_what_is_kept_is_proportional_between_the_bounds() -> None:
 
 
 def test_small_kernels_keep_more_and_dear_ones_less() -> None:
-    network = build_network(Recipe(image_size=160), (160, 160, 3), 6)
+    network = mobilenet_v2(Recipe(image_size=160), (160, 160, 3), 6)
     kernels = prunable_kernels(network)
     shares = dict(zip([k.name.split("/")[0] for k in kernels], balanced(network, kernels, 0.8), strict=True))
     weights = np.array([int(np.prod(k.shape)) for k in kernels])

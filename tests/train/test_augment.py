@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.augment import BRIGHTNESS, augment
+from train.methods.augment import BRIGHTNESS, augment
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from train.average import Average
+from train.methods.average import Average
 
 
 def test_exponential_average_from_the_first_step_on() -> None:

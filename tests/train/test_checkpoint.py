@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from ei_compat.core.errors import Interrupted, TrainingError, UsageError
-from train.checkpoint import Checkpoints
-from train.loop import Epoch, State
+from train.methods.state import Epoch, TrainState
+from train.runs.checkpoint import Checkpoints
 
 
 @pytest.fixture
-def state() -> State:
+def state() -> TrainState:
     random = np.random.default_rng(1)
-    return State(
+    return TrainState(
         phase="finetune",
         step=17,
         loss_sum=1.25,
-        hits=3,
+        metric_sum=3.0,
         weights=[random.normal(size=(3, 4)).astype(np.float32), np.array(7, np.int64)],
         optimizer=[random.normal(size=5).astype(np.float32)],
         masks=[np.ones((2, 2), np.float32)],
@@ -34,7 +34,7 @@ def state() -> State:
     )
 
 
-def test_round_trip(tmp_path: Path, state: State) -> None:
+def test_round_trip(tmp_path: Path, state: TrainState) -> None:
     checkpoints = Checkpoints(tmp_path, {"recipe": "a"})
     assert checkpoints.load() is None
 
@@ -47,14 +47,14 @@ def test_round_trip(tmp_path: Path, state: State) -> None:
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
-    scalars = ("phase", "step", "loss_sum", "hits", "best_accuracy", "best_epochs")
+    scalars = ("phase", "step", "loss_sum", "metric_sum", "best_metric", "best_epochs")
     assert [getattr(back, name) for name in scalars] == [getattr(state, name) for name in scalars]
     assert [asdict(line) for line in back.history] == [asdict(line) for line in state.history]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 400, -1])
-def test_truncated_checkpoint_is_refused(tmp_path: Path, state: State, keep: int) -> None:
+def test_truncated_checkpoint_is_refused(tmp_path: Path, state: TrainState, keep: int) -> None:
     checkpoints = Checkpoints(tmp_path, {})
     checkpoints.save(state)
     checkpoints.path.write_bytes(checkpoints.path.read_bytes()[:keep])
@@ -63,7 +63,7 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path, state: State, keep: int
         checkpoints.load()
 
 
-def test_other_options_are_named(tmp_path: Path, state: State) -> None:
+def test_other_options_are_named(tmp_path: Path, state: TrainState) -> None:
     Checkpoints(tmp_path, {"recipe": "a", "data": "b"}).save(state)
 
     with pytest.raises(UsageError, match="another data; give the same"):

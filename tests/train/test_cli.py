@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.train.conftest import draw_classes
-from train import cli
+from train.cli.main import main
 from train.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def fails(capsys: pytest.CaptureFixture[str]):
 
     def run(*arguments: str | Path) -> tuple[int, str]:
         with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
+            main([str(argument) for argument in arguments])
         lines = capsys.readouterr().err.splitlines()
         errors = [line for line in lines if line.startswith("error: ")]
         assert len(errors) == 1, lines
@@ -50,8 +50,8 @@ def fails(capsys: pytest.CaptureFixture[str]):
 def test_help_answers_without_tensorflow() -> None:
     code = (
         "import sys, time; start = time.process_time()\n"
-        "from train import cli\n"
-        "try: cli.main(['--help'])\n"
+        "from train.cli.main import main\n"
+        "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "seconds = time.process_time() - start\n"
         "assert not {'tensorflow', 'tf_keras', 'numpy', 'requests'} & set(sys.modules), 'a heavy import'\n"
@@ -258,7 +258,7 @@ def test_full_disk_is_one_line(pictures: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["--debug"], ["--help"]])
 def test_without_a_command_there_is_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
+        main(arguments)
 
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("Usage: ei-train")

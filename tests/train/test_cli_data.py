@@ -13,7 +13,7 @@ from PIL import Image
 
 from ei_compat.dataset.dataset import Category
 from ei_compat.formats import open_dataset
-from train.cli import main
+from train.cli.main import main
 
 
 def pictures(root: Path, classes: dict[str, int]) -> Path:

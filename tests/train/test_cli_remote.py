@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests.double import Fault
 from tests.double.state import HMAC_KEY, ORGANIZATION_KEY, PROJECT_KEY
-from train.cli import main
+from train.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(64)
@@ -199,6 +199,16 @@ class TestUploadModel:
         assert double.state.project.saved["model"]["labels"] == ["x", "y", "z"]
         assert call("upload", "model", run, "--labels", "a,b,c")[0] == 0
         assert double.state.project.saved["model"]["labels"] == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("of_run", [True, False])
+    def test_a_label_with_a_comma_is_one_label(self, call, double, model, tmp_path, of_run):
+        run = tmp_path / "out"
+        run.mkdir()
+        (run / "labels.txt").write_text("tench, Tinca tinca\ny\nz\n")
+        (run / "model_quantized_int8_io.tflite").write_bytes(TFLITE)
+        arguments = [run] if of_run else [model, "--labels-file", run / "labels.txt"]
+        assert call("upload", "model", *arguments)[0] == 0
+        assert double.state.project.saved["model"]["labels"] == ["tench, Tinca tinca", "y", "z"]
 
     def test_for_people(self, call, model):
         code, out, err = call("upload", "model", model, "--labels", "a,b,c")

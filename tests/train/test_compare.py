@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.compare import drop
+from train.tasks.comparison import drop
 
 
 def hits(right: int, of: int) -> np.ndarray:

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from ei_compat.core.progress import SILENT
+from tests.train.networks import mobilenet_v2
 from train.data import Samples
-from train.ending import ending, planes
-from train.model import Network, build_network, learning_layers
+from train.methods.ending import ending, planes
+from train.network import Network, learning_layers
 from train.recipe import Recipe
 from train.views import Views
 
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return build_network(Recipe(image_size=32), (32, 32, 3), 4)
+    return mobilenet_v2(Recipe(image_size=32), (32, 32, 3), 4)
 
 
 def test_beginning_and_end_are_the_network(network: Network) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.evaluate import score
+from train.tasks.classification_scores import score
 
 
 def test_scores_of_a_small_table() -> None:

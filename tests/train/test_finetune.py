@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from ei_compat.core.progress import SILENT
-from train import finetune
+from tests.train.networks import classification, mobilenet_v2
 from train.data import Samples
-from train.finetune import END, PHASE, Before, _keep_the_better
-from train.loop import Epoch, Plan, State
-from train.model import build_network
+from train.methods import finetune
+from train.methods.finetune import END, PHASE, Before, _keep_the_better
+from train.methods.loop import PhasePlan
+from train.methods.state import Epoch, TrainState
+from train.methods.trainer import Trainer
 from train.recipe import Recipe
-from train.training import Training
 from train.views import Views
 
 
@@ -31,9 +32,10 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
 
     weight = tf.Variable(2.0)
     backbone = SimpleNamespace(trainable=True)
-    training = SimpleNamespace(network=SimpleNamespace(variables=[weight], backbone=backbone), progress=SILENT)
+    network, data = SimpleNamespace(variables=[weight], backbone=backbone), SimpleNamespace(task=classification(2))
+    training = SimpleNamespace(network=network, data=data, progress=SILENT)
     line = Epoch(PHASE, 3, 1.0, 0.9, 1.0, 0.5, 0.0, 0.0, 1.0)
-    state = State(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
+    state = TrainState(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
     before = Before(None, np.zeros(0), {"head": {"validation": np.array(right)}})
 
     _keep_the_better(training, state, before, frozen=True)
@@ -53,26 +55,27 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     import tensorflow as tf
 
     recipe = Recipe(image_size=32, batch_size=4, min_steps=least_steps)
-    network, clock = build_network(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
+    network, global_step = mobilenet_v2(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
-    data = SimpleNamespace(training=samples, validation=samples)
-    training = Training(recipe, network, clock, data, True, SimpleNamespace(), SILENT)
+    data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
+    training = Trainer(recipe, network, global_step, data, True, SimpleNamespace(), SILENT)
     before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
-    plans: list[tuple[Plan, Views]] = []
+    plans: list[tuple[PhasePlan, Views]] = []
 
-    def fit(plan: Plan, views: Views, held: Samples, state: State, *_: object) -> State:
+    def fit(plan: PhasePlan, views: Views, held: Samples, state: TrainState, *_: object) -> TrainState:
         plans.append((plan, views))
         return state
 
     monkeypatch.setattr(finetune, "fit", fit)
-    finetune.fine_tune(training, State(PHASE), before)
+    finetune.fine_tune(training, TrainState(PHASE), before)
 
     (whole, pictures), (end, known) = plans
     assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
     assert len(end.rates) == 6 * len(whole.rates) // 10
     assert end.rates[0] == pytest.approx(rate)
-    assert end.hard == pytest.approx(hard)
+    assert end.label_weight == pytest.approx(hard)
+    assert whole.number != end.number, "or both would draw the same order"
     assert set(end.pruner.sparsities) == {recipe.final_sparsity}
-    assert 0 < len(end.learning) < len(whole.learning)
+    assert 0 < len(end.trainable_variables) < len(whole.trainable_variables)
     assert pictures.x.shape[1:] == (32, 32, 3)
     assert known.x.shape[:1] == (16,)

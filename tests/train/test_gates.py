@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.compare import Drop
-from train.gates import Pair, chance_of_loss, int8_gates, largest_share, pruning_gates, sparsity_gates, warnings_of
+from train.gates import warnings_of
 from train.recipe import Recipe
-from train.report import Sparsity
+from train.sparsity import Sparsity, sparsity_gates
+from train.tasks import Drop
+from train.tasks.classification_gates import Pair, chance_of_loss, int8_gates, largest_share, training_gates
 
 
 def pair(*classes: tuple[int, int, int]) -> Pair:
@@ -89,9 +90,9 @@ def test_the_distribution_is_the_binomial_where_nothing_is_gained() -> None:
 def test_what_pruning_may_lose() -> None:
     limit, nothing = Recipe().max_prune_drop, Drop(0.0, 0.0)
 
-    assert [gate.met for gate in pruning_gates(Recipe(), nothing, Drop(0.5, limit + 0.01))] == [True, False]
-    assert [gate.met for gate in pruning_gates(Recipe(), nothing, Drop(0.5, limit))] == [True, True]
-    assert [gate.met for gate in pruning_gates(Recipe(), Drop(0.5, 0.4), None)] == [False]
+    assert [gate.met for gate in training_gates(Recipe(), nothing, Drop(0.5, limit + 0.01))] == [True, False]
+    assert [gate.met for gate in training_gates(Recipe(), nothing, Drop(0.5, limit))] == [True, True]
+    assert [gate.met for gate in training_gates(Recipe(), Drop(0.5, 0.4), None)] == [False]
 
 
 def test_zeros_that_were_asked_for() -> None:

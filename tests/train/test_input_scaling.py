@@ -13,7 +13,7 @@ import pytest
 from ei_compat.core.errors import UsageError
 from ei_compat.core.progress import SILENT
 from ei_compat.media.pixels import InputScaling, scale_pixels
-from train.model import build_network
+from tests.train.networks import classification, mobilenet_v2
 from train.recipe import Recipe
 from train.scaling import Scaling
 
@@ -56,14 +56,14 @@ def test_folding_keeps_every_output(name: str) -> None:
     import tensorflow as tf
 
     from train.data import Samples, TrainingData
-    from train.scaling import deployed
-    from train.training import Training
+    from train.methods.input_scaling import deployed
+    from train.methods.trainer import Trainer
 
     scaling = Scaling.of(name, 3)
-    network = build_network(Recipe(), (32, 32, 3), 2)
+    network = mobilenet_v2(Recipe(), (32, 32, 3), 2)
     samples = Samples(scaling.for_training(PIXELS), np.zeros(5, np.int32))
-    data = TrainingData(("a", "b"), samples, samples, None, "", (), None, scaling, None, None, "")
-    training = Training(Recipe(), network, tf.Variable(0), data, False, None, SILENT)
+    data = TrainingData(classification(2), samples, samples, None, "", (), None, scaling, None, None, "")
+    training = Trainer(Recipe(), network, tf.Variable(0), data, False, None, SILENT)
 
     def first(x: np.ndarray) -> np.ndarray:
         values = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x
@@ -86,10 +86,10 @@ def test_the_deployed_files_recognise_what_studio_feeds(
     import tf_keras as keras
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
     from firmware.package import package
     from train import pipeline
     from train.job import Job
-    from train.outputs import FLOAT_FILE, INT8_FILE
 
     random = np.random.default_rng(3)
 

@@ -13,27 +13,28 @@ from PIL import Image
 
 from ei_compat.core.progress import SILENT
 from firmware.compiler import compile_model
+from tests.train.networks import mobilenet_v2
+from train.backbones.mobilenet_v2 import MOBILENET_V2, file_name
+from train.backbones.weights_file import WeightsFile
 from train.data import Samples
-from train.int8_ready import (
-    _bottlenecks,
+from train.methods.int8_ready import (
     _equalize_bottlenecks,
     make_int8_ready,
     round_to_int8,
     snap_kernels,
     snap_scales,
 )
-from train.model import Network, build_network, learning_layers
-from train.quantize import freeze, to_int8
+from train.methods.quantize import freeze, to_int8
+from train.methods.statistics import normalisations, renew_statistics
+from train.network import Network, learning_layers
 from train.recipe import Recipe
-from train.statistics import normalisations, renew_statistics
-from train.weights import WeightsFile, file_name, load_weights
 
 
 def make_training() -> SimpleNamespace:
     """A network with uneven channels and settled statistics, and random pictures."""
     recipe = Recipe(image_size=32, batch_norm_momentum=0.0)  # one batch settles them
     random = np.random.default_rng(3)
-    network = build_network(recipe, (32, 32, 3), 3)
+    network = mobilenet_v2(recipe, (32, 32, 3), 3)
     for layer in network.backbone.layers:
         if layer.name.endswith("_project_BN"):
             layer.gamma.assign(random.uniform(0.05, 5.0, layer.gamma.shape))
@@ -59,15 +60,6 @@ def test_equalizing_leaves_the_function_as_it_is(training: SimpleNamespace) -> N
     _equalize_bottlenecks(training)
 
     np.testing.assert_allclose(features(training.network, training.pictures), before, atol=2e-3)
-
-
-def test_every_bottleneck_has_one_reader_for_each_writer() -> None:
-    layers = {layer.name for layer in build_network(Recipe(image_size=32), (32, 32, 3), 3).backbone.layers}
-    groups = _bottlenecks(layers)
-
-    assert sum(len(writers) for writers, _, _ in groups) == 17
-    assert [len(writers) for writers, _, _ in groups] == [1, 2, 3, 4, 3, 3, 1]
-    assert {name for group in groups for part in group for name in part} <= layers
 
 
 def test_snapped_kernels_are_on_the_int8_grid_and_keep_their_zeros(training: SimpleNamespace) -> None:
@@ -157,8 +149,8 @@ def test_with_frozen_and_learning_layers_the_network_stays_the_one_that_was_chos
 @pytest.mark.parametrize("share", [0.7, 0.0])
 def test_imagenet_s_features_survive(shared: Path, share: float) -> None:
     """Real frozen layers amplify what rounding does to the channels before them."""
-    network = build_network(Recipe(image_size=96), (96, 96, 3), 10)
-    load_weights(network.backbone, WeightsFile(shared / "weights" / file_name(0.35, 96), 96, "local", ""))
+    network = mobilenet_v2(Recipe(image_size=96), (96, 96, 3), 10)
+    MOBILENET_V2.load_weights(network.backbone, WeightsFile(shared / "weights" / file_name(0.35, 96), 96, "local", ""))
     learning = learning_layers(network.backbone, share)
     for layer in network.backbone.layers:
         layer.trainable = layer in learning

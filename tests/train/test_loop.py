@@ -12,22 +12,24 @@ import pytest
 
 from ei_compat.core.errors import TrainingError
 from ei_compat.core.progress import SILENT
-from train.average import Average
+from tests.train.networks import classification
 from train.batches import batches
 from train.data import Samples
-from train.loop import Plan, State, _is_best, fit
-from train.prune import make_pruner
+from train.methods.average import Average
+from train.methods.loop import PhasePlan, _is_best, fit
+from train.methods.prune import make_pruner
+from train.methods.state import TrainState
+from train.methods.trainer import learning_rates
 from train.recipe import Recipe
-from train.training import learning_rates
 
 EPOCHS, BATCH = 6, 8
 
 
-class Keeper:
+class Checkpointer:
     """Counts what it is given to save, and stops when told to."""
 
     def __init__(self, stop_after: float = math.inf) -> None:
-        self.saved: list[State] = []
+        self.saved: list[TrainState] = []
         self._stop_after = stop_after
 
     def __enter__(self) -> None:
@@ -39,7 +41,7 @@ class Keeper:
     def hold(self) -> None:
         pass
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainState) -> None:
         self.saved.append(replace(state, history=list(state.history)))
 
     @property
@@ -59,35 +61,37 @@ def samples() -> Samples:
 
 
 @pytest.fixture
-def make_plan(samples: Samples) -> Callable[..., Plan]:
+def make_plan(samples: Samples) -> Callable[..., PhasePlan]:
     """Makes a plan for a single dense layer, always from the same weights."""
     import tensorflow as tf
     import tf_keras as keras
 
-    def make(*, prune: bool = False, rate: float = 0.05) -> Plan:
+    def make(*, prune: bool = False, rate: float = 0.05) -> PhasePlan:
         keras.utils.set_random_seed(1)
         layer = keras.layers.Dense(2, activation="softmax")
         layer.build((None, 4))
         steps = EPOCHS * math.ceil(len(samples) / BATCH)
-        return Plan(
+        return PhasePlan(
+            task=classification(2),
             phase="test",
+            number=4,
             epochs=EPOCHS,
             batch_size=BATCH,
             seed=1,
             beta_2=0.98,
             rates=learning_rates(rate, steps, 0.5),
             forward=lambda x, training: layer(x),
-            learning=layer.trainable_variables,
-            everything=layer.variables,
-            clock=tf.Variable(0, dtype=tf.int64),
+            trainable_variables=layer.trainable_variables,
+            variables=layer.variables,
+            global_step=tf.Variable(0, dtype=tf.int64),
             pruner=make_pruner(Recipe(final_sparsity=0.75), [layer.kernel], steps) if prune else None,
         )
 
     return make
 
 
-def run(plan: Plan, samples: Samples, state: State | None = None, keeper: Any = None) -> State:
-    return fit(plan, samples, samples, state or State("test"), keeper or Keeper(), SILENT)
+def run(plan: PhasePlan, samples: Samples, state: TrainState | None = None, checkpointer: Any = None) -> TrainState:
+    return fit(plan, samples, samples, state or TrainState("test"), checkpointer or Checkpointer(), SILENT)
 
 
 def test_it_learns_and_keeps_the_best_epoch(make_plan, samples: Samples) -> None:
@@ -95,27 +99,27 @@ def test_it_learns_and_keeps_the_best_epoch(make_plan, samples: Samples) -> None
     state = run(plan, samples)
 
     assert [line.epoch for line in state.history] == list(range(1, EPOCHS + 1))
-    assert state.history[-1].accuracy > 0.8
+    assert state.history[-1].metric > 0.8
     assert state.best_epochs == {"test": EPOCHS}, "as good as any, and trained the longest"
-    for variable, value in zip(plan.everything, state.best, strict=True):
+    for variable, value in zip(plan.variables, state.best, strict=True):
         np.testing.assert_array_equal(variable, value)
 
 
 @pytest.mark.parametrize("steps", [1, 7, 8, 9, 30])
 def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, samples: Samples, steps: int) -> None:
     whole = run(make_plan(prune=True), samples)
-    keeper = Keeper(stop_after=steps)
+    checkpointer = Checkpointer(stop_after=steps)
     with pytest.raises(KeyboardInterrupt):
-        run(make_plan(prune=True), samples, keeper=keeper)
+        run(make_plan(prune=True), samples, checkpointer=checkpointer)
 
-    resumed = run(make_plan(prune=True), samples, state=keeper.saved[-1])
+    resumed = run(make_plan(prune=True), samples, state=checkpointer.saved[-1])
 
     assert resumed.step == whole.step
     assert resumed.best_epochs == whole.best_epochs
     for a, b in zip(resumed.best, whole.best, strict=True):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(resumed.history, whole.history, strict=True):
-        assert (a.loss, a.accuracy, a.val_loss) == (b.loss, b.accuracy, b.val_loss)
+        assert (a.loss, a.metric, a.val_loss) == (b.loss, b.metric, b.val_loss)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +133,9 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, sample
     ],
 )
 def test_the_last_epoch_that_is_not_worse_than_the_best_is_kept(accuracies: list[float], kept: int) -> None:
-    state, best = State("test"), 0
+    state, best = TrainState("test"), 0
     for epoch, accuracy in enumerate(accuracies, start=1):
-        best = epoch if _is_best(accuracy, state, 100) else best
+        best = epoch if _is_best(classification(2), accuracy, state, 100) else best
 
     assert best == kept
 
@@ -146,15 +150,15 @@ def test_an_epoch_of_several_passes_sees_every_sample_as_often(make_plan, sample
 
 
 def test_the_average_is_measured_and_kept_and_survives_a_stop(make_plan, samples: Samples) -> None:
-    def make() -> Plan:
+    def make() -> PhasePlan:
         plan = make_plan(prune=True)
-        return replace(plan, average=Average(plan.everything, 0.9, plan.pruner.first_final_step))
+        return replace(plan, average=Average(plan.variables, 0.9, plan.pruner.first_final_step))
 
     whole = run(make(), samples)
-    keeper = Keeper(stop_after=30)
+    checkpointer = Checkpointer(stop_after=30)
     with pytest.raises(KeyboardInterrupt):
-        run(make(), samples, keeper=keeper)
-    resumed = run(make(), samples, state=keeper.saved[-1])
+        run(make(), samples, checkpointer=checkpointer)
+    resumed = run(make(), samples, state=checkpointer.saved[-1])
 
     for kept, averaged, other, last in zip(whole.best, whole.average, resumed.best, whole.weights, strict=True):
         np.testing.assert_array_equal(kept, averaged)
@@ -169,7 +173,7 @@ def test_only_epochs_at_the_final_sparsity_are_chosen(make_plan, samples: Sample
 
     final = [line.epoch for line in state.history if line.sparsity >= 0.75]
     assert state.best_epochs["test"] in final
-    assert (plan.learning[0].numpy() == 0).sum() == 6
+    assert (plan.trainable_variables[0].numpy() == 0).sum() == 6
 
 
 def test_loss_that_is_no_number_is_an_error(make_plan, samples: Samples) -> None:

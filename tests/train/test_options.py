@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from ei_compat.core.errors import UsageError
-from train.cli import command_line
+from train.cli.main import command_line
 
 
 def parsed(*words: str) -> tuple[dict[str, Any], list[str]]:

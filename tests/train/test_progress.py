@@ -8,8 +8,8 @@ import json
 import pytest
 from rich.console import Console
 
-from train import progress
-from train.progress import JsonProgress, PlainProgress, TerminalProgress, make_progress
+from train.cli import progress
+from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress, make_progress
 
 
 def work(watcher: TerminalProgress | PlainProgress | JsonProgress) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.prune import largest, make_pruner, sparsity
+from train.methods.prune import largest, make_pruner
 from train.recipe import Recipe
+from train.sparsity import sparsity
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from ei_compat.core.progress import SILENT
-from tests.train.test_loop import Keeper
-from train import qat
+from tests.train.networks import classification
+from tests.train.test_loop import Checkpointer
 from train.data import Samples
 from train.evaluate import predict
-from train.int8_ready import snap_kernels, snap_scales
-from train.loop import State
-from train.model import Network, prunable_kernels
-from train.prune import sparsity
-from train.quantize import calibration_set, freeze, to_float, to_int8
+from train.methods import qat
+from train.methods.int8_ready import snap_kernels, snap_scales
+from train.methods.quantize import calibration_set, freeze, to_float, to_int8
+from train.methods.state import TrainState
+from train.methods.trainer import Trainer
+from train.network import Network, prunable_kernels
 from train.recipe import Recipe
 from train.scaling import Scaling
-from train.training import Training
+from train.sparsity import sparsity
 
 SIDE, LOUD = 8, 300.0
 OPTIONS = {
@@ -44,7 +45,7 @@ def pictures(count: int, seed: int) -> Samples:
     return Samples(x.astype(np.uint8), y)
 
 
-def make_training(loud: float = LOUD, **options: Any) -> Training:
+def make_training(loud: float = LOUD, **options: Any) -> Trainer:
     """A network that is right in float32 and blind as INT8.
 
     Its bottleneck has a channel so many times as loud as those that tell the classes apart that these are less than a
@@ -74,31 +75,30 @@ def make_training(loud: float = LOUD, **options: Any) -> Training:
     network.head.layers[-1].kernel.assign(np.vstack([[[-4.0, 4.0], [4.0, -4.0]], np.zeros((6, 2))]))
     recipe = Recipe(**OPTIONS | options)
     data = SimpleNamespace(
-        training=pictures(256, 1), validation=pictures(100, 2), classes=("a", "b"), scaling=Scaling.of("0..1", 3)
+        training=pictures(256, 1), validation=pictures(100, 2), task=classification(2), scaling=Scaling.of("0..1", 3)
     )
-    return Training(recipe, network, tf.Variable(0, dtype=tf.int64), data, True, Keeper(), SILENT)
+    return Trainer(recipe, network, tf.Variable(0, dtype=tf.int64), data, True, Checkpointer(), SILENT)
 
 
-def weights(training: Training) -> list[np.ndarray]:
+def weights(training: Trainer) -> list[np.ndarray]:
     return [variable.numpy() for variable in training.network.variables]
 
 
-def train(training: Training, state: State | None = None) -> State:
+def train(training: Trainer, state: TrainState | None = None) -> TrainState:
     before = SimpleNamespace(features=SimpleNamespace(mirrored=False))
-    state = state or qat.begin(State("finetune"), np.ones(100, bool))
+    state = state or qat.begin(TrainState("finetune"), np.ones(100, bool))
     return qat.train_aware(training, state, before)
 
 
-def answers(training: Training) -> tuple[np.ndarray, np.ndarray]:
+def answers(training: Trainer) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities [N, 2] of the validation pictures by the float and by the INT8 file."""
     data, recipe = training.data, training.recipe
     frozen = freeze(training.network)
-    calibration = calibration_set(data.training, data.scaling, 2, recipe.calibration_samples, recipe.seed)
-    files = to_float(frozen), to_int8(frozen, calibration)
+    files = to_float(frozen), to_int8(frozen, calibration_set(data, recipe))
     return tuple(predict(file, data.validation) for file in files)
 
 
-def accuracy(probabilities: np.ndarray, training: Training) -> float:
+def accuracy(probabilities: np.ndarray, training: Trainer) -> float:
     return float((probabilities.argmax(axis=1) == training.data.validation.y).mean())
 
 
@@ -147,10 +147,10 @@ def test_what_is_zero_stays_zero_and_a_stopped_run_goes_on_to_the_same_weights()
     options = {"prune": True, "sparsity_allocation": "uniform", "final_sparsity": 0.5, "qat_epochs": 2}
     whole = make_training(**options)
     train(whole)
-    stopped = replace(make_training(**options), keeper=Keeper(stop_after=8))
+    stopped = replace(make_training(**options), checkpointer=Checkpointer(stop_after=8))
     with pytest.raises(KeyboardInterrupt):
         train(stopped)
-    saved = stopped.keeper.saved[-1]
+    saved = stopped.checkpointer.saved[-1]
     assert saved.step == 7
 
     resumed = make_training(**options)

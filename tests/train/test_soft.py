@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.model import Network
-from train.soft import learning_from, soften
+from tests.train.networks import classification
+from train.methods.distillation import learning_from
+from train.network import Network
 
 
 def test_temperature_two_takes_square_roots() -> None:
-    answers = soften(np.array([[0.64, 0.36], [1.0, 0.0]]))
+    answers = classification(2).soften(np.array([[0.64, 0.36], [1.0, 0.0]]))
 
     np.testing.assert_allclose(answers[0], [0.8 / 1.4, 0.6 / 1.4], rtol=1e-6)
     assert answers[1, 0] > 0.9999
@@ -29,8 +30,8 @@ def test_the_network_that_gave_the_answers_loses_nothing_and_another_does() -> N
     )
     x = tf.constant(np.random.default_rng(1).normal(size=(8, 4)), tf.float32)
     wanted = network.backbone(x)
-    answers = soften(network.head(wanted).numpy())
-    learn = learning_from(network, 0.5, 10.0)
+    answers = classification(2).soften(network.head(wanted).numpy())
+    learn = learning_from(network, classification(2), 0.5, 10.0)
 
     _, same = learn(x, answers, wanted)
     _, other_answers = learn(x, answers[::-1], wanted)

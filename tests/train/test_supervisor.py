@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STUB = """
 import ctypes, os, signal, sys, time, types
 from train import supervisor
-program = types.ModuleType("train.cli")
-sys.modules["train.cli"] = program
+program = types.ModuleType("train.cli.main")
+sys.modules["train.cli.main"] = program
 def main():
     print("up", flush=True)
     {body}

@@ -9,10 +9,12 @@ import pytest
 
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.progress import SILENT
-from train import weights
-from train.model import Network, build_network
+from tests.train.networks import mobilenet_v2
+from train.backbones import keras_applications
+from train.backbones.mobilenet_v2 import MOBILENET_V2, PUBLISHED, file_name
+from train.backbones.weights_file import WeightsFile
+from train.network import Network
 from train.recipe import Recipe
-from train.weights import WeightsFile, file_name, find_weights, load_weights
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[WeightsFile, obj
 @pytest.fixture(scope="module")
 def network() -> Network:
     """A network into which every test loads its weights."""
-    return build_network(Recipe(), (64, 64, 3), 2)
+    return mobilenet_v2(Recipe(), (64, 64, 3), 2)
 
 
 def first_layers(model: object) -> object:
@@ -46,7 +48,7 @@ def test_folded_rescale_gives_the_same_activations_away_from_the_border(
     original: tuple[WeightsFile, object], network: Network
 ) -> None:
     file, model = original
-    load_weights(network.backbone, file)
+    MOBILENET_V2.load_weights(network.backbone, file)
     x = np.random.default_rng(1).uniform(size=(2, 64, 64, 3)).astype(np.float32)
 
     expected = first_layers(model)(2 * x - 1).numpy()
@@ -57,9 +59,9 @@ def test_folded_rescale_gives_the_same_activations_away_from_the_border(
 
 def test_one_channel_sees_what_three_equal_channels_see(original: tuple[WeightsFile, object], network: Network) -> None:
     file, _ = original
-    colour, grey = network, build_network(Recipe(), (64, 64, 1), 2)
-    load_weights(colour.backbone, file)
-    load_weights(grey.backbone, file)
+    colour, grey = network, mobilenet_v2(Recipe(), (64, 64, 1), 2)
+    MOBILENET_V2.load_weights(colour.backbone, file)
+    MOBILENET_V2.load_weights(grey.backbone, file)
     x = np.random.default_rng(1).uniform(size=(2, 64, 64, 1)).astype(np.float32)
 
     np.testing.assert_allclose(
@@ -69,7 +71,7 @@ def test_one_channel_sees_what_three_equal_channels_see(original: tuple[WeightsF
 
 def test_every_other_layer_is_loaded_unchanged(original: tuple[WeightsFile, object], network: Network) -> None:
     file, model = original
-    load_weights(network.backbone, file)
+    MOBILENET_V2.load_weights(network.backbone, file)
 
     for ours, theirs in zip(network.backbone.layers[3:-1], model.layers[3:], strict=True):
         for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
@@ -87,10 +89,10 @@ def test_a_file_with_its_top_gives_the_same(
     with h5py.File(path, "r+") as content:
         group = content.create_group("predictions/predictions")
         group["kernel:0"], group["bias:0"] = np.zeros((1280, 1000), np.float32), np.zeros(1000, np.float32)
-    load_weights(network.backbone, file)
+    MOBILENET_V2.load_weights(network.backbone, file)
     plain = network.backbone.get_weights()
     network.backbone.set_weights([np.zeros_like(weight) for weight in plain])
-    load_weights(network.backbone, WeightsFile(path, 96, "local", ""))
+    MOBILENET_V2.load_weights(network.backbone, WeightsFile(path, 96, "local", ""))
 
     for ours, theirs in zip(network.backbone.get_weights(), plain, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -105,7 +107,7 @@ def test_other_layers_are_still_refused(original: tuple[WeightsFile, object], tm
         content["block_17_expand/kernel:0"] = np.zeros(3)
 
     with pytest.raises(DataError, match="has layers that MobileNetV2 lacks: block_17_expand; give Keras' own"):
-        load_weights(network.backbone, WeightsFile(path, None, "given", ""))
+        MOBILENET_V2.load_weights(network.backbone, WeightsFile(path, None, "given", ""))
 
 
 @pytest.mark.parametrize("folder", ["weights", "transfer-learning-weights/keras"])
@@ -115,7 +117,7 @@ def test_auto_finds_the_files_of_an_export(tmp_path: Path, folder: str, top: boo
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / file_name(0.35, 96, top=top)).write_bytes(b"x")
 
-    found = find_weights("auto", alpha=0.35, size=96, progress=SILENT)
+    found = PUBLISHED.find("auto", alpha=0.35, size=96, progress=SILENT)
 
     assert found is not None
     assert found.path == Path(folder) / file_name(0.35, 96, top=top)
@@ -124,7 +126,7 @@ def test_auto_finds_the_files_of_an_export(tmp_path: Path, folder: str, top: boo
 def test_folding_for_another_zero(original: tuple[WeightsFile, object], network: Network) -> None:
     file, model = original
     zero = np.array([0.485, 0.456, 0.406])
-    load_weights(network.backbone, file, zero)
+    MOBILENET_V2.load_weights(network.backbone, file, zero)
     x = np.random.default_rng(1).uniform(size=(2, 64, 64, 3)).astype(np.float32)
 
     expected = first_layers(model)(2 * x - 1).numpy()
@@ -135,10 +137,10 @@ def test_folding_for_another_zero(original: tuple[WeightsFile, object], network:
 
 def test_weights_of_another_alpha_are_refused(original: tuple[WeightsFile, object]) -> None:
     file, _ = original
-    network = build_network(Recipe(alpha=0.5), (64, 64, 3), 2)
+    network = mobilenet_v2(Recipe(alpha=0.5), (64, 64, 3), 2)
 
     with pytest.raises(DataError, match=r"layer .* should hold .* of this alpha"):
-        load_weights(network.backbone, file)
+        MOBILENET_V2.load_weights(network.backbone, file)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +149,10 @@ def test_weights_of_another_alpha_are_refused(original: tuple[WeightsFile, objec
 def test_file_that_is_not_hdf5_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "weights.h5"
     path.write_bytes(content)
-    network = build_network(Recipe(), (32, 32, 3), 2)
+    network = mobilenet_v2(Recipe(), (32, 32, 3), 2)
 
     with pytest.raises(DataError, match="not an HDF5 file"):
-        load_weights(network.backbone, WeightsFile(path, None, "given", ""))
+        MOBILENET_V2.load_weights(network.backbone, WeightsFile(path, None, "given", ""))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_nearest_size_serves(
     for size in present:
         (tmp_path / file_name(0.35, size)).write_bytes(b"x")
 
-    found = find_weights("auto", alpha=0.35, size=asked, progress=SILENT)
+    found = PUBLISHED.find("auto", alpha=0.35, size=asked, progress=SILENT)
 
     assert found is not None
     assert (found.image_size, found.origin) == (chosen, "local")
@@ -191,14 +193,14 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EI_TRAIN_WEIGHTS", str(tmp_path / "none"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(weights, "PUBLISHED", "http://127.0.0.1:9/")
+    monkeypatch.setattr(keras_applications, "KERAS", "http://127.0.0.1:9/")
 
 
 @pytest.mark.usefixtures("nowhere")
 def test_auto_without_any_weights_warns_once_and_starts_from_scratch() -> None:
     progress = Warnings()
 
-    assert find_weights("auto", alpha=0.35, size=160, progress=progress) is None
+    assert PUBLISHED.find("auto", alpha=0.35, size=160, progress=progress) is None
     assert len(progress.lines) == 1
     assert "training from scratch" in progress.lines[0]
 
@@ -206,21 +208,21 @@ def test_auto_without_any_weights_warns_once_and_starts_from_scratch() -> None:
 @pytest.mark.usefixtures("nowhere")
 def test_imagenet_without_any_weights_is_an_error() -> None:
     with pytest.raises(DataError, match=r"--weights imagenet: no ImageNet weights for alpha 0\.35"):
-        find_weights("imagenet", alpha=0.35, size=160, progress=SILENT)
+        PUBLISHED.find("imagenet", alpha=0.35, size=160, progress=SILENT)
 
 
 def test_missing_file_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"--weights nowhere\.h5: no such weights file"):
-        find_weights("nowhere.h5", alpha=0.35, size=160, progress=SILENT)
+        PUBLISHED.find("nowhere.h5", alpha=0.35, size=160, progress=SILENT)
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("size", [96, 224])
 def test_real_imagenet_weights_fit(shared: Path, size: int) -> None:
     file = WeightsFile(shared / "weights" / file_name(0.35, size), size, "local", "")
-    network = build_network(Recipe(image_size=96), (96, 96, 3), 2)
+    network = mobilenet_v2(Recipe(image_size=96), (96, 96, 3), 2)
 
-    load_weights(network.backbone, file)
+    MOBILENET_V2.load_weights(network.backbone, file)
 
     features = network.backbone(np.full((1, 96, 96, 3), 0.5, np.float32)).numpy()
     assert 0 < features.mean() < 6

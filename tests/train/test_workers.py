@@ -20,8 +20,8 @@ from ei_compat.core.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.job import Job
-from train.outputs import private_folder
-from train.report import Report
+from train.runs.folder import private_folder
+from train.runs.report import Report
 from train.workers import LostError, Place, Workers, read_place
 
 ROOT = Path(__file__).resolve().parents[2]
