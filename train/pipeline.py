@@ -20,7 +20,7 @@ from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
-from train.job import Job, adapted
+from train.job import Job, adapted, with_defaults
 from train.methods import quantize
 from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
@@ -81,8 +81,9 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             folder.refuse_earlier()
         backbone = BACKBONES.named(job.recipe.backbone)
         data = load_data(job, progress)
-        backbone.check(job.recipe, data.shape)
-        weights = backbone.find_weights(job.recipe, data.shape, progress)
+        asked = with_defaults(job, backbone.defaults(pretrained=True))
+        backbone.check(asked, data.shape)
+        weights = backbone.find_weights(asked, data.shape, progress)
         recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
         config = make_config(job, recipe, data, weights)
         checkpoints = Checkpoints(job.out, fingerprint(config), deadline=_deadline(job, data))

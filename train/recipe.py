@@ -44,7 +44,10 @@ class Recipe(BaseModel):
         "auto",
         "classification, or another task that is installed; auto: what train_input.json says, else classification",
     )
-    backbone: str = knob("mobilenet_v2", "the network without its head: mobilenet_v2, or another that is installed")
+    backbone: str = knob(
+        "mobilenet_v2",
+        "the network: mobilenet_v2, mobilenet_v1 for boards with the least memory, or another that is installed",
+    )
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")
     input_scaling: InputScaling = knob(
@@ -52,8 +55,9 @@ class Recipe(BaseModel):
         "what the deployed model is given for pixels: 0..1, -1..1, -128..127, 0..255, torch or "
         "bgr-subtract-imagenet-mean; train_input.json says it for arrays",
     )
-    alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(  # type: ignore[valid-type] # pydantic takes floats, PEP 586 does not
-        0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0"
+    alpha: Literal[0.25, 0.35, 0.5, 0.75, 1.0] = knob(  # type: ignore[valid-type] # pydantic takes floats, PEP 586 does not
+        0.35,
+        "the network's width multiplier: 0.35, 0.5, 0.75 or 1.0; of mobilenet_v1 0.25 (its default), 0.5, 0.75 or 1.0",
     )
     weights: str = knob("auto", "ImageNet weights: auto, imagenet (an error without), none, or a .h5 file")
     head_units: tuple[int, ...] = knob((128, 64), "units of the head's dense layers, in order, as in 128,64")
