@@ -21,6 +21,8 @@ REGISTRY = re.compile(
 )
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)")
 
+FOLDERS = ("bench", "docker", "docs", "ei_compat", "firmware", "requirements", "tests", "train", "weights")
+
 # Who may import whom: a package, and a room in one, imports from lower floors only. A room is a folder or a file that
 # lies in the package itself. A package without rooms here is not divided yet.
 PACKAGES = (("ei_compat",), ("firmware",), ("train",))
@@ -165,14 +167,23 @@ def test_every_make_target_is_documented() -> None:
 
 
 def documentation() -> list[Path]:
-    pages = [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]
-    return [page for page in pages if page.is_file()]
+    return [path for path in tracked_files() if path.suffix == ".md"]
 
 
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
 def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
     named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
     assert named <= set(makefile_targets())
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_files_named_in_the_documentation_exist(page: Path) -> None:
+    """Of a name with NAME in it, which stands for a file that somebody will add, the folder."""
+    text = page.read_text()
+    named = {ROOT / name for name in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text)}
+    linked = {page.parent / name for name in re.findall(r"\]\(([\w./-]+)\)", text)}
+    missing = [path for path in named | linked if not (path.parent if "NAME" in path.name else path).exists()]
+    assert not missing
 
 
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
