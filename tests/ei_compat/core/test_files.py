@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ei_compat.core.errors import DataError, FormatError
@@ -150,6 +150,7 @@ def test_what_cannot_be_linked_is_copied(tmp_path, monkeypatch):
     assert (tmp_path / "b").read_text() == "content"
 
 
+@settings(deadline=None, database=None)
 @given(st.text(), st.integers(8, LONGEST_NAME))
 @example("..", 120)
 @example("日" * 200, 120)
@@ -163,6 +164,7 @@ def test_any_text_makes_a_safe_name(text, most):
     assert not name.endswith((".", " "))
 
 
+@settings(deadline=None, database=None)
 @given(st.text(max_size=50), st.integers(0, 60))
 def test_a_cut_name_is_a_beginning(text, most):
     cut = cut_name(text, most)

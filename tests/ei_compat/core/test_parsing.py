@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ei_compat.core.errors import FormatError, LimitError
@@ -45,6 +45,7 @@ def test_what_no_other_program_reads_has_a_place(text):
         parse_json(text, where="x")
 
 
+@settings(deadline=None, database=None)
 @given(
     st.lists(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda each: st.lists(each, max_size=3))),
     st.dictionaries(st.sampled_from("abc"), st.integers()),
