@@ -9,13 +9,13 @@ import pytest
 
 from ei_compat.core.progress import SILENT
 from tests.train.networks import classification, mobilenet_v2
-from train.data import Samples
 from train.methods import finetune
 from train.methods.finetune import END, PHASE, Before, _keep_the_better
 from train.methods.loop import PhasePlan
 from train.methods.state import Epoch, TrainState
 from train.methods.trainer import Trainer
 from train.recipe import Recipe
+from train.samples import Samples
 from train.views import Views
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.data import Samples
 from train.methods import allocate
 from train.methods.average import Average
 from train.methods.distillation import distilling
@@ -25,6 +24,7 @@ from train.methods.state import TrainState
 from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
 from train.network import learning_layers, prunable_kernels
+from train.samples import Samples
 from train.tasks import better
 from train.views import Views
 
