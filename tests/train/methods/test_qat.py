@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ei_compat.core.progress import SILENT
+from tests.train.methods.test_loop import Checkpointer
 from tests.train.networks import classification
-from tests.train.test_loop import Checkpointer
 from train.data import Samples
 from train.evaluate import predict
 from train.methods import qat
