@@ -28,7 +28,22 @@ FOLDERS = ("bench", "docker", "docs", "ei_compat", "firmware", "requirements", "
 PACKAGES = (("ei_compat",), ("firmware",), ("train",))
 ROOMS = {
     "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
+    "train": (
+        ("costs", "gates", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
+        ("backbones", "backend", "demo", "tasks", "workers"),
+        ("network", "samples"),
+        ("job", "sparsity", "views"),
+        ("array_data", "batches", "exported"),
+        ("data", "evaluate", "methods"),
+        ("export", "phases", "runs"),
+        ("pipeline",),
+        ("cli",),
+        ("supervisor",),
+        ("start",),
+        ("__main__",),
+    ),
 }
+IMPLEMENTATIONS = ("train/backbones", "train/tasks")  # behind a protocol, which is in `__init__.py`
 
 
 def tracked_files() -> list[Path]:
@@ -140,10 +155,20 @@ def test_no_room_imports_from_the_same_floor_or_a_higher_one(package: str) -> No
         return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
 
     files = set(sources(package))
-    rooms = {room_of(path) for path in files} - {"__init__"}
+    files -= {ROOT / package / "__init__.py"}
+    rooms = {room_of(path) for path in files}
     assert rooms == {room for floor in ROOMS[package] for room in floor}, "every room has its floor"
     arrows = {(room_of(path), room_of(target)) for path in files for target in files.intersection(imported(path))}
     assert upward(arrows, ROOMS[package]) == set()
+
+
+def test_nobody_imports_an_implementation_of_a_protocol_but_its_neighbours() -> None:
+    """Phases, reports and commands know a task and a backbone by its protocol alone."""
+    for path in sources("train"):
+        for target in imported(path):
+            folder = target.parent.relative_to(ROOT).as_posix()
+            if folder in IMPLEMENTATIONS and target.name not in {"__init__.py", "weights_file.py"}:
+                assert path.parent == target.parent, f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}"
 
 
 def test_an_upward_arrow_is_found() -> None:
