@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from train.data import Samples
+from train.samples import Samples
 
 LARGER = 4  # drawn so many times larger and made smaller, so that edges are smooth
 

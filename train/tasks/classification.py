@@ -90,7 +90,7 @@ class Classification:
     def _counts(self, targets: np.ndarray) -> np.ndarray:
         return np.bincount(targets, minlength=len(self.labels))
 
-    def fitted(self, recipe: Recipe, targets: np.ndarray) -> Classification:  # noqa: ARG002 - nothing depends on them
+    def fitted(self, recipe: Recipe, targets: np.ndarray) -> Classification:
         """See `Task.fitted`."""
         return self
 

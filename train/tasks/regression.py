@@ -177,8 +177,8 @@ class Regression:
 
     def sample_weights(
         self,
-        recipe: Recipe,  # noqa: ARG002
-        targets: np.ndarray,  # noqa: ARG002
+        recipe: Recipe,
+        targets: np.ndarray,
     ) -> Callable[[tf.Tensor], tf.Tensor] | None:
         """None; see `fitted`."""
         return None
