@@ -24,7 +24,7 @@ from train.job import Job, adapted, with_defaults
 from train.methods import quantize
 from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
-from train.network import build_network
+from train.network import Network, build_network
 from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
@@ -115,15 +115,16 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     models: dict[str, bytes] = {}
     trainer, data = work.trainer, work.trainer.data
     with watch("convert_float"):
-        frozen = quantize.freeze(trainer.network)
+        network = Network(trainer.network.backbone, data.task.deployed_head(recipe, trainer.network.head))
+        frozen = quantize.freeze(network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
         folder.write({FLOAT_FILE: models[FLOAT_FILE]})
     with watch("convert_int8"):
-        models[INT8_FILE] = quantize.to_int8(frozen, quantize.calibration_set(data, recipe))
+        models[INT8_FILE] = quantize.to_int8(frozen, quantize.calibration_set(data, recipe), data.task.output_range)
         folder.write({INT8_FILE: models[INT8_FILE]})
     with watch("export"):
         for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
-            models[name] = export(trainer.network, recipe, data.task)
+            models[name] = export(network)
             folder.write({name: models[name]})
     with watch("evaluate"):
         answers = {
@@ -131,7 +132,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
         }
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
-        zeros = count_zeros(trainer.network, models[INT8_FILE])
+        zeros = count_zeros(network, models[INT8_FILE])
         measured = data.task.measure(data.validation.y, answers["float32"]["validation"])
         written = data.task.drop(work.chosen, measured)
         lost = _lost(work.before, answers["float32"], data) if recipe.prune else None

@@ -42,7 +42,8 @@ class Recipe(BaseModel):
     # What is learned, and by which network.
     task: str = knob(
         "auto",
-        "classification, or another task that is installed; auto: what train_input.json says, else classification",
+        "classification, regression (labels are numbers), or another task that is installed; auto: what "
+        "train_input.json says, else classification",
     )
     backbone: str = knob(
         "mobilenet_v2",
@@ -100,6 +101,9 @@ class Recipe(BaseModel):
     distill: Annotated[float, Field(ge=0.0, le=1000.0)] = knob(
         10.0, "weight in the loss of staying near that network's features; 0 for none"
     )
+    huber: Annotated[float, Field(ge=0.0, le=100.0)] = knob(
+        0.0, "in regression, from how many standard deviations on the loss is linear (Huber's); 0 for squared errors"
+    )
     average: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.98, "of the weights, from the last zeros on: what a step leaves of the average before it; 0 for none"
     )
@@ -125,6 +129,12 @@ class Recipe(BaseModel):
         0.02, "accuracy that pruning may be shown to cost against the best unpruned network before the run exits 5"
     )
     max_int8_drop: Share = knob(0.02, "accuracy that INT8 may lose against float before the run exits 5")
+    max_prune_error: Annotated[float, Field(ge=0.0, le=100.0)] = knob(
+        0.1, "in regression, share of mean absolute error that pruning may be shown to add before the run exits 5"
+    )
+    max_int8_error: Annotated[float, Field(ge=0.0, le=100.0)] = knob(
+        0.05, "in regression, share of root mean square error that INT8 may add before the run exits 5"
+    )
 
     seed: int = knob(1, "of weights, order, dropout and augmentation", ge=0, lt=2**31)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,9 @@ def test_damage_is_an_error(path, damage):
 
 
 def database_of_somebody_else() -> bytes:
-    database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE arrived (key BLOB, fingerprint TEXT, sample TEXT)")
-    return database.serialize()
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE arrived (key BLOB, fingerprint TEXT, sample TEXT)")
+        return database.serialize()
 
 
 @pytest.mark.parametrize(
@@ -112,9 +113,8 @@ def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path, content):
     ["DROP TABLE arrived", "DROP TABLE subject", "ALTER TABLE arrived RENAME key TO name", "PRAGMA user_version = 2"],
 )
 def test_a_database_of_another_shape_is_an_error(path, change):
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute(change)
-    database.close()
     with pytest.raises(FormatError, match=r"not a journal"), Journal(path, SUBJECT) as journal:
         assert ("a/0.jpg", "9:1") in journal
 
