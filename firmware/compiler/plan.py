@@ -23,7 +23,7 @@ from firmware.compiler.schedule import Lifetimes, Stage, last_readers, replay, r
 
 Ints = npt.NDArray[np.int64]
 Event = tuple[int, int, int]  # its number, the stage of its group, the row
-MAX_GROUP = 24  # layers in one group, at most EIT_MAX_STAGES; longer ones only add rings
+MAX_GROUP = 24  # layers in one group; longer ones only add rings
 MAX_ROWS = 1 << 18  # of all layers together: what can be replayed in seconds
 REPLAYED_ROWS = 3 << 20  # rows that the search for the best groups may replay
 ALIGN = 4

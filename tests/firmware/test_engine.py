@@ -9,34 +9,58 @@ import sys
 from pathlib import Path
 
 import graphs
+import host
 import pytest
 from packages_made import needs
 
 from firmware.compiler import ENGINE, compile_model
 
 SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
-STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wcast-align", "-Wshadow", "-Wconversion", "-O2", "-c"]
+STRICT = [
+    "-std=c99", "-Wall", "-Wextra", "-Werror", "-Wcast-align", "-Wshadow", "-Wconversion", "-O2", "-c",
+    f"-I{host.everything()}",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_xtensa_compiler_has_no_complaint(source: str, tmp_path: Path) -> None:
     needs("xtensa-lx106-elf-gcc")
-    command = ["xtensa-lx106-elf-gcc", "-ffreestanding", *STRICT[:4], "-O2", "-c", str(ENGINE / source)]
-    subprocess.run([*command, "-o", str(tmp_path / "o")], check=True)
+    command = ["xtensa-lx106-elf-gcc", "-ffreestanding", *STRICT, str(ENGINE / source), "-o", str(tmp_path / "o")]
+    subprocess.run(command, check=True)
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_host_compiler_has_no_complaint(source: str, tmp_path: Path) -> None:
-    subprocess.run(["gcc", *STRICT[:6], "-O2", "-c", str(ENGINE / source), "-o", str(tmp_path / "o")], check=True)
+    subprocess.run(["gcc", *STRICT, str(ENGINE / source), "-o", str(tmp_path / "o")], check=True)
 
 
 def test_no_state_and_no_heap(tmp_path: Path) -> None:
     for source in SOURCES:
         target = tmp_path / f"{source}.o"
-        subprocess.run(["gcc", "-std=c99", "-O2", "-c", str(ENGINE / source), "-o", str(target)], check=True)
+        subprocess.run(["gcc", *STRICT, str(ENGINE / source), "-o", str(target)], check=True)
         symbols = subprocess.run(["nm", str(target)], check=True, capture_output=True, text=True).stdout
         assert not re.search(r" [bBdDC] ", symbols), source
         assert not re.search(r" U (?!eit_|memset|memcpy|_GLOBAL_|__stack_chk_fail)", symbols), symbols
+
+
+LAID_OUT = ("firmware/engine", "firmware/api", "firmware/targets/linux", "tests/firmware")
+ROOT = ENGINE.parents[1]
+
+
+def test_c_is_laid_out_as_clang_format_says() -> None:
+    needs("clang-format")
+    files = [
+        str(p) for folder in LAID_OUT for p in (ROOT / folder).rglob("*") if p.suffix in (".c", ".h", ".hpp", ".cpp")
+    ]
+    subprocess.run(["clang-format", "--dry-run", "-Werror", *files], cwd=ROOT, check=True)
+
+
+def test_no_line_of_c_is_longer_than_clang_format_allows() -> None:
+    most = int(re.findall(r"ColumnLimit: (\d+)", (ROOT / ".clang-format").read_text())[0])
+    for folder in ("firmware", "tests/firmware"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".c", ".h", ".hpp", ".cpp", ".ino"):
+                assert max(map(len, path.read_text().splitlines())) <= most, path
 
 
 def test_compiler_never_imports_tensorflow() -> None:
