@@ -43,7 +43,9 @@ def main() -> int:
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
         for path in options.models:
-            wrong, total = host.mismatches(path.read_bytes(), Path(folder), options.inputs, (*FAST, *workers))
+            wrong, total = host.mismatches(
+                path.read_bytes(), Path(folder), options.inputs, (*FAST, *host.SHIPPED, *workers)
+            )
             print(f"{path}: {wrong} of {total} bytes differ on {options.inputs} inputs", flush=True)
             bad += wrong
         for seed in range(options.first, options.first + options.graphs):
