@@ -86,7 +86,7 @@ lint: $(READY) ## Check style and types
 	@for script in .ci/run docker/*.sh requirements/*.sh; do sh -n "$$script" || exit; done
 
 bench: $(READY) ## Measure ratios against the baselines
-	@for script in bench/bench_*.py; do echo "== $$script"; $(PY) "$$script" $(ARGS) || exit; done
+	@for script in bench/bench_*.py; do name=$$(basename "$$script" .py); echo "== $$name"; $(PY) -m "bench.$$name" $(ARGS) || exit; done
 
 lock: ## Write the hashed lock files anew (needs uv)
 	requirements/compile.sh

@@ -1,6 +1,6 @@
 """Accuracy of everything on the pictures people have: linear probe, head, dense, pruned, INT8, against both baselines.
 
-    python bench/accuracy.py [--shared ../shared] [--out accuracy] [--sets trashnet6,...] [--seeds 1,2,3] [--only ...]
+    python -m bench.accuracy [--shared ../shared] [--out accuracy] [--sets trashnet6,...] [--seeds 1,2,3] [--only ...]
 
 Each set of SHARED/data is split 64/16/20 by each seed; 20 and 50 pictures a class are drawn from its training set, a
 quarter as many from validation, and the whole testing set stays. Every run becomes a line of OUT/runs.jsonl, and what
@@ -23,7 +23,8 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from bench_conversion import ei_train
+
+from bench.bench_conversion import ei_train
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = "weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{}_no_top.h5"
@@ -160,8 +161,8 @@ def baseline(run: Run, data: Path, folder: Path, shared: Path, weights: Path, si
 
 def thinned(whole: Path, few: Path, run: Run) -> Path:
     """The set with that many training pictures a class, a quarter as many for validation, and the same testing set."""
-    from ei_compat.dataset import Category, ClassLabel
-    from ei_compat.datasets import open_dataset, write_dataset
+    from ei_compat.dataset.dataset import Category, ClassLabel
+    from ei_compat.formats import open_dataset, write_dataset
 
     assert run.few is not None
     dataset, draw = open_dataset(whole), np.random.default_rng(run.seed)

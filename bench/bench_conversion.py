@@ -1,6 +1,6 @@
 """How long conversion takes against the recipe that people use, in one run on one machine.
 
-    python bench/bench_conversion.py [SHARED]
+    python -m bench.bench_conversion [SHARED]
 
 SHARED holds the reference data (default `../shared`). Both train on the same arrays; only what each spends on turning
 its trained network into a float and an INT8 file is compared. The bar is a quarter.

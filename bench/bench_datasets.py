@@ -1,6 +1,6 @@
 """Reading and listing an Edge Impulse export of 100,000 entries: CPU seconds against `json.load`, and memory.
 
-`python bench/bench_datasets.py [ENTRIES]`. Each figure comes from a process of its own.
+`python -m bench.bench_datasets [ENTRIES]`. Each figure comes from a process of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 print(time.process_time() - start, peak)
 """
 OURS = """
-from ei_compat.datasets import open_dataset
+from ei_compat.formats import open_dataset
 dataset = open_dataset(sys.argv[1])
 listed = [(sample.id, sample.category, sample.label) for sample in dataset.samples]
 assert len(listed) == int(sys.argv[2])

@@ -1,6 +1,6 @@
 """`split` and `convert --to` each format on 20,000 small pictures, against a plain loop over the same files.
 
-    python bench/bench_formats.py [PICTURES] [FORMAT ...]
+    python -m bench.bench_formats [PICTURES] [FORMAT ...]
 
 The loop is what a person writes who knows the set: it reads every source file, takes a picture's size from its header
 where the target holds sizes, links the picture, and writes the label files that our run wrote. Both are whole processes

@@ -1,6 +1,6 @@
 """Picture preparation against a plain Pillow loop over the same files, in one run.
 
-`python bench/bench_pictures.py [FOLDER]`: FOLDER holds pictures at any depth; without it 300 photographs' worth of
+`python -m bench.bench_pictures [FOLDER]`: FOLDER holds pictures at any depth; without it 300 photographs' worth of
 drawn JPEGs are used. Prints how many times faster `load_pictures` is, how many cores it got, and how many it could have
 used: the number of its threads that were running or ready to run, which does not depend on what else the machine does.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ei_compat.images import PictureSpec, load_pictures
+from ei_compat.media.images import PictureSpec, load_pictures
 
 SPEC = PictureSpec(160, 160)
 SUFFIXES = {".jpg", ".jpeg", ".png"}

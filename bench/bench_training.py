@@ -1,6 +1,6 @@
 """How long a whole run takes, and how much memory, against the recipe that people use, in one run on one machine.
 
-    python bench/bench_training.py [SHARED]
+    python -m bench.bench_training [SHARED]
 
 SHARED holds the reference data (default `../shared`). All train on the same arrays; measured is each process from its
 start to its end, which for the recipe includes that it measures itself, some seconds. Wall time is what a user waits
@@ -21,7 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from bench_conversion import ROOT, WEIGHTS, ei_train
+
+from bench.bench_conversion import ROOT, WEIGHTS, ei_train
 
 BARS = {"trashnet6 at 160": {"wired": 0.60, "as-written": 1.0}, "200 pictures at 96": {"as-written": 0.40}}
 LINEAR = 0.25  # by how much an epoch of twice the pictures may miss twice the time
@@ -60,14 +61,13 @@ def main() -> None:
 def compare(name: str, shared: Path, arrays: Path, folder: Path) -> bool:
     """Whether our run on the arrays is within all bars of the name."""
     weights = shared / "weights" / (WEIGHTS if "160" in name else WEIGHTS.replace("224", "96"))
-    ours = measure(
-        "-m", "train", "train", "--data-directory", arrays, "--out-directory", folder / "ours", "--weights", weights
-    )
+    out = folder / f"{arrays.name}-ours"
+    ours = measure("-m", "train", "train", "--data-directory", arrays, "--out-directory", out, "--weights", weights)
     print(f"{name}: {ours.wall:.1f} s, {ours.cpu:.1f} CPU s, {ours.memory / 2**20:.0f} MiB")
     good = True
     for mode, bar in BARS[name].items():
         recipe = shared / "baseline/seed_recipe.py"
-        theirs = measure(recipe, mode, arrays, weights, folder / mode)
+        theirs = measure(recipe, mode, arrays, weights, folder / f"{arrays.name}-{mode}")
         time_, cpu, memory = ours.wall / theirs.wall, ours.cpu / theirs.cpu, ours.memory / theirs.memory
         print(f"  of {mode}: {time_:.2f} of the time ({bar} asked), {cpu:.2f} of CPU, {memory:.2f} of memory")
         good &= time_ <= bar and (mode != "wired" or memory <= 1)

@@ -1,6 +1,6 @@
 """How fast and how safely 20,000 small files upload, against a bare `requests` loop, measured in one run.
 
-    python bench/bench_upload.py [FILES] [BYTES]
+    python -m bench.bench_upload [FILES] [BYTES]
 
 prints ratios. The double of the ingestion service runs in a process of its own on the same machine, so its work is in
 every figure.
@@ -29,10 +29,8 @@ class Service:
     """The double, in a process of its own."""
 
     def __init__(self, fault_rate: float = 0.0) -> None:
-        command = [sys.executable, "-m", "double", "0", str(fault_rate), "7"]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, "-m", "tests.double", "0", str(fault_rate), "7"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.env = os.environ | self._line() | {"PYTHONPATH": str(ROOT)}
 
     def _line(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Ends a small run in many ways at random moments, and looks at what it says and what it leaves.
 
-python bench/ends.py signals|kills|disks COUNT [--seed N] [--span SECONDS] [--late SHARE] [--at-once N]
+python -m bench.ends signals|kills|disks COUNT [--seed N] [--span SECONDS] [--late SHARE] [--at-once N]
                      [--minutes M] [--docker "[OPTIONS] IMAGE"]
 
 `signals` sends SIGINT or SIGTERM (to a container by `docker kill` and `docker stop`); `kills` sends SIGKILL to

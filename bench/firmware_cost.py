@@ -1,6 +1,6 @@
 """The evidence page: what models take on the chip, in one template for each, and how that was found.
 
-    python bench/firmware_cost.py [--inputs 50] [--page docs/firmware.md] MODEL ...
+    python -m bench.firmware_cost [--inputs 50] [--page docs/firmware.md] MODEL ...
 
 Packages every model as an ESP-IDF component, counts one inference on the ESP32-C3's instruction set in QEMU, and
 compares the compiled C with LiteRT's reference kernels, on this machine and, with the first two inputs, in QEMU. Prints
@@ -20,14 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "firmware")]
-
-import host  # noqa: E402
-
-from firmware import profile, qemu  # noqa: E402
-from firmware.compiler import compile_model  # noqa: E402
-from firmware.package import Packaged, package  # noqa: E402
+from firmware import profile, qemu
+from firmware.compiler import compile_model
+from firmware.package import Packaged, package
+from tests.firmware import host
 
 MOST_OFF = 0.15  # of an estimate
 FLAGS = " ".join(("-O2", *qemu.ARCHITECTURE[:3]))
@@ -92,7 +88,7 @@ def _measured(path: Path, inputs: int, folder: Path) -> tuple[str, bool]:
          f"{len(data):,} without its code"),
         ("inputs with every byte right", f"{on_host} of {inputs} here, {on_chip} of 2 in QEMU", ""),
     ]  # fmt: skip
-    command = f"python bench/firmware_cost.py --inputs {inputs} {path.name}"
+    command = f"python -m bench.firmware_cost --inputs {inputs} {path.name}"
     lines = [
         f"### {path.name} on RV32IMC",
         "",

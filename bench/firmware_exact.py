@@ -1,6 +1,6 @@
 """The long run of bit-exactness: random graphs and real models against the reference kernels, under the sanitizers.
 
-    nice -n 19 python bench/firmware_exact.py [--graphs 200] [--networks 0] [--first 0] [--inputs 200] [--workers 1]
+    nice -n 19 python -m bench.firmware_exact [--graphs 200] [--networks 0] [--first 0] [--inputs 200] [--workers 1]
         [MODEL ...]
 
 Graphs are of one kind of operator each; networks are of up to 13 operators with branches, several readers and every
@@ -17,12 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "firmware")]
-
-import graphs  # noqa: E402
-import host  # noqa: E402
-import networks  # noqa: E402
+from tests.firmware import graphs, host, networks
 
 GRAPH_INPUTS = 6
 BATCH = 20  # networks in one program

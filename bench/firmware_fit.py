@@ -1,6 +1,6 @@
 """Calibrates `firmware/compiler/cost.py`: fits its constants to QEMU's instruction counts of real models' layers.
 
-    python bench/firmware_fit.py MODEL ...
+    python -m bench.firmware_fit MODEL ...
 
 Prints, per family of kernels, the fitted constants (to be copied into cost.py) and how far the estimates are off.
 """
@@ -12,16 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "firmware")]
-
-import host  # noqa: E402
-
-from firmware import qemu  # noqa: E402
-from firmware.compiler import compile_model, encode, tflite  # noqa: E402
-from firmware.compiler.kernels import kernels  # noqa: E402
-from firmware.compiler.layers import Conv, DepthwiseConv, Pointwise  # noqa: E402
-from firmware.compiler.lower import lower  # noqa: E402
+from firmware import qemu
+from firmware.compiler import compile_model, encode, tflite
+from firmware.compiler.kernels import kernels
+from firmware.compiler.layers import Conv, DepthwiseConv, Pointwise
+from firmware.compiler.lower import lower
+from tests.firmware import host
 
 UNITS = {
     "sparse": ("PER_TILE_CHANNEL", "PER_OUTPUT", "PER_PAIR", "PER_MAC"),

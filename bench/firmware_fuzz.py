@@ -1,6 +1,6 @@
 """Hostile models: mutates real and random `.tflite` files for some time and watches the compiler and its C.
 
-    nice -n 19 python bench/firmware_fuzz.py SECONDS [MODEL ...]
+    nice -n 19 python -m bench.firmware_fuzz SECONDS [MODEL ...]
 
 Every file must compile or be refused with an error of ours, each within a time limit; of those that compile, a share
 is built with the address and undefined-behaviour sanitizers and run on extreme inputs. Prints one line; exits 1 on a
@@ -17,14 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "firmware")]
-
-import graphs  # noqa: E402
-import host  # noqa: E402
-
-from ei_compat.errors import EiTrainError  # noqa: E402
-from firmware.compiler import compile_model  # noqa: E402
+from ei_compat.core.errors import EiTrainError
+from firmware.compiler import compile_model
+from tests.firmware import graphs, host
 
 LIMIT = 60  # seconds for one file
 RUN_ONE_IN = 40  # of the files that compile

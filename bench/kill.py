@@ -1,6 +1,6 @@
 """Kills a deterministic run in every phase and between them, resumes it each time, and compares the bytes at the end.
 
-    python bench/kill.py [SEED]
+    python -m bench.kill [SEED]
 
 The moments are those of `MOMENTS`, in this order, each a little later as the seed draws it; one that had passed when
 the run was killed before is named and left out. The run starts from weights, which it makes: features and answers are
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench_conversion import ROOT, ei_train
+from bench.bench_conversion import ROOT, ei_train
 
 OPTIONS = [
     *("--image-size", "64", "--epochs", "4", "--fine-tune-epochs", "5", "--qat-epochs", "2", "--min-steps", "0"),

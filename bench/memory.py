@@ -1,6 +1,6 @@
 """How much memory a run takes whose arrays are larger than that.
 
-    python bench/memory.py FOLDER [GIGABYTES] [OPTION ...]
+    python -m bench.memory FOLDER [GIGABYTES] [OPTION ...]
 
 FOLDER gets black 160x160 pictures of two classes, in float32 as Edge Impulse writes them, in a sparse file that takes
 no space on the disk (8 GB of them by default); and the run, which goes on where an earlier one was stopped. Printed is
@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench_conversion import ROOT
+
+from bench.bench_conversion import ROOT
 
 BOUND = 5 << 30  # bytes, in README.md
 SHAPE = (160, 160, 3)

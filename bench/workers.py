@@ -1,7 +1,7 @@
 """Trains with two processes on this machine, kills one of them at several moments, and goes on; or compares accuracy.
 
-    python bench/workers.py ends
-    python bench/workers.py accuracy DATA [OPTION ...]
+    python -m bench.workers ends
+    python -m bench.workers accuracy DATA [OPTION ...]
 
 `ends` draws a small set. Where one process is killed the other must say so in one line and end with exit code 4, and
 `--resume` on both must finish; once the chief goes on alone it needs nobody any more. `accuracy` trains on DATA with
@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_conversion import ROOT, ei_train
+from bench.bench_conversion import ROOT, ei_train
 
 SMALL = [
     *("--image-size", "32", "--weights", "none", "--epochs", "2", "--fine-tune-epochs", "3", "--min-steps", "0"),

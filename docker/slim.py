@@ -53,7 +53,8 @@ STRIPPED = ("tensorflow", "ai_edge_litert")  # not those that auditwheel has rew
 IMPORTED = (
     "import tensorflow as tf, tf_keras, tensorflow_model_optimization, ai_edge_litert.interpreter, h5py, PIL.Image; "
     "tf.lite.TFLiteConverter, tf_keras.Model; "
-    "import cbor2, docker, flatbuffers, pydantic, requests, rich.markdown, rich.progress, rich.table, typer.rich_utils"
+    "import cbor2, docker, flatbuffers, pydantic, requests, rich.markdown, rich.progress, rich.table, "
+    "typer.rich_utils, yaml"
 )
 
 

@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.files import replaced_file
-from ei_compat.progress import SILENT, Progress
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.files import replaced_file
+from ei_compat.core.progress import SILENT, Progress
 from firmware.packages import arduino, esp_idf, linux, trial
 from firmware.packages.archive import zip_bytes
-from firmware.packages.job import INT8_FILE, Job, prepare
+from firmware.packages.job import Job, prepare
 from firmware.packages.library import FIRMWARE, Files
 
-__all__ = ["INT8_FILE", "TARGETS", "Packaged", "package"]
+__all__ = ["TARGETS", "Packaged", "package"]
 
 TARGETS: Mapping[str, Callable[[Job], Files]] = {
     "esp-idf": esp_idf.files,

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler import ENGINE, CompiledModel
 
 COMPILER = "riscv64-unknown-elf-gcc"

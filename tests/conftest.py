@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cached
 import pytest
 
+from tests import cached
+
 if TYPE_CHECKING:
-    from double import Double
+    from tests.double import Double
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -79,7 +80,7 @@ def shared() -> Path:
 @pytest.fixture
 def double() -> Iterator[Double]:
     """A double of Studio and ingestion that has nothing to complain of when the test is over."""
-    from double import Double
+    from tests.double import Double
 
     with Double() as running:
         yield running

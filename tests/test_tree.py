@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,30 @@ REGISTRY = re.compile(
     r"(index-url|find-links|registry|\"resolved\")\W*(https?|file)\b|files\.[a-z]+hosted", re.IGNORECASE
 )
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)")
+
+FOLDERS = ("bench", "docker", "docs", "ei_compat", "firmware", "requirements", "tests", "train", "weights")
+
+# Who may import whom: a package, and a room in one, imports from lower floors only. A room is a folder or a file that
+# lies in the package itself. A package without rooms here is not divided yet.
+PACKAGES = (("ei_compat",), ("firmware",), ("train",))
+ROOMS = {
+    "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
+    "train": (
+        ("costs", "gates", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
+        ("backbones", "backend", "demo", "tasks", "workers"),
+        ("network", "samples"),
+        ("job", "sparsity", "views"),
+        ("array_data", "batches", "exported"),
+        ("data", "evaluate", "methods"),
+        ("export", "phases", "runs"),
+        ("pipeline",),
+        ("cli",),
+        ("supervisor",),
+        ("start",),
+        ("__main__",),
+    ),
+}
+IMPLEMENTATIONS = ("train/backbones", "train/tasks")  # behind a protocol, which is in `__init__.py`
 
 
 def tracked_files() -> list[Path]:
@@ -70,6 +97,85 @@ def test_no_source_file_has_outgrown_the_limit() -> None:
     assert not {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > 400}
 
 
+def sources(package: str) -> list[Path]:
+    return [path for path in tracked_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == package]
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The files of the tree that a file imports anywhere in it, for types and inside functions too."""
+
+    def file_of(module: str) -> Path | None:
+        place = ROOT / module.replace(".", "/")
+        found = (candidate for candidate in (place.with_suffix(".py"), place / "__init__.py") if candidate.is_file())
+        return next(found, None)
+
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [(alias.name,) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.relative_to(ROOT)}: a relative import"
+            names = [(f"{node.module}.{alias.name}", node.module) for alias in node.names]
+        for candidates in names:
+            found = next((file for name in candidates if name and (file := file_of(name))), None)
+            if found is not None:
+                yield found
+
+
+def upward(arrows: set[tuple[str, str]], floors: tuple[tuple[str, ...], ...]) -> set[tuple[str, str]]:
+    """Those arrows between rooms that do not lead to a lower floor."""
+    height = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+    return {(start, end) for start, end in arrows if start != end and height[start] <= height[end]}
+
+
+@pytest.mark.parametrize("package", [*ROOMS, "firmware"])
+def test_no_files_import_each_other_in_a_circle(package: str) -> None:
+    files = set(sources(package))
+    order = graphlib.TopologicalSorter({path: files.intersection(imported(path)) - {path} for path in files})
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(str(path.relative_to(ROOT)) for path in error.args[1]), pytrace=False)
+
+
+def test_no_package_imports_from_a_higher_one() -> None:
+    packages = [package for floor in PACKAGES for package in floor]
+    parts = {
+        (package, path.relative_to(ROOT).parts[0])
+        for package in packages
+        for file in sources(package)
+        for path in imported(file)
+    }
+    assert upward(parts, PACKAGES) == set()
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_room_imports_from_the_same_floor_or_a_higher_one(package: str) -> None:
+    def room_of(path: Path) -> str:
+        return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+
+    files = set(sources(package))
+    files -= {ROOT / package / "__init__.py"}
+    rooms = {room_of(path) for path in files}
+    assert rooms == {room for floor in ROOMS[package] for room in floor}, "every room has its floor"
+    arrows = {(room_of(path), room_of(target)) for path in files for target in files.intersection(imported(path))}
+    assert upward(arrows, ROOMS[package]) == set()
+
+
+def test_nobody_imports_an_implementation_of_a_protocol_but_its_neighbours() -> None:
+    """Phases, reports and commands know a task and a backbone by its protocol alone."""
+    for path in sources("train"):
+        for target in imported(path):
+            folder = target.parent.relative_to(ROOT).as_posix()
+            if folder in IMPLEMENTATIONS and target.name not in {"__init__.py", "weights_file.py"}:
+                assert path.parent == target.parent, f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}"
+
+
+def test_an_upward_arrow_is_found() -> None:
+    arrows = {("cellar", "cellar"), ("roof", "cellar"), ("cellar", "shed"), ("cellar", "roof")}
+    assert upward(arrows, (("cellar", "shed"), ("roof",))) == {("cellar", "shed"), ("cellar", "roof")}
+
+
 def makefile_targets() -> dict[str, str]:
     """Every target that a person may call, with its line of help."""
     text = (ROOT / "Makefile").read_text()
@@ -86,8 +192,7 @@ def test_every_make_target_is_documented() -> None:
 
 
 def documentation() -> list[Path]:
-    pages = [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]
-    return [page for page in pages if page.is_file()]
+    return [path for path in tracked_files() if path.suffix == ".md"]
 
 
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
@@ -97,10 +202,20 @@ def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_files_named_in_the_documentation_exist(page: Path) -> None:
+    """Of a name with NAME in it, which stands for a file that somebody will add, the folder."""
+    text = page.read_text()
+    named = {ROOT / name for name in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text)}
+    linked = {page.parent / name for name in re.findall(r"\]\(([\w./-]+)\)", text)}
+    missing = [path for path in named | linked if not (path.parent if "NAME" in path.name else path).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
 def test_command_lines_in_the_documentation_exist(page: Path) -> None:
     import typer
 
-    from train.cli import command_line
+    from train.cli.main import command_line
 
     called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)

@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # tensorflow-model-optimization refuses any model but legacy Keras'; both must be told before TensorFlow is imported.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

@@ -7,32 +7,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import DataError, UsageError
+from ei_compat.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ei_compat.arrays import Arrays
-    from ei_compat.block import TrainInput
-    from ei_compat.progress import Progress
-    from train.data import Samples
+    from ei_compat.block.arrays import Arrays
+    from ei_compat.block.train_input import TrainInput
+    from ei_compat.core.progress import Progress
     from train.job import Job
+    from train.samples import Samples
     from train.scaling import Scaling
+    from train.tasks import Task
 
 PICTURES_INSTEAD = "leave the option out, or give the pictures instead of arrays"
 TELLING = 0.02  # share of the range that real pictures pass; values within less of it are scaled otherwise
 
 
-def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress) -> dict[str, Samples]:
-    """The sets of a folder of arrays, checked against its description and the options.
+def read_arrays(
+    job: Job, info: TrainInput, kind: type[Task], scaling: Scaling, progress: Progress
+) -> tuple[Task, dict[str, Samples]]:
+    """The task and the sets of a folder of arrays, checked against its description and the options.
 
     Raises:
         DataError: the arrays are no pictures in this scaling.
         UsageError: an option contradicts them.
     """
-    from ei_compat.arrays import open_arrays
-    from ei_compat.pixels import value_range
-    from train.data import Samples
+    from ei_compat.block.arrays import open_arrays
+    from ei_compat.media.pixels import value_range
+    from train.samples import Samples
 
     if "validation_share" in job.given:
         info = replace(info, train_test_split=job.recipe.validation_share)
@@ -45,8 +48,9 @@ def read_arrays(job: Job, info: TrainInput, scaling: Scaling, progress: Progress
         "testing": (arrays.x_testing, arrays.y_testing),
     }
     check_scaling(arrays, scaling.name, job.data, progress)
-    return {
-        name: Samples(scaling.for_training(x), y.argmax(axis=1).astype(np.int32))
+    task = kind.of_rows(info.classes, arrays.y_train)
+    return task, {
+        name: Samples(scaling.for_training(x), task.targets_of_rows(y))
         for name, (x, y) in pairs.items()
         if x is not None and y is not None
     }
@@ -92,7 +96,7 @@ def check_scaling(arrays: Arrays, name: str, where: Path, progress: Progress) ->
     Raises:
         DataError: all values lie within a sliver of the range.
     """
-    from ei_compat.pixels import InputScaling, value_range
+    from ei_compat.media.pixels import InputScaling, value_range
 
     low, high = value_range(name)
     rows = np.linspace(0, len(arrays.x_train) - 1, min(64, len(arrays.x_train))).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import platform
@@ -11,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ei_compat.errors import TrainingError
-from train import supervisor
+from ei_compat.core.errors import TrainingError
+from train import supervision
 
 
 def start(*, deterministic: bool) -> None:
@@ -25,6 +26,7 @@ def start(*, deterministic: bool) -> None:
         TrainingError: TensorFlow would kill the process on this processor.
     """
     check_processor()
+    keep_freed_memory()
     with without_native_chatter(), warnings.catch_warnings():
         # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
         warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
@@ -37,9 +39,24 @@ def start(*, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def keep_freed_memory() -> None:
+    """Has the C library keep large blocks that are freed, for the next that are asked for; a hint, and no more.
+
+    Every training step allocates and frees the same gigabyte of tensors. By default glibc maps each large one anew and
+    gives it back (mallopt(3)), and the kernel clears every page of it again: up to half of a step. One arena
+    for all threads, so that what one has freed is there for the others.
+    """
+    m_trim_threshold, m_mmap_max, m_arena_max = -1, -4, -8  # <malloc.h>
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(m_mmap_max, 0)
+        libc.mallopt(m_trim_threshold, 2**31 - 1)
+        libc.mallopt(m_arena_max, 1)
+
+
 def processor() -> list[str]:
     """The instruction set extensions of this processor, as numpy finds them by asking it."""
-    from numpy._core import _multiarray_umath  # np.show_runtime() prints the same; there is no public name
+    # np.show_runtime() prints the same; there is no public name.
+    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
     return sorted(name for name, found in _multiarray_umath.__cpu_features__.items() if found)
 
@@ -67,7 +84,7 @@ def without_native_chatter() -> Iterator[None]:
     """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    chatter = supervisor.chatter()
+    chatter = supervision.chatter()
     os.dup2(nowhere if chatter is None else chatter, 2)
     try:
         yield

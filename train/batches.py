@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ei_compat.media.pixels import scale_pixels
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from train.data import Samples
+    from train.samples import Samples
     from train.views import Views
 
 
@@ -20,6 +22,11 @@ def as_input(x: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
+
+
+def as_float(x: np.ndarray) -> np.ndarray:
+    """The same for arrays."""
+    return scale_pixels(x) if x.dtype == np.uint8 else x
 
 
 def batches(

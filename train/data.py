@@ -3,102 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.files import encodable, reserve
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.files import reserve
+from train.samples import Samples, TrainingData
+from train.tasks import TASKS
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from ei_compat.dataset import Dataset, Sample
-    from ei_compat.progress import Progress
-    from ei_compat.reading import Reading
+    from ei_compat.core.progress import Progress
+    from ei_compat.dataset.dataset import Dataset, Sample
+    from ei_compat.dataset.reading import Reading
     from train.job import Job
     from train.recipe import Recipe
     from train.scaling import Scaling
+    from train.tasks import Task
 
 IN_MEMORY = 1 << 29  # bytes of decoded pictures in a set; more are kept in a file beside the results
 DIGEST_ROWS = 256
+DEFAULT_TASK = "classification"  # of class folders
 MOST_WARNINGS = 20  # about single pictures; the report names them all
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Pictures, or features of them, and their classes.
-
-    Attributes:
-        x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or look like an array
-            (`ei_compat.rows.Rows`, `train.scaling.Inputs`).
-        y: int32 class indices [N].
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows in that order."""
-        return self.x[rows], self.y[rows]
-
-    def draw(self, random: np.random.Generator) -> np.ndarray:
-        """Every row once, in random order."""
-        return random.permutation(len(self))
-
-    def signature(self) -> list[tf.TensorSpec]:
-        """What a batch looks like to TensorFlow."""
-        import tensorflow as tf
-
-        return [tf.TensorSpec([None, *self.x.shape[1:]], self.x.dtype), tf.TensorSpec([None], tf.int32)]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """What a run learns from and is measured on.
-
-    Attributes:
-        classes: labels, in the order of the model's outputs.
-        training, validation: always there, and never empty.
-        testing: None where the user has no test set.
-        format: how it was stored, such as `ei-export` or `arrays`.
-        broken: pictures that were skipped, with the reason.
-        reading: the account of the user's folder.
-        scaling: what the deployed model is given for pixels.
-        info_file: the `train_input.json` that was read, or None.
-        max_training_seconds: what it allows, or None.
-        sha256: digest of the classes and the sets.
-    """
-
-    classes: tuple[str, ...]
-    training: Samples
-    validation: Samples
-    testing: Samples | None
-    format: str
-    broken: tuple[tuple[str, str], ...]
-    reading: Reading
-    scaling: Scaling
-    info_file: Path | None
-    max_training_seconds: float | None
-    sha256: str
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a picture."""
-        height, width, channels = self.training.x.shape[1:]
-        return height, width, channels
-
-    def sets(self) -> dict[str, Samples]:
-        """The sets by the names that reports use."""
-        named = {"training": self.training, "validation": self.validation, "testing": self.testing}
-        return {name: samples for name, samples in named.items() if samples is not None}
 
 
 def load_data(job: Job, progress: Progress) -> TrainingData:
@@ -113,8 +42,8 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         DataError: the folder holds nothing that can be trained on.
         UsageError: an option contradicts the data.
     """
-    from ei_compat.arrays import holds_arrays
-    from ei_compat.datasets import open_dataset
+    from ei_compat.block.arrays import holds_arrays
+    from ei_compat.formats import open_dataset
 
     if job.data.is_dir() and holds_arrays(job.data):
         return _from_arrays(job, progress)
@@ -131,36 +60,35 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
     for option, value in (("--input-shape", job.input_shape), ("--classes", job.classes)):
         if value is not None:
             progress.warn(f"{option} describes arrays; {job.data} holds pictures, so it is not used")
-    return _from_pictures(open_dataset(job.data, format=job.data_format), job.recipe, job.out, progress)
+    kind = TASKS.named(DEFAULT_TASK if job.recipe.task == "auto" else job.recipe.task)
+    return _from_pictures(open_dataset(job.data, format=job.data_format), kind, job.recipe, job.out, progress)
 
 
 def _from_arrays(job: Job, progress: Progress) -> TrainingData:
-    from ei_compat.datasets import account_of_arrays
+    from ei_compat.formats import account_of_arrays
     from train.array_data import picture_shape, read_arrays
     from train.exported import describe
     from train.scaling import Scaling
 
     info, path = (described := describe(job, progress)).info, described.path
-    if info.mode != "classification":
-        raise DataError(
-            f"mode {info.mode} is not supported yet", where="train_input.json", fix="train a classification project"
-        )
+    kind = _task_named(job, str(info.mode), path)
     named = info.image_input_scaling or job.recipe.input_scaling
     if "input_scaling" in job.given and named != job.recipe.input_scaling:
         raise UsageError(f"{path} says {named}", where=f"--input-scaling {job.recipe.input_scaling}")
     scaling = Scaling.of(named, picture_shape(job, info, path)[2])
-    check_classes(info.classes)
     reading = account_of_arrays(job.data)
     for line in reading.lines():
         progress.warn(line)
-    sets = read_arrays(job, info, scaling, progress)
+    task, sets = read_arrays(job, info, kind, scaling, progress)
     found = _Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
-    return _checked(info.classes, sets, found, progress)
+    return _checked(task, sets, found, progress)
 
 
-def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
-    from ei_compat.dataset import Category
-    from ei_compat.split import labelled
+def _from_pictures(
+    dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Path, progress: Progress
+) -> TrainingData:
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import labelled
     from train.scaling import Scaling
 
     for line in dataset.reading.lines():
@@ -169,14 +97,14 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
     if bare is not None:
         progress.warn(bare)
     dataset = _with_validation(dataset, recipe, progress)
-    check_classes(dataset.labels)
+    task = kind.of_labels(dataset.labels)
     scaling = Scaling.of(recipe.input_scaling, recipe.channels)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
         chosen = dataset.only(category).samples
         if chosen:
-            samples, skipped = _decode(chosen, dataset.labels, recipe, scratch, progress)
+            samples, skipped = _decode(chosen, task, recipe, scratch, progress)
             sets[category.value] = replace(samples, x=scaling.for_training(samples.x))
             broken.extend(skipped)
     for name, reason in broken[:MOST_WARNINGS]:
@@ -188,13 +116,13 @@ def _from_pictures(dataset: Dataset, recipe: Recipe, scratch: Path, progress: Pr
             fix="repair or remove them, or raise --max-broken",
         )
     found = _Found(dataset.format, tuple(broken), dataset.reading, scaling)
-    return _checked(dataset.labels, sets, found, progress)
+    return _checked(task, sets, found, progress)
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
     """The same samples with a validation set: their own, or a share of the others that are not for testing."""
-    from ei_compat.dataset import Category
-    from ei_compat.split import Shares, split_dataset
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import Shares, split_dataset
 
     if any(sample.category is Category.VALIDATION for sample in dataset.samples):
         return dataset
@@ -206,31 +134,44 @@ def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Da
 
 
 def _decode(
-    samples: Sequence[Sample], labels: tuple[str, ...], recipe: Recipe, scratch: Path, progress: Progress
+    samples: Sequence[Sample], task: Task, recipe: Recipe, scratch: Path, progress: Progress
 ) -> tuple[Samples, tuple[tuple[str, str], ...]]:
     """Pictures as the model sees them, in memory or, where they are many, in an unlinked file under `scratch`."""
-    from ei_compat.images import PictureSpec, load_pictures
-    from ei_compat.split import class_of
+    from ei_compat.dataset.split import class_of
+    from ei_compat.media.images import PictureSpec, load_pictures
 
     spec = PictureSpec(recipe.image_size, recipe.image_size, recipe.channels)
     size = (len(samples), *spec.shape)
     out = _mapped(scratch, size) if int(np.prod(size)) > IN_MEMORY else None
     payloads = [sample.payload for sample in samples]
     prepared = load_pictures(payloads, spec, out=out, max_broken=1.0, progress=progress)
-    index_of = {label: index for index, label in enumerate(labels)}
-    y = np.array([index_of[class_of(samples[row])] for row in prepared.kept], np.int32)
+    y = task.targets([class_of(samples[row]) for row in prepared.kept])
     return Samples(prepared.pixels, y), prepared.broken
 
 
 def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """An array in a file that has no name any more, so that nothing is left whatever ends the run."""
+    """A memory-mapped array in an unlinked temporary file, of which nothing is left whatever ends the run."""
     import tempfile
 
-    from ei_compat.mapped import Mapped
+    from ei_compat.block.mapped_array import Mapped
 
     with tempfile.TemporaryFile(dir=scratch) as file:
         reserve(file.fileno(), int(np.prod(shape)))
         return Mapped(file, np.uint8, mode="w+", shape=shape)
+
+
+def _task_named(job: Job, mode: str, path: Path | None) -> type[Task]:
+    """The task of an array's mode, which `--task` may only name once more."""
+    asked = job.recipe.task
+    if path is None and asked != "auto":
+        return TASKS.named(asked)
+    if asked not in {"auto", mode}:
+        raise UsageError(f"{path} says {mode}", where=f"--task {asked}", fix="leave the option out")
+    if mode not in TASKS.names():
+        raise DataError(
+            f"mode {mode} is not supported yet", where=path, fix=f"train a project of {' or '.join(TASKS.names())}"
+        )
+    return TASKS.named(mode)
 
 
 class _Found(NamedTuple):
@@ -244,55 +185,22 @@ class _Found(NamedTuple):
     max_training_seconds: float | None = None
 
 
-def check_classes(labels: Iterable[str]) -> None:
-    """Refuses names that no list of labels, one a line, can hold.
-
-    Raises:
-        DataError: a name is empty or blank, or has a line break, a tab, a control character or half a character; or two
-            differ in the blanks around them alone, which nobody sees.
-    """
-    stripped: dict[str, str] = {}
-    for label in labels:
-        odd = [character for character in label if unicodedata.category(character) in {"Cc", "Zl", "Zp"}]
-        if odd or not label.strip() or not encodable(label):
-            what = f"holds {odd[0]!r}" if odd else "is empty" if not label.strip() else "is not valid Unicode"
-            raise DataError(
-                f"the name of a class {what}", where=f"class {label!a}", fix="rename it; labels.txt has one a line"
-            )
-        if (twin := stripped.setdefault(label.strip(), label)) is not label:
-            raise DataError(
-                f"differs from class {twin!r} in blanks alone", where=f"class {label!r}", fix="rename one of them"
-            )
-
-
-def _checked(labels: tuple[str, ...], sets: dict[str, Samples], found: _Found, progress: Progress) -> TrainingData:
+def _checked(task: Task, sets: dict[str, Samples], found: _Found, progress: Progress) -> TrainingData:
     """Refuses data that nothing can be learned from."""
-    if len(labels) < 2:
-        raise DataError(
-            f"there is only one class, {labels[0]!r}" if labels else "there is no class",
-            fix="give at least two classes",
-        )
     sets = {name: samples for name, samples in sets.items() if len(samples)}
     for name in ("training", "validation"):
         if name not in sets:
             raise DataError(f"the {name} set is empty", fix="split the data anew with `ei-train split`")
-    if absent := _absent(labels, sets["training"]):
-        raise DataError(f"no training sample of class {absent}", fix="add some, or leave the class out")
-    if absent := _absent(labels, sets["validation"]):
-        progress.warn(f"no validation sample of class {absent}: nothing is known of how well it is recognised")
+    for line in task.check({name: samples.y for name, samples in sets.items()}):
+        progress.warn(line)
     return TrainingData(
-        classes=labels,
+        task=task,
         training=sets["training"],
         validation=sets["validation"],
         testing=sets.get("testing"),
-        sha256=_digest(labels, sets.values()),
+        sha256=_digest(task.labels, sets.values()),
         **found._asdict(),
     )
-
-
-def _absent(labels: tuple[str, ...], samples: Samples) -> str:
-    counts = np.bincount(samples.y, minlength=len(labels))
-    return ", ".join(label for label, count in zip(labels, counts, strict=True) if not count)
 
 
 def _digest(labels: tuple[str, ...], sets: Iterable[Samples]) -> str:
@@ -301,5 +209,5 @@ def _digest(labels: tuple[str, ...], sets: Iterable[Samples]) -> str:
     for samples in sets:
         digest.update(repr((samples.x.shape, samples.x.dtype.str)).encode() + samples.y.tobytes())
         for first in range(0, len(samples), DIGEST_ROWS):
-            digest.update(np.ascontiguousarray(samples.x[first : first + DIGEST_ROWS]))
+            digest.update(np.ascontiguousarray(samples.x[first : first + DIGEST_ROWS]).data)
     return digest.hexdigest()

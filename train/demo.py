@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.files import new_folder
-from ei_compat.progress import SILENT, Progress
-from train.console import Columns
+from ei_compat.core.files import new_folder
+from ei_compat.core.progress import SILENT, Progress
+from train.result import Columns
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

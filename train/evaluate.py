@@ -1,4 +1,4 @@
-"""How good the files are: both `.tflite` files are run as they are, through LiteRT.
+"""What the files say: both `.tflite` files are run as they are, through LiteRT.
 
 The INT8 file runs on LiteRT's reference kernels, which give the bytes that a microcontroller gives; the default
 kernels for x86 and ARM round differently by a few steps.
@@ -8,100 +8,32 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.progress import SILENT, Progress
+from ei_compat.core.progress import SILENT, Progress
+from ei_compat.media.pixels import quantize
 from train import backend
+from train.batches import as_float
 
 if TYPE_CHECKING:
-    from train.data import Samples
-
-SMALLEST_PROBABILITY = 1e-7  # keeps the loss finite where INT8 rounds a probability to zero, as Keras does
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScores:
-    """One class: precision, recall and F1 are shares, support is its number of samples."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """One file on one set.
-
-    Attributes:
-        accuracy: share of samples whose most probable class is theirs.
-        loss: mean cross-entropy in nats.
-        precision, recall, f1: unweighted means over the classes that occur.
-        samples: how many were measured.
-        confusion: rows are the true classes, columns the predicted ones.
-        classes: scores by label.
-    """
-
-    accuracy: float
-    loss: float
-    precision: float
-    recall: float
-    f1: float
-    samples: int
-    confusion: list[list[int]]
-    classes: dict[str, ClassScores]
-
-    def as_json(self) -> dict[str, Any]:
-        """The scores as JSON values."""
-        return asdict(self)
-
-
-def read_scores(document: Mapping[str, Any]) -> Scores:
-    """The scores that `as_json` gave."""
-    return Scores(**document | {"classes": {k: ClassScores(**v) for k, v in document["classes"].items()}})
-
-
-def score(probabilities: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Scores:
-    """Compares predictions [N, classes] with class indices [N]."""
-    predicted = probabilities.argmax(axis=1)
-    confusion = np.zeros((len(labels), len(labels)), int)
-    np.add.at(confusion, (truth, predicted), 1)
-    hits, support, claimed = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    precision = hits / np.maximum(claimed, 1)
-    recall = hits / np.maximum(support, 1)
-    f1 = 2 * hits / np.maximum(support + claimed, 1)
-    seen = support > 0
-    rows = zip(precision, recall, f1, support, strict=True)
-    likelihood = np.clip(probabilities[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1.0)
-    return Scores(
-        accuracy=float(hits.sum() / len(truth)),
-        loss=float(-np.log(likelihood).mean()),
-        precision=float(precision[seen].mean()),
-        recall=float(recall[seen].mean()),
-        f1=float(f1[seen].mean()),
-        samples=len(truth),
-        confusion=confusion.tolist(),
-        classes={label: ClassScores(*map(float, r[:3]), int(r[3])) for label, r in zip(labels, rows, strict=True)},
-    )
+    from train.samples import Samples
 
 
 def predict(tflite: bytes, samples: Samples, *, name: str = "evaluate", progress: Progress = SILENT) -> np.ndarray:
-    """Runs a classifier over every sample.
+    """Runs a model over every sample.
 
     Args:
-        tflite: a model with one picture [1, H, W, C] in, float32 or int8, and probabilities [1, classes] out.
+        tflite: a model with one picture [1, H, W, C] in, float32 or int8, and outputs [1, K] out.
         samples: give what the model takes: uint8 pixels for [0, 1], or float32.
         name: of the task in the progress.
         progress: one step per sample.
 
     Returns:
-        float32 probabilities [N, classes]; an INT8 model's are dequantised.
+        float32 outputs [N, K]; an INT8 model's are dequantised.
     """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     shares = [rows for rows in np.array_split(np.arange(len(samples)), workers) if len(rows)]
@@ -142,31 +74,13 @@ def _predict_rows(interpreter: Any, samples: Samples, rows: np.ndarray, task: An
 
 
 def _quantised(pixels: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
-    values = pixels.astype(np.float32) / 255 if pixels.dtype == np.uint8 else pixels
-    if entry["dtype"] == np.float32:
-        return values
-    scale, zero_point = entry["quantization"]
-    return np.clip(np.round(values / scale) + zero_point, -128, 127).astype(np.int8)
+    values = as_float(pixels)
+    return values if entry["dtype"] == np.float32 else quantize(values, *entry["quantization"])
 
 
 def _dequantised(values: np.ndarray, exit_: dict[str, Any]) -> np.ndarray:
     if exit_["dtype"] == np.float32:
         return values
     scale, zero_point = exit_["quantization"]
-    return (values.astype(np.float32) - zero_point) * scale
-
-
-def prunable_weights(tflite: bytes) -> Iterator[np.ndarray]:
-    """The stored weights of every convolution (not depthwise) and dense layer of a `.tflite` file."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    kinds = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED}
-    dtypes = {schema.TensorType.INT8: np.int8, schema.TensorType.FLOAT32: np.float32}
-    model = schema.Model.GetRootAs(tflite)
-    graph = model.Subgraphs(0)
-    for index in range(graph.OperatorsLength()):
-        operator = graph.Operators(index)
-        code = model.OperatorCodes(operator.OpcodeIndex())
-        if max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) in kinds:
-            tensor = graph.Tensors(operator.Inputs(1))
-            yield model.Buffers(tensor.Buffer()).DataAsNumpy().view(dtypes[tensor.Type()])
+    real: np.ndarray = (values.astype(np.float32) - zero_point) * scale
+    return real

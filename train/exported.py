@@ -8,31 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ei_compat.errors import DataError, FormatError, UsageError
+from ei_compat.core.errors import DataError, FormatError, UsageError
+from train.job import Parameters
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
-    from ei_compat.block import TrainInput
-    from ei_compat.progress import Progress
+    from ei_compat.block.train_input import TrainInput
+    from ei_compat.core.progress import Progress
     from train.job import Job
 
 INFO, PARAMETERS = "train_input.json", "parameters.json"
 FIELDS = {"validation_set_size": "validation_share"}  # other names for fields of the recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """The project's settings, from the list that exports since 2025 hold.
-
-    Attributes:
-        path: of the file.
-        values: by field of the recipe; checked.
-        unused: names and values that no field of the recipe stands for.
-    """
-
-    path: Path
-    values: dict[str, Any]
-    unused: tuple[str, ...]
 
 
 def find_parameters(data: Path, info_file: Path | None) -> Parameters | None:
@@ -43,8 +29,8 @@ def find_parameters(data: Path, info_file: Path | None) -> Parameters | None:
     Raises:
         DataError: an item has no name, a value cannot be, or two files, or two values of one name, differ.
     """
-    from ei_compat.arrays import holds_arrays
-    from ei_compat.parsing import read_json
+    from ei_compat.block.arrays import holds_arrays
+    from ei_compat.core.parsing import read_json
 
     if not data.is_dir() or not holds_arrays(data):
         return None
@@ -84,7 +70,7 @@ def _checked(field: str, value: Any, *, where: str) -> Any:
     """The value as the recipe has it; text and numbers are both taken."""
     text = ",".join(map(str, value)) if isinstance(value, list) else value
     try:
-        Recipe(**{field: text})
+        Recipe.model_validate({field: text})
     except ValidationError as error:
         for wrong in error.errors():
             if wrong["loc"][:1] == (field,):  # what does not fit other values is judged when all are known
@@ -117,7 +103,7 @@ def describe(job: Job, progress: Progress) -> Description:
         DataError: two files differ, or arrays alone do not say enough.
         UsageError: an option contradicts the file.
     """
-    from ei_compat.block import parse_shape, read_train_input
+    from ei_compat.block.train_input import parse_shape, read_train_input
 
     shape = None
     if job.input_shape is not None:
@@ -165,7 +151,7 @@ def _say(job: Job, info: Path | None, progress: Progress) -> None:
 
 
 def _from_arrays(job: Job, shape: tuple[int, ...] | None, progress: Progress) -> TrainInput:
-    from ei_compat.undescribed import describe_arrays
+    from ei_compat.block.inferred_input import describe_arrays
 
     info = describe_arrays(job.data, shape=shape, classes=job.classes, validation_share=job.recipe.validation_share)
     named = "" if job.classes is not None else f"; the classes are called {', '.join(info.classes[:3])}"

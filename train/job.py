@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ei_compat.pixels import InputScaling
+from ei_compat.media.pixels import InputScaling
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
-    from train.exported import Parameters
-    from train.scaling import Scaling
+    from collections.abc import Mapping
 
-# What changes without ImageNet weights. Five epochs of a head on random features and ten of recovery from pruning would
-# leave a network that knows nothing, and only varied pictures keep so free a network from learning the set by heart.
-FROM_SCRATCH: dict[str, object] = {
-    "epochs": 40,
-    "fine_tune_epochs": 30,
-    "fine_tune_share": 1.0,
-    "augment": True,
-    "min_steps": 0,
-}
+    from train.samples import TrainingData
+
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
 # from what the network knew before.
 FEW_PICTURES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The project's settings, from the list that exports since 2025 hold.
+
+    Attributes:
+        path: of the file.
+        values: by field of the recipe; checked.
+        unused: names and values that no field of the recipe stands for.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    unused: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +72,26 @@ class Job:
     enforce_time_limit: bool = False
 
 
-def adapted(job: Job, shape: tuple[int, int, int], scaling: Scaling, pretrained: bool, pictures: int) -> Recipe:
+def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Recipe:
     """The recipe as it is trained.
 
     Args:
         job: the recipe as it was asked for; what the user set stays.
-        shape: of the data's pictures.
-        scaling: of what the deployed model is given.
-        pretrained: whether there are ImageNet weights; more epochs where not.
-        pictures: to train on.
+        data: that it is trained on.
+        defaults: the backbone's own, in place of the recipe's.
     """
-    changes: dict[str, object] = {"channels": shape[2], "input_scaling": InputScaling(scaling.name)}
+    shape = data.shape
+    changes: dict[str, object] = {"task": data.task.name, "channels": shape[2]}
+    changes["input_scaling"] = InputScaling(data.scaling.name)
     if shape[0] == shape[1]:
         changes["image_size"] = shape[0]
-    if not pretrained:
-        changes |= {name: value for name, value in FROM_SCRATCH.items() if name not in job.given}
+    changes |= {name: value for name, value in defaults.items() if name not in job.given}
     effort = EFFORT[job.recipe.effort]
     for name in ("fine_tune_epochs", "min_steps"):
         if name not in job.given:
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
-    if recipe.fine_tune_epochs * pictures < recipe.min_steps * recipe.batch_size:
+    if recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size:
         few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given}
         recipe = recipe.model_copy(update=few)
     return recipe

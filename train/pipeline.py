@@ -1,4 +1,4 @@
-"""The main job, from a folder of pictures to an INT8 model: the phases in a straight line."""
+"""The main job, from a folder of data to an INT8 model and its report, in a straight line."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import Interrupted
-from train import backend, features, finetune, head, outputs, qat, quantize
-from train.batches import as_input, batches
-from train.checkpoint import FILE_NAME as CHECKPOINT
-from train.checkpoint import HOW_TO_GO_ON, Checkpoints
-from train.compare import Drop, drop
+from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
+from ei_compat.core.errors import Interrupted
+from train import backend, phases
+from train.backbones import BACKBONES, Backbone
 from train.costs import Stopwatch, peak_memory
-from train.data import TrainingData, load_data
-from train.evaluate import Scores, predict, prunable_weights, score
+from train.data import load_data
+from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
-from train.gates import Pair, int8_gates, joined, pruning_gates, sparsity_gates, warnings_of
-from train.int8_ready import make_int8_ready
+from train.gates import Gate, warnings_of
 from train.job import Job, adapted
-from train.loop import State
-from train.model import Network, all_kernels, build_network, prunable_kernels
-from train.outputs import FLOAT_FILE, INT8_FILE, KERAS, SAVED_MODEL
-from train.prune import sparsity
-from train.report import Gate, Report, Sparsity
-from train.scaling import deployed
-from train.training import Training, seeded_dropout
-from train.weights import WeightsFile, find_weights, load_weights
+from train.methods import quantize
+from train.methods.finetune import Before
+from train.methods.trainer import Trainer, seeded_dropout
+from train.network import build_network
+from train.runs.checkpoint import Checkpoints
+from train.runs.config import fingerprint, make_config
+from train.runs.folder import OutputFolder, private_folder, texts
+from train.runs.report import Report
+from train.samples import TrainingData
+from train.sparsity import Sparsity, count_zeros, sparsity_gates
+from train.supervision import HOW_TO_GO_ON
+from train.tasks import Drop, Scores
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 
 if TYPE_CHECKING:
-    from ei_compat.progress import Progress
-    from train.outputs import OutputFolder
+    from ei_compat.core.progress import Progress
+    from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
 
 DISK_FACTOR = 18  # disk space for each byte of weights: two checkpoints with Adam's moments, and the results
@@ -56,7 +57,7 @@ def run(job: Job, progress: Progress) -> Report | None:
     place = read_place(os.environ)
     if place is None or place.index == 0:
         return _run(job, place, job.out, progress)
-    with outputs.private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
+    with private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
         _run(replace(job, out=own), place, job.out, progress)
     return None
 
@@ -64,25 +65,27 @@ def run(job: Job, progress: Progress) -> Report | None:
 def _run(job: Job, place: Place | None, results: Path, progress: Progress) -> Report | None:
     """The run of one process; the chief's results appear in `results`."""
     try:
-        with outputs.OutputFolder(job.out) as folder:
-            return _phases(job, place, folder, results, progress)
+        with OutputFolder(job.out) as folder:
+            return _whole(job, place, folder, results, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
             raise Interrupted(error.signal, fix=HOW_TO_GO_ON) from None
         raise
 
 
-def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
+def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
     with watch("prepare"):
         if not (job.resume or job.overwrite):
             folder.refuse_earlier()
+        backbone = BACKBONES.named(job.recipe.backbone)
         data = load_data(job, progress)
-        weights = find_weights(job.recipe.weights, alpha=job.recipe.alpha, size=max(data.shape[:2]), progress=progress)
-        recipe = adapted(job, data.shape, data.scaling, pretrained=weights is not None, pictures=len(data.training))
-        config = outputs.config(job, recipe, data, weights)
-        checkpoints = Checkpoints(job.out, outputs.fingerprint(config), deadline=_deadline(job, data))
+        backbone.check(job.recipe, data.shape)
+        weights = backbone.find_weights(job.recipe, data.shape, progress)
+        recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
+        config = make_config(job, recipe, data, weights)
+        checkpoints = Checkpoints(job.out, fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
             checkpoints.remove()
             progress.note(f"{results} holds the results of these very options: nothing is left to do")
@@ -93,53 +96,33 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
             progress.note(
                 f"Going on in {state.phase} at step {state.step}" if state else "Nothing to resume, starting anew"
             )
-        training = _start(job, place, recipe, data, weights, checkpoints, progress)
-        folder.require(DISK_FACTOR * sum(variable.numpy().nbytes for variable in training.network.variables))
+        trainer = _start(job, place, backbone, recipe, data, weights, checkpoints, progress)
+        folder.require(DISK_FACTOR * sum(variable.numpy().nbytes for variable in trainer.network.variables))
         if state is None:
             folder.clear()
 
     progress.note("Training model...")
     progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
     progress.note(f"Using batch size: {recipe.batch_size}")
-    with watch("features"):
-        known = features.extract(training, mirror=recipe.mirror) if training.pretrained else None
-    with watch("head"):
-        if state is None or state.phase == head.PHASE:
-            state = head.train_head(training, state or State(head.PHASE), known)
-            state = finetune.begin(training, state)
-    with watch("finetune"):
-        before = finetune.look_before(training, state, known)
-        if recipe.fine_tune_epochs and state.phase != qat.PHASE:
-            state = finetune.fine_tune(training, state, before)
-    with watch("int8_ready"):
-        chosen = state.chosen[0] if state.phase == qat.PHASE else _right(training)
-        training = deployed(training)
-        if state.phase != qat.PHASE:
-            make_int8_ready(training)
-    if recipe.qat_epochs:
-        with watch("qat"):
-            state = state if state.phase == qat.PHASE else qat.begin(state, chosen)
-            state = qat.train_aware(training, state, before)
+    work = phases.Work(trainer, state)
+    phases.train(work, watch)
     progress.note("Finished training")
-    if training.workers is not None and not training.workers.is_chief:
-        _wait_for_chief(training.workers, results, progress)
+    if trainer.workers is not None and not trainer.workers.is_chief:
+        _wait_for_chief(trainer.workers, results, progress)
         return None
 
     models: dict[str, bytes] = {}
-    data = training.data
+    trainer, data = work.trainer, work.trainer.data
     with watch("convert_float"):
-        frozen = quantize.freeze(training.network)
+        frozen = quantize.freeze(trainer.network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
         folder.write({FLOAT_FILE: models[FLOAT_FILE]})
     with watch("convert_int8"):
-        calibration = quantize.calibration_set(
-            data.training, data.scaling, len(data.classes), recipe.calibration_samples, recipe.seed
-        )
-        models[INT8_FILE] = quantize.to_int8(frozen, calibration)
+        models[INT8_FILE] = quantize.to_int8(frozen, quantize.calibration_set(data, recipe))
         folder.write({INT8_FILE: models[INT8_FILE]})
     with watch("export"):
         for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
-            models[name] = export(training.network, recipe, len(data.classes))
+            models[name] = export(trainer.network, recipe, data.task)
             folder.write({name: models[name]})
     with watch("evaluate"):
         answers = {
@@ -147,33 +130,35 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
         }
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
-        zeros = _count_zeros(training.network, models[INT8_FILE])
-        written = drop(chosen, answers["float32"]["validation"].argmax(axis=1) == data.validation.y)
-        lost = _lost(before, answers["float32"], data) if recipe.prune else None
+        zeros = count_zeros(trainer.network, models[INT8_FILE])
+        measured = data.task.measure(data.validation.y, answers["float32"]["validation"])
+        written = data.task.drop(work.chosen, measured)
+        lost = _lost(work.before, answers["float32"], data) if recipe.prune else None
         gates = _gates(recipe, zeros, answers, written, lost, data)
         for line in warnings_of(gates):
             progress.warn(line)
 
     report = Report(
-        classes=data.classes,
+        task=data.task.name,
+        classes=data.task.labels,
         samples={name: len(samples) for name, samples in data.sets().items()},
         broken=data.broken,
         reading=data.reading.as_json(),
         metrics=metrics,
-        unpruned={name: _shares(right) for name, right in before.held_out.items()},
+        unpruned={name: _metrics(found) for name, found in work.before.held_out.items()},
         sparsity=zeros,
         gates=gates,
         seconds=watch.laps | {"total": watch.total},
         peak_memory_bytes=peak_memory(),
         files={name: len(content) for name, content in models.items()},
-        history=state.history,
-        best_epochs=state.best_epochs,
+        history=work.reached.history,
+        best_epochs=work.reached.best_epochs,
         resumed=resumed,
     )
-    folder.write(outputs.texts(report, config))
+    folder.write(texts(report, config))
     checkpoints.remove()
-    if training.workers is not None:
-        _dismiss(training.workers, progress)
+    if trainer.workers is not None:
+        _dismiss(trainer.workers, progress)
     return report
 
 
@@ -183,7 +168,7 @@ def _wait_for_chief(workers: Workers, results: Path, progress: Progress) -> None
     try:
         workers.check_agreement(FINISHED)
     except LostError:
-        if not (results / outputs.REPORT).exists():  # else it was done, and gone before its word arrived here
+        if not (results / REPORT).exists():  # else it was done, and gone before its word arrived here
             raise
 
 
@@ -198,12 +183,13 @@ def _dismiss(workers: Workers, progress: Progress) -> None:
 def _start(
     job: Job,
     place: Place | None,
+    backbone: Backbone,
     recipe: Recipe,
     data: TrainingData,
     weights: WeightsFile | None,
     checkpoints: Checkpoints,
     progress: Progress,
-) -> Training:
+) -> Trainer:
     """Starts TensorFlow and builds the network with its weights."""
     backend.start(deterministic=job.deterministic)
     if job.deterministic:
@@ -216,25 +202,15 @@ def _start(
         progress.note(f"Process {place.index} of {place.count} waits for the others")
         workers = Workers(place)  # before TensorFlow does anything else
         workers.check_agreement(checkpoints.digest())
-    clock = tf.Variable(0, dtype=tf.int64, trainable=False, name="clock")
-    network = build_network(recipe, data.shape, len(data.classes), seeded_dropout(recipe.seed, clock))
+    global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")
+    network = build_network(backbone, data.task, recipe, data.shape, seeded_dropout(recipe.seed, global_step))
     if weights is not None:
-        load_weights(network.backbone, weights, data.scaling.zero)
-    return Training(recipe, network, clock, data, weights is not None, checkpoints, progress, workers, job.out)
-
-
-def _right(training: Training) -> np.ndarray:
-    """For each validation picture [N] whether the network as it is now recognises it."""
-    import tensorflow as tf
-
-    network, held = training.network, training.data.validation
-    answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
-    said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
-    return np.concatenate(said).argmax(axis=1) == held.y
+        backbone.load_weights(network.backbone, weights, data.scaling.zero)
+    return Trainer(recipe, network, global_step, data, weights is not None, checkpoints, progress, workers, job.out)
 
 
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
-    """What one file says of every held-out set: probabilities [N, classes]."""
+    """What one file says of every held-out set: outputs [N, K]."""
     held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
     return {
         name: predict(tflite, samples, name=f"{kind} {name}", progress=progress) for name, samples in held_out.items()
@@ -243,29 +219,19 @@ def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -
 
 def _scores(answers: Mapping[str, np.ndarray], data: TrainingData) -> dict[str, Scores]:
     """How good they are."""
-    return {name: score(said, data.sets()[name].y, data.classes) for name, said in answers.items()}
+    return {name: data.task.score(data.sets()[name].y, said) for name, said in answers.items()}
 
 
-def _lost(before: finetune.Before, answers: Mapping[str, np.ndarray], data: TrainingData) -> Drop:
-    """What pruning lost on all held-out pictures together, against the better of the unpruned networks."""
-    after = np.concatenate([said.argmax(axis=1) == data.sets()[name].y for name, said in answers.items()])
-    rivals = [np.concatenate([right[name] for name in answers]) for right in before.held_out.values()]
-    return drop(max(rivals, key=np.sum), after)
+def _lost(before: Before, answers: Mapping[str, np.ndarray], data: TrainingData) -> Drop:
+    """What pruning lost on all held-out samples together, against the better of the unpruned networks."""
+    task = data.task
+    after = np.concatenate([task.measure(data.sets()[name].y, said) for name, said in answers.items()])
+    rivals = [np.concatenate([found[name] for name in answers]) for found in before.held_out.values()]
+    return task.drop(max(rivals, key=lambda found: found.sum() * (1 if task.higher_is_better else -1)), after)
 
 
-def _shares(right: Mapping[str, np.ndarray]) -> dict[str, float]:
-    return {name: float(hits.mean()) for name, hits in right.items()}
-
-
-def _count_zeros(network: Network, int8_file: bytes) -> Sparsity:
-    """Counts what is zero in the float kernels and in the INT8 file."""
-    prunable = {kernel.name.removesuffix(":0"): kernel.numpy() for kernel in prunable_kernels(network)}
-    return Sparsity(
-        prunable=sparsity(list(prunable.values())),
-        all_kernels=sparsity([kernel.numpy() for kernel in all_kernels(network)]),
-        int8_file=sparsity(list(prunable_weights(int8_file))),
-        kernels={name: sparsity([kernel]) for name, kernel in prunable.items()},
-    )
+def _metrics(measured: Mapping[str, np.ndarray]) -> dict[str, float]:
+    return {name: float(found.mean()) for name, found in measured.items()}
 
 
 def _gates(
@@ -281,15 +247,14 @@ def _gates(
     Both files come from a network that was made ready for INT8 after training, so that it could be ruined without INT8
     being worse than float. Therefore the float file is held against the network that training chose, too.
 
-    What is lost is taken over all held-out pictures together: on a small testing set a single picture is a percent.
+    What is lost is taken over all held-out samples together: on a small testing set a single one is a percent.
     """
-    pairs = [
-        Pair(data.sets()[name].y, said.argmax(axis=1), answers["int8"][name].argmax(axis=1))
-        for name, said in answers["float32"].items()
-    ]
+    held_out, task = answers["float32"], data.task
+    y = np.concatenate([data.sets()[name].y for name in held_out])
+    float_outputs, int8_outputs = (np.concatenate([answers[kind][name] for name in held_out]) for kind in answers)
     return [
-        *int8_gates(recipe, joined(pairs), data.classes),
-        *pruning_gates(recipe, written, lost),
+        *task.int8_gates(recipe, y, float_outputs, int8_outputs),
+        *task.training_gates(recipe, written, lost),
         *sparsity_gates(recipe, zeros),
     ]
 

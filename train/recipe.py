@@ -2,7 +2,7 @@
 
 The defaults are the transfer-learning recipe that Edge Impulse's users know: MobileNetV2 0.35 at 160x160, five epochs
 of a fresh head on frozen ImageNet features, then ten epochs in which the last 70 % of the backbone learns again while
-its kernels are pruned from 50 % to 80 %. What costs next to nothing is used on the way: `head.py`, `soft.py`,
+its kernels are pruned from 50 % to 80 %. What costs next to nothing is used on the way: `head.py`, `distillation.py`,
 `ending.py`, `average.py`, `statistics.py` and `allocate.py` say what each is worth, `docs/accuracy.md` what to expect.
 On 1,618 training pictures of six kinds of rubbish one seed ended at 0.806 of INT8 test accuracy (float 0.820) with
 0.80 of the prunable weights zero, where a linear probe on the frozen features has 0.778; it was 0.733 before.
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ei_compat.pixels import InputScaling
+from ei_compat.media.pixels import InputScaling
 
 
 def knob(default: Any, meaning: str, **bounds: Any) -> Any:
@@ -39,7 +39,12 @@ class Recipe(BaseModel):
         "fine-tuning as long as it says here (default), less than half of that (quick), or three times (thorough)",
     )
 
-    # The network.
+    # What is learned, and by which network.
+    task: str = knob(
+        "auto",
+        "classification, or another task that is installed; auto: what train_input.json says, else classification",
+    )
+    backbone: str = knob("mobilenet_v2", "the network without its head: mobilenet_v2, or another that is installed")
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")
     input_scaling: InputScaling = knob(
@@ -47,7 +52,9 @@ class Recipe(BaseModel):
         "what the deployed model is given for pixels: 0..1, -1..1, -128..127, 0..255, torch or "
         "bgr-subtract-imagenet-mean; train_input.json says it for arrays",
     )
-    alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0")
+    alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(  # type: ignore[valid-type] # pydantic takes floats, PEP 586 does not
+        0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0"
+    )
     weights: str = knob("auto", "ImageNet weights: auto, imagenet (an error without), none, or a .h5 file")
     head_units: tuple[int, ...] = knob((128, 64), "units of the head's dense layers, in order, as in 128,64")
     head_dropout: tuple[float, ...] = knob((0.4, 0.3), "dropout after each of them, as in 0.4,0.3")

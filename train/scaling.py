@@ -3,22 +3,18 @@
 The deployed model takes what Studio feeds it, such as -128..127. Training on numbers of that size would go wrong in
 silence, because Adam's steps do not grow with them. So the network learns on pixels of width 1 with the same zero as
 the deployed input, which is what padding holds: (pixel / 255 - zero). After training the factor that is left, and the
-order of the colours, move into the first convolution's kernel, which is exact, the padded border included.
+order of the colours, move into the first convolution's kernel (`methods/input_scaling.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ei_compat.pixels import InputScaling, scale_pixels
-
-if TYPE_CHECKING:
-    from train.data import TrainingData
-    from train.training import Training
+from ei_compat.media.pixels import InputScaling, scale_pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +48,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """A scaling of a number of channels, as measured on `ei_compat.pixels.scale_pixels`.
+    """A scaling of a number of channels, as measured on `ei_compat.media.pixels.scale_pixels`.
 
     Attributes:
         name: one of `InputScaling`.
@@ -84,12 +80,14 @@ class Scaling:
     @property
     def gain(self) -> np.ndarray:
         """Deployed values for the width of a pixel [C], in the deployed order."""
-        return self.white - self.black
+        gain: np.ndarray = self.white - self.black
+        return gain
 
     @property
     def zero(self) -> np.ndarray:
         """The pixel / 255 that is deployed as 0 [C], as red, green, blue."""
-        return (-self.black / self.gain)[list(self.place)]
+        zero: np.ndarray = -self.black / self.gain
+        return zero[list(self.place)]
 
     def for_training(self, x: Any) -> Any:
         """What training learns from.
@@ -101,7 +99,7 @@ class Scaling:
             return x
         zero, gain, place = self.zero.astype(np.float32), self.gain.astype(np.float32), list(self.place)
         if x.dtype == np.uint8:
-            return Inputs(x, lambda pixels: pixels.astype(np.float32) / 255 - zero)
+            return Inputs(x, lambda pixels: scale_pixels(pixels) - zero)
         return Inputs(x, lambda values: np.ascontiguousarray((values / gain)[..., place]))
 
     def for_deployment(self, x: Any) -> Any:
@@ -110,24 +108,3 @@ class Scaling:
         if self.plain or stored.dtype != np.uint8:
             return stored
         return Inputs(stored, lambda pixels: scale_pixels(pixels, self.name))
-
-
-def deployed(training: Training) -> Training:
-    """Folds what is left of the scaling into the network, in place; the data then give what Studio feeds.
-
-    A pruned kernel keeps its zeros.
-    """
-    scaling = training.data.scaling
-    if scaling.plain:
-        return training
-    convolution = training.network.backbone.get_layer("Conv1")
-    kernel = convolution.kernel.numpy()
-    folded = np.empty_like(kernel)
-    folded[:, :, list(scaling.place)] = kernel / scaling.gain[list(scaling.place)][:, np.newaxis]
-    convolution.kernel.assign(folded)
-    return replace(training, data=_for_deployment(training.data))
-
-
-def _for_deployment(data: TrainingData) -> TrainingData:
-    sets = {name: replace(samples, x=data.scaling.for_deployment(samples.x)) for name, samples in data.sets().items()}
-    return replace(data, **sets)

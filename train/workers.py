@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.errors import TrainingError, UsageError
-from train.supervisor import HOW_TO_GO_ON
+from ei_compat.core.errors import TrainingError, UsageError
+from train.supervision import HOW_TO_GO_ON
 
 if TYPE_CHECKING:
     import tensorflow as tf

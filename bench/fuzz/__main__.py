@@ -20,7 +20,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["ei_compat"]):
-    from ei_compat.errors import EiTrainError
+    from ei_compat.core.errors import EiTrainError
     from tests.ei_compat.remote_targets import REMOTE_TARGETS
     from tests.ei_compat.targets import TARGETS, Target
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
 from firmware.compiler.cost import TILES
 from firmware.compiler.encode import MAX_RUN, MAX_STEP, QUAD
 from firmware.compiler.graph import Graph

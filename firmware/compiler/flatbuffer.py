@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from ei_compat.errors import FormatError
+from ei_compat.core.errors import FormatError
 
 MAX_BYTES = 1 << 30  # files larger than this are refused before anything is read
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler import layers as ly
 from firmware.compiler.graph import (
     Binary,

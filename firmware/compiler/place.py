@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ei_compat.errors import ExportError, FormatError
+from ei_compat.core.errors import ExportError, FormatError
 from firmware.compiler.graph import Activation, Int8, Quantization, Tensor, Window, geometry
 from firmware.compiler.quantize import float32
 from firmware.compiler.schema import RawModel, RawOperator, RawTensor

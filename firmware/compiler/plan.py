@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ei_compat.errors import LimitError
+from ei_compat.core.errors import LimitError
 from firmware.compiler.layers import Program
 from firmware.compiler.schedule import Lifetimes, Stage, last_readers, replay, ring_rows, stages_of
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler.ctables import Tables, field_names
 
 Ints = npt.NDArray[np.int64]

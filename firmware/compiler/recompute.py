@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler.kernels import Kernel, kernels
 from firmware.compiler.layers import Layer, Program, Source
 from firmware.compiler.plan import Plan, plans

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler.graph import Activation, Int8, Int32, Quantization
 from firmware.compiler.quantize import (
     activation_range,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ei_compat.errors import FormatError, LimitError
+from ei_compat.core.errors import FormatError, LimitError
 from firmware.compiler.flatbuffer import Table, root
 
 MAX_TENSORS = 8192

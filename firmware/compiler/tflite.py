@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ei_compat.errors import ExportError, FormatError
+from ei_compat.core.errors import ExportError, FormatError
 from firmware.compiler import lookup, pieces, schema, weighted, weightless
 from firmware.compiler.fold import folded
 from firmware.compiler.graph import Binary, Graph, Operator, Tensor

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler import CompiledModel, CompiledTensor
 from firmware.compiler.repair import without_stray_dimensions
 from firmware.packages.scaling import RANGES, Scaling, quantize
@@ -65,7 +65,7 @@ def golden_input(
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    from ei_compat.images import PictureSpec, load_picture
+    from ei_compat.media.images import PictureSpec, load_picture
 
     return load_picture(path, PictureSpec(shape[2], shape[1], shape[3]))
 

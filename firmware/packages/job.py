@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei_compat.errors import DataError, FormatError, LimitError, UsageError
+from ei_compat.block.run_folder import RunFolder, read_labels
+from ei_compat.core.errors import DataError, LimitError, UsageError
 from firmware.compiler import CompiledModel, CompiledTensor, compile_model
 from firmware.packages.golden import Golden, Reference, golden_input
 from firmware.packages.scaling import Scaling, scaling
 
-INT8_FILE, LABELS_FILE, REPORT_FILE = "model_quantized_int8_io.tflite", "labels.txt", "report.json"
-CONFIG_FILE, SCALING_KEY = "config.json", "imageInputScaling"
 SENSORS = ("camera", "microphone", "accelerometer", "9dof", "environmental", "fusion", "unknown")
 BACKGROUND = "background"  # the first class of a FOMO head, which is no label
 MOST_BYTES = 64 << 20  # of a .tflite; no microcontroller has more flash
-MOST_LABELS = 4095
-LONGEST_LABEL = 200  # bytes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}")  # with its suffix an Arduino library's may have 63
 NUMBER = r"(0|[1-9]\d{0,8})"
 VERSION = re.compile(rf"{NUMBER}(?:\.{NUMBER})?(?:\.{NUMBER})?")
@@ -150,7 +145,7 @@ def prepare(
         raise UsageError(f"the model's input {list(shape)} is no picture", where="--sensor", fix="use another")
     chosen = None
     if sensor == "camera":
-        chosen = scaling(input_scaling or _run_scaling(source), model.input)
+        chosen = scaling(input_scaling or RunFolder(source).input_scaling(), model.input)
     elif picture is not None or input_scaling is not None:
         where = "--picture" if picture is not None else "--input-scaling"
         fix = "add --sensor camera" if could_be else None
@@ -170,18 +165,6 @@ def _looks_like_picture(shape: tuple[int, ...]) -> bool:
     if channels == 3:
         return short >= 4 and long <= 4 * short
     return short >= 8 and any(long * b == short * a for a, b in ((1, 1), (4, 3), (3, 2), (16, 9)))
-
-
-def _run_scaling(source: Path) -> str | None:
-    """What a training run says about its pixels."""
-    path = source / CONFIG_FILE
-    if not path.is_file():
-        return None
-    try:
-        value = json.loads(_read(path, 1 << 20)).get(SCALING_KEY)
-    except (ValueError, AttributeError):
-        raise FormatError("is no JSON object", where=path) from None
-    return None if value is None else str(value)
 
 
 def _values(tensor: CompiledTensor) -> int:
@@ -214,12 +197,9 @@ def _labelled(
 def _find(source: Path, labels: Path | None) -> tuple[Path, tuple[str, ...]]:
     """The model's file and the labels."""
     if source.is_dir():
-        for name in (INT8_FILE, LABELS_FILE, REPORT_FILE):
-            if not (source / name).is_file():
-                raise DataError(
-                    f"holds no {name}", where=source, fix="give the --out-directory of a run that has ended"
-                )
-        return source / INT8_FILE, read_labels(labels or source / LABELS_FILE)
+        run = RunFolder(source)
+        run.check_finished()
+        return run.int8_model(), run.labels() if labels is None else read_labels(labels)
     if not source.is_file():
         raise DataError("there is no such file or folder", where=source, fix="give a run's folder or a .tflite file")
     if labels is None:
@@ -238,34 +218,3 @@ def _read(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise LimitError(f"is larger than {most} bytes", where=path)
     return data
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """The labels of a file, one per line; empty lines at the end do not count.
-
-    Raises:
-        DataError: it cannot be read.
-        FormatError: a line is empty, too long or there twice; names the line.
-    """
-    try:
-        text = _read(path, MOST_LABELS * (LONGEST_LABEL + 2)).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FormatError(f"is no UTF-8 text at byte {error.start}", where=path) from None
-    labels = [line.strip() for line in text.rstrip().splitlines()]
-    _check_labels(labels, path)
-    return tuple(labels)
-
-
-def _check_labels(labels: Sequence[str], path: Path) -> None:
-    if not labels:
-        raise FormatError("holds no label", where=path)
-    if len(labels) > MOST_LABELS:
-        raise LimitError(f"holds {len(labels)} labels, more than {MOST_LABELS}", where=path)
-    for number, label in enumerate(labels, 1):
-        where = f"{path}:{number}"
-        if not label:
-            raise FormatError("empty label", where=where)
-        if len(label.encode()) > LONGEST_LABEL or not label.isprintable():
-            raise FormatError("a label is too long or holds control characters", where=where)
-        if label in labels[: number - 1]:
-            raise FormatError(f"label {label!r} for the second time", where=where)

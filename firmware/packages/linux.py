@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.packages import describe, native
 from firmware.packages.job import Job
 from firmware.packages.library import Files, library, sources, templates

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 
 TIMEOUT = 600  # seconds
 LIBRARIES = ("-lm", "-lrt")  # of the C library itself; older ones keep shared memory in librt

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import UsageError
+from ei_compat.core.errors import UsageError
+from ei_compat.media import pixels
 from firmware.compiler import CompiledTensor
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ class Scaling:
         rows = [(k - np.float32(m)) / np.float32(d) for m, d in zip(self.mean, self.deviation, strict=True)]
         return np.stack(rows[:channels])
 
-    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pixels uint8 [H, W, C], red first, as the model's real values."""
-        table = self.table(pixels.shape[-1])
-        ordered = pixels[..., ::-1] if self.bgr else pixels
-        return np.stack([table[c][ordered[..., c]] for c in range(pixels.shape[-1])], axis=-1)
+        table = self.table(picture.shape[-1])
+        ordered = picture[..., ::-1] if self.bgr else picture
+        return np.stack([table[c][ordered[..., c]] for c in range(picture.shape[-1])], axis=-1)
 
 
 SCALINGS = {
@@ -74,13 +75,8 @@ SCALINGS = {
 
 
 def quantize(values: NDArray[np.float32], tensor: CompiledTensor) -> NDArray[np.int8]:
-    """Real values as the input tensor's bytes: the nearest step, halves away from zero, float32 as in the library."""
-    low, high = RANGES[tensor.dtype]
-    steps = values / np.float32(tensor.quantization.scale)
-    whole = np.trunc(steps)
-    whole += np.where(np.abs(steps - whole) >= 0.5, np.sign(steps), 0)
-    quantized: NDArray[np.int8] = np.clip(whole + tensor.quantization.zero_point, low, high).astype(tensor.dtype)
-    return quantized
+    """Real values as the tensor's bytes; see `ei_compat.media.pixels.quantize`."""
+    return pixels.quantize(values, tensor.quantization.scale, tensor.quantization.zero_point, tensor.dtype)
 
 
 def scaling(given: str | None, tensor: CompiledTensor) -> Scaling:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler import CompiledTensor
 from firmware.packages import native
 from firmware.packages.job import Job

@@ -238,7 +238,8 @@ def test_a_stop_before_python_is_there_is_heeded(home: Path) -> None:
 
 def test_a_stop_before_training_is_heeded_too(home: Path) -> None:
     waiting = (
-        "import runpy, sys, time, types; slow = types.ModuleType('train.cli'); sys.modules['train.cli'] = slow;"
+        "import runpy, sys, time, types;"
+        "slow = sys.modules['train.cli.main'] = types.ModuleType('train.cli.main');"
         "slow.main = lambda: (print('up'), time.sleep(60));"
         "runpy.run_path('/opt/ei-train/entrypoint.py', run_name='__main__')"
     )

@@ -196,7 +196,7 @@ def test_the_job_mounts_what_it_names(job: dict[str, Any]) -> None:
 def test_the_job_gives_options_that_train_has(job: dict[str, Any]) -> None:
     import typer
 
-    from train.cli import command_line
+    from train.cli.main import command_line
 
     command = typer.main.get_command(command_line()).commands["train"]
     known = {flag for parameter in command.params for flag in parameter.opts}

@@ -6,8 +6,8 @@ told to be slow, to break connections, and to answer 429, 500 or broken JSON (`f
 official clients' own types by `tests/ei_compat/test_clients.py`.
 """
 
-from double.faults import Fault, Faults
-from double.server import Double
-from double.state import Block, Project, Sample
+from tests.double.faults import Fault, Faults
+from tests.double.server import Double
+from tests.double.state import Block, Project, Sample
 
 __all__ = ["Block", "Double", "Fault", "Faults", "Project", "Sample"]

@@ -1,4 +1,4 @@
-"""`python -m double PORT [FAULT_RATE] [SEED] [INGESTION_PORT]`: a double in a process of its own, to try things.
+"""`python -m tests.double PORT [FAULT_RATE] [SEED] [INGESTION_PORT]`: a double in a process of its own, to try things.
 
 Prints one JSON line when it is ready, and answers each line on its standard input with one about its state.
 """
@@ -9,7 +9,7 @@ import json
 import sys
 from collections import Counter
 
-from double import Double, Faults
+from tests.double import Double, Faults
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from double.calls import Call, NoAnswerError
-from double.shapes import LAST_LAYERS, SCALINGS
-from double.state import CREATED, PROJECT_KEY, State
-from double.studio import LEARN, PROJECT, Answer, Handler, impulse_of, project_of
+from tests.double.calls import Call, NoAnswerError
+from tests.double.shapes import LAST_LAYERS, SCALINGS
+from tests.double.state import CREATED, PROJECT_KEY, State
+from tests.double.studio import LEARN, PROJECT, Answer, Handler, impulse_of, project_of
 
 LATER = "2027-01-01T00:00:00.000Z"
 STAFF = {"isStaff": False, "hasSudoRights": False}

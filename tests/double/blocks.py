@@ -8,12 +8,12 @@ import io
 import tarfile
 from typing import Any
 
-from double.accounts import ORGANIZATION
-from double.calls import Call, File, NoAnswerError
-from double.checks import ViolationError, parse_json
-from double.shapes import ADD_BLOCK, FINALIZE, UPDATE_BLOCK, UPLOAD_LINK
-from double.state import CREATED, Block, State
-from double.studio import Answer, Handler, job_log, job_status, started
+from tests.double.accounts import ORGANIZATION
+from tests.double.calls import Call, File, NoAnswerError
+from tests.double.checks import ViolationError, parse_json
+from tests.double.shapes import ADD_BLOCK, FINALIZE, UPDATE_BLOCK, UPLOAD_LINK
+from tests.double.state import CREATED, Block, State
+from tests.double.studio import Answer, Handler, job_log, job_status, started
 
 
 def add_block(state: State, call: Call, organization: str) -> Answer:

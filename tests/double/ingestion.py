@@ -7,9 +7,9 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from double.calls import NoAnswerError
-from double.checks import FormPart, ViolationError, check, parse_form
-from double.state import Attachment, Sample, State
+from tests.double.calls import NoAnswerError
+from tests.double.checks import FormPart, ViolationError, check, parse_form
+from tests.double.state import Attachment, Sample, State
 
 CATEGORIES = {"training", "validation", "testing", "split", "post-processing"}
 FILES_LIMIT, FILE_LIMIT = 1000, 100 * 2**20

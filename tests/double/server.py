@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from double import accounts, blocks, socket_io, studio
-from double.calls import Call, File, NoAnswerError
-from double.checks import ViolationError
-from double.faults import Fault, Faults
-from double.ingestion import store_files
-from double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY, State
+from tests.double import accounts, blocks, socket_io, studio
+from tests.double.calls import Call, File, NoAnswerError
+from tests.double.checks import ViolationError
+from tests.double.faults import Fault, Faults
+from tests.double.ingestion import store_files
+from tests.double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY, State
 
 ROUTES = [
     (method, re.compile(path), handler) for method, path, handler in [*studio.ROUTES, *accounts.ROUTES, *blocks.ROUTES]

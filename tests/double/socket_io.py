@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-from double.state import State
+from tests.double.state import State
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 OPEN = {"sid": "double", "upgrades": [], "pingInterval": 25000, "pingTimeout": 60000}

@@ -51,7 +51,7 @@ class Attachment:
 
 
 @dataclass
-class Job:
+class StudioJob:
     """A job that finishes after it has been asked about `polls` times."""
 
     id: int
@@ -103,7 +103,7 @@ class State:
         self.blocks: dict[int, Block] = {}
         self.uploads: dict[str, dict[str, Any]] = {}  # custom-block upload links by their key
         self.socket_tokens: set[str] = set()
-        self.jobs: dict[int, Job] = {}
+        self.jobs: dict[int, StudioJob] = {}
         self.job_polls = 1
         self.fail_next_job: str | None = None
         self.knows_archives = False  # upload links come without an address then
@@ -114,14 +114,14 @@ class State:
         """A number that nothing has yet."""
         return next(self._ids)
 
-    def start_job(self, key: str, category: str, finish: Callable[[], None], log: list[str]) -> Job:
+    def start_job(self, key: str, category: str, finish: Callable[[], None], log: list[str]) -> StudioJob:
         """Starts a job that does `finish` when it is done."""
-        job = Job(self.new_id(), key, category, self.job_polls, finish, self.fail_next_job, log=log)
+        job = StudioJob(self.new_id(), key, category, self.job_polls, finish, self.fail_next_job, log=log)
         self.fail_next_job = None
         self.jobs[job.id] = job
         return job
 
-    def poll(self, job: Job) -> None:
+    def poll(self, job: StudioJob) -> None:
         """Lets a job come nearer to its end."""
         if job.finished:
             return

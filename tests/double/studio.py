@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from double.calls import Call, File, NoAnswerError
-from double.checks import FormPart, ViolationError, check, parse_form, parse_json
-from double.shapes import BUILD, DEPLOY_MODEL, ENGINES, EXPORT, FILE_TYPES, SAVE, VARIANTS
-from double.state import CREATED, HMAC_KEY, Job, State
+from tests.double.calls import Call, File, NoAnswerError
+from tests.double.checks import FormPart, ViolationError, check, parse_form, parse_json
+from tests.double.shapes import BUILD, DEPLOY_MODEL, ENGINES, EXPORT, FILE_TYPES, SAVE, VARIANTS
+from tests.double.state import CREATED, HMAC_KEY, State, StudioJob
 
 Answer = dict[str, Any] | File
 Handler = Callable[..., Answer]
@@ -58,7 +58,7 @@ def impulse(state: State, call: Call, project: str) -> Answer:
     return {"success": True, "impulse": impulse_of(state)} if state.project.learn_blocks else {"success": True}
 
 
-def _job(state: State, number: str) -> Job:
+def _job(state: State, number: str) -> StudioJob:
     if int(number) not in state.jobs:
         raise NoAnswerError(404, "No job with this ID")
     return state.jobs[int(number)]

@@ -7,12 +7,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ei_compat.batches import Upload
-from ei_compat.credentials import Endpoints, api_key
-from ei_compat.dataset import ClassLabel
-from ei_compat.ingestion import UploadOptions, upload
-from ei_compat.journal import Journal
-from ei_compat.remote import Remote, Retry
+from ei_compat.dataset.dataset import ClassLabel
+from ei_compat.remote.credentials import Endpoints, api_key
+from ei_compat.remote.remote import Remote, Retry
+from ei_compat.upload.batches import Upload
+from ei_compat.upload.ingestion import upload
+from ei_compat.upload.journal import Journal
+from ei_compat.upload.options import UploadOptions
 
 folder, kept = Path(sys.argv[1]), Path(sys.argv[2])
 options = UploadOptions(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else UploadOptions(batch_files=5)

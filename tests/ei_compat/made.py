@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ei_compat.dataset import (
+from ei_compat.core.progress import Silent
+from ei_compat.dataset.dataset import (
     NO_METADATA,
     UNLABELLED,
     ArrayRow,
@@ -24,8 +25,7 @@ from ei_compat.dataset import (
     Sample,
     Signal,
 )
-from ei_compat.datasets import Carries, Format
-from ei_compat.progress import Silent
+from ei_compat.formats import Carries, Format
 
 
 class Heard(Silent):

@@ -14,19 +14,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ei_compat import ingestion
-from ei_compat.batches import Upload
-from ei_compat.credentials import Key
-from ei_compat.errors import EiTrainError
-from ei_compat.jobs import Patience, follow
-from ei_compat.journal import Journal
-from ei_compat.model_info import ModelInfo, input_of, output_of
-from ei_compat.pretrained import Deployment, build, deploy_once, upload_model
-from ei_compat.push import push_block
-from ei_compat.remote import Remote, Retry
-from ei_compat.studio import Studio
-from ei_compat.transport import Reply, Request
-from ei_compat.unzip import ArchiveLimits, unzip
+from ei_compat.core.errors import EiTrainError
+from ei_compat.remote.credentials import Key
+from ei_compat.remote.jobs import Patience, follow
+from ei_compat.remote.remote import Remote, Retry
+from ei_compat.remote.transport import Reply, Request
+from ei_compat.remote.unzip import ArchiveLimits, unzip
+from ei_compat.studio.model_info import ModelInfo, input_of, output_of
+from ei_compat.studio.pretrained import Deployment, build, deploy_once, upload_model
+from ei_compat.studio.push import push_block
+from ei_compat.studio.studio import Studio
+from ei_compat.upload import ingestion
+from ei_compat.upload.batches import Upload
+from ei_compat.upload.journal import Journal
+from ei_compat.upload.options import UploadOptions
 
 AT_ONCE = Patience(first=0, most=0, limit=0)
 INFO = ModelInfo(input_of("image"), output_of("classification", ["a", "b"]))
@@ -107,7 +108,7 @@ def parse_answer(data: bytes) -> object:
 
 def upload(uploads: list[Upload], remote: Remote, journal: Path) -> object:
     with Journal(journal, {"project": 1}) as opened:
-        return ingestion.upload(uploads, remote, opened, options=ingestion.UploadOptions(parallel=1))
+        return ingestion.upload(uploads, remote, opened, options=UploadOptions(parallel=1))
 
 
 def zipped() -> bytes:

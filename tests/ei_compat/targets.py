@@ -19,22 +19,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ei_compat import acquisition, signals
-from ei_compat.arrays import check_values, targets_of
-from ei_compat.block import TrainInput, parse_train_input
-from ei_compat.block_config import parse_block_config
-from ei_compat.dataset import Axis, Signal
-from ei_compat.datasets import format_named
-from ei_compat.datasets._tree import Tree
-from ei_compat.deployment import parse_deployment_metadata
-from ei_compat.errors import FormatError
-from ei_compat.images import PictureSpec, load_picture
-from ei_compat.limits import Limits
-from ei_compat.npy import open_npy
-from ei_compat.parameters import parse_parameters, to_arguments
-from ei_compat.parsing import parse_json
-from ei_compat.rows import Rows
-from ei_compat.structured import read_structured
+from ei_compat.block.arrays import check_values, targets_of
+from ei_compat.block.block_config import parse_block_config
+from ei_compat.block.box_labels import read_structured
+from ei_compat.block.deployment_metadata import parse_deployment_metadata
+from ei_compat.block.npy import open_npy
+from ei_compat.block.parameters import parse_parameters, to_arguments
+from ei_compat.block.rows import Rows
+from ei_compat.block.train_input import TrainInput, parse_train_input
+from ei_compat.core.errors import FormatError
+from ei_compat.core.limits import Limits
+from ei_compat.core.parsing import parse_json
+from ei_compat.dataset.dataset import Axis, Signal
+from ei_compat.formats import format_named
+from ei_compat.formats._tree import Tree
+from ei_compat.media import acquisition, signals
+from ei_compat.media.images import PictureSpec, load_picture
 
 SMALL = Limits(picture_pixels=1 << 16, label_file_bytes=1 << 20, samples=100, signal_values=10_000)
 

@@ -7,9 +7,9 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from targets import TARGETS, clean_up
 
-from ei_compat.errors import EiTrainError
+from ei_compat.core.errors import EiTrainError
+from tests.ei_compat.targets import TARGETS, clean_up
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 

@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 import requests
-from double import Block, Double
-from double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
 
-from ei_compat.credentials import Key
-from ei_compat.jobs import Patience
-from ei_compat.model_info import ModelInfo, input_of, output_of
-from ei_compat.pretrained import Deployment, deploy_once, upload_model
-from ei_compat.push import push_block
-from ei_compat.remote import Remote
-from ei_compat.studio import Studio
+from ei_compat.remote.credentials import Key
+from ei_compat.remote.jobs import Patience
+from ei_compat.remote.remote import Remote
+from ei_compat.studio.model_info import ModelInfo, input_of, output_of
+from ei_compat.studio.pretrained import Deployment, deploy_once, upload_model
+from ei_compat.studio.push import push_block
+from ei_compat.studio.studio import Studio
+from tests.double import Block, Double
+from tests.double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import requests
-from double import Double
-from double.socket_io import frame, read_frame
-from double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
+
+from tests.double import Double
+from tests.double.socket_io import frame, read_frame
+from tests.double.state import JWT, ORGANIZATION_KEY, PROJECT_KEY
 
 LEARN = {"id": 7, "name": "Transfer", "type": "keras-transfer-image"}
 

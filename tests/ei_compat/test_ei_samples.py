@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ei_compat.block import parse_train_input, read_train_input, train_input_as_json
-from ei_compat.dataset import Category, ClassLabel, Dataset, FilePayload, Intervals
-from ei_compat.datasets import open_dataset, write_dataset
-from ei_compat.errors import DataError, FormatError
-from ei_compat.images import PictureSpec, load_picture
-from ei_compat.parameters import from_arguments, parameters_as_json, read_parameters, to_arguments
-from ei_compat.picture_files import picture_size
-from ei_compat.signals import read_signal
+from ei_compat.block.parameters import from_arguments, parameters_as_json, read_parameters, to_arguments
+from ei_compat.block.train_input import parse_train_input, read_train_input, train_input_as_json
+from ei_compat.core.errors import DataError, FormatError
+from ei_compat.dataset.dataset import Category, ClassLabel, Dataset, FilePayload, Intervals
+from ei_compat.formats import open_dataset, write_dataset
+from ei_compat.media.images import PictureSpec, load_picture
+from ei_compat.media.picture_files import picture_size
+from ei_compat.media.signals import read_signal
 
 pytestmark = pytest.mark.shared
 

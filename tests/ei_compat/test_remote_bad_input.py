@@ -9,9 +9,9 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from remote_targets import ANSWER, REMOTE_TARGETS, clean_up
 
-from ei_compat.errors import EiTrainError
+from ei_compat.core.errors import EiTrainError
+from tests.ei_compat.remote_targets import ANSWER, REMOTE_TARGETS, clean_up
 
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 ODD = [None, True, -1, 0, 1.5, 2**70, "", "a", "../x", [], {}, [[]], {"a": None}, [None], [{}], "x" * 300]

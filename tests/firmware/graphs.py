@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from writer import Writer
+
+from tests.firmware.writer import Writer
 
 Random = np.random.Generator
 NONE, RELU, RELU1, RELU6 = 0, 1, 2, 3

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import operators
-from graphs import REAL_FUNCTIONS, Maker, Random
+
+from tests.firmware import operators
+from tests.firmware.graphs import REAL_FUNCTIONS, Maker, Random
 
 MOST = 13  # operators
 LARGE = 5000  # values; what is larger is made smaller

@@ -7,8 +7,9 @@ import sys
 import venv
 from pathlib import Path
 
-import cached
 import pytest
+
+from tests import cached
 
 
 def _place(requirement: str) -> Path:

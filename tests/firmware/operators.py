@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from graphs import Maker, zero_point
+
+from tests.firmware.graphs import Maker, zero_point
 
 
 def prelu(m: Maker) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from writer import Writer
 
 from firmware.package import package
+from tests.firmware.writer import Writer
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 STRICT = ("-std=c99", *WARNINGS, "-Wcast-align", "-Wshadow", "-Wconversion")  # what all C that we give out passes

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import host
 import numpy as np
 import pytest
-from packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
 from PIL import Image
 
-from ei_compat.images import PictureSpec, fit
+from ei_compat.media.images import PictureSpec, fit
+from tests.firmware import host
+from tests.firmware.packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
 
 PROGRAMS = Path(__file__).with_name("programs")
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import graphs
-import host
-import networks
 import numpy as np
 import pytest
-from graphs import Maker
-from writer import Writer
 
 from firmware.compiler import ENGINE, compile_model
+from tests.firmware import graphs, host, networks
+from tests.firmware.graphs import Maker
+from tests.firmware.writer import Writer
 
 SAMPLES = "data/ei-samples/python-sdk/sample_models"
 

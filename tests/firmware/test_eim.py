@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from multiprocessing import shared_memory
 from pathlib import Path
 
-import host
 import numpy as np
 import pytest
-from official import installed
-from packages_made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
+
+from tests.firmware import host
+from tests.firmware.official import installed
+from tests.firmware.packages_made import SANITIZED, WARNINGS, classifier, identity, packed, run, unpacked
 
 PIXELS = 9 * 12
 
@@ -280,7 +281,7 @@ print(json.dumps(answers))
 @pytest.mark.slow
 @pytest.mark.shared
 def test_the_official_sdk_gets_what_the_interpreter_computes(shared: Path, tmp_path: Path) -> None:
-    from ei_compat.images import PictureSpec, load_picture
+    from ei_compat.media.images import PictureSpec, load_picture
 
     folder = installed("edge_impulse_linux==1.2.2")
     files = sorted((shared / "data" / "trashnet6").rglob("*.jpg"))

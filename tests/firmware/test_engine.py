@@ -8,12 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import graphs
-import host
 import pytest
-from packages_made import STRICT, needs
 
 from firmware.compiler import ENGINE, compile_model
+from tests.firmware import graphs, host
+from tests.firmware.packages_made import STRICT, needs
 
 SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
 COMPILED = (*STRICT, "-O2", "-c", f"-I{host.everything()}")

@@ -8,14 +8,13 @@ import json
 import zipfile
 from pathlib import Path
 
-import host
-import networks
 import numpy as np
 import pytest
 
-from ei_compat.errors import ExportError, UsageError
+from ei_compat.core.errors import ExportError, UsageError
 from firmware.compiler import CompiledModel, compile_model, compiled_front
-from train.cli import main
+from tests.firmware import host, networks
+from train.cli.main import main
 
 SEEDS = (80, 97)
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import graphs
-import host
 import numpy as np
-import operators
 import pytest
-from graphs import Maker
-from packages_made import SANITIZED, classifier, objects, packed, run, sources, unpacked
-from test_api import build
-from writer import Writer
 
-from ei_compat.errors import DataError, ExportError, FormatError
+from ei_compat.core.errors import DataError, ExportError, FormatError
 from firmware.compiler import compile_model
 from firmware.package import package
 from firmware.packages.golden import Reference
 from firmware.packages.job import Job
+from tests.firmware import graphs, host, operators
+from tests.firmware.graphs import Maker
+from tests.firmware.packages_made import SANITIZED, classifier, objects, packed, run, sources, unpacked
+from tests.firmware.test_api import build
+from tests.firmware.writer import Writer
 
 PIXEL = 1 / 255
 

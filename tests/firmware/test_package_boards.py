@@ -6,14 +6,14 @@ import re
 import tarfile
 from pathlib import Path
 
-import host
 import numpy as np
 import pytest
-from official import program
-from packages_made import WARNINGS, classifier, needs, objects, packed, run, sources, unpacked
 
 from firmware import qemu
 from firmware.compiler import ENGINE
+from tests.firmware import host
+from tests.firmware.official import program
+from tests.firmware.packages_made import WARNINGS, classifier, needs, objects, packed, run, sources, unpacked
 
 STUBS = Path(__file__).with_name("esp")
 XTENSA = "xtensa-lx106-elf-gcc"

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from packages_made import classifier, identity, label_file, needs, packed, run, sources, unpacked
 from PIL import Image
 
-from ei_compat.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
+from ei_compat.block.run_folder import read_labels
+from ei_compat.core.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.package import package
 from firmware.packages.headers import c_string
-from firmware.packages.job import read_labels
+from tests.firmware.packages_made import classifier, identity, label_file, needs, packed, run, sources, unpacked
 
 ROOT = Path(__file__).resolve().parents[2]
 

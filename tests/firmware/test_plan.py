@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import graphs
 import pytest
 
 from firmware.compiler import compile_model, tflite
@@ -12,6 +11,7 @@ from firmware.compiler.kernels import kernels
 from firmware.compiler.layers import Program
 from firmware.compiler.lower import lower
 from firmware.compiler.plan import Plan, plans
+from tests.firmware import graphs
 
 
 def _planned(data: bytes) -> tuple[Program, Plan, Plan]:

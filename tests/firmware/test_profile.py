@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import graphs
-import host
 import numpy as np
 import pytest
 
 from firmware import profile, qemu
 from firmware.compiler import compile_model
 from firmware.profile import COUNTED, ESTIMATED, profile_model
+from tests.firmware import graphs, host
 
 MILLION = 1_000_000
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import graphs
-import networks
 import numpy as np
 import pytest
 
-from ei_compat.errors import ExportError
+from ei_compat.core.errors import ExportError
 from firmware.compiler import compile_model, layers, lower, proof, schedule
 from firmware.compiler.ctables import read_tables
 from firmware.compiler.layers import Input
+from tests.firmware import graphs, networks
 
 
 def _gated(seed: int = 0) -> bytes:

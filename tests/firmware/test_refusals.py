@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 
-import graphs
 import numpy as np
 import pytest
-from graphs import Maker
-from writer import Writer
 
-from ei_compat.errors import EiTrainError, ExportError, FormatError, LimitError, UsageError
+from ei_compat.core.errors import EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.compiler import compile_model
+from tests.firmware import graphs
+from tests.firmware.graphs import Maker
+from tests.firmware.writer import Writer
 
 
 def _maker(shape: tuple[int, ...] = (1, 4, 4, 2)) -> Maker:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from packages_made import classifier, identity, label_file, packed, unpacked
-from test_api import echo, rgb
 
-from ei_compat.errors import FormatError, UsageError
+from ei_compat.core.errors import FormatError, UsageError
 from firmware.compiler import CompiledTensor
 from firmware.compiler.graph import Quantization
 from firmware.package import package
 from firmware.packages.job import _looks_like_picture
 from firmware.packages.scaling import SCALINGS, scaling
+from tests.firmware.packages_made import classifier, identity, label_file, packed, unpacked
+from tests.firmware.test_api import echo, rgb
 
 SHOWN = {
     "0..1": (1 / 255, -128),

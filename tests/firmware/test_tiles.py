@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import graphs
-import host
-import networks
 import numpy as np
 import pytest
-from graphs import Maker
 
 from firmware.compiler import compile_model, cost
 from firmware.compiler.config import CONFIG
 from firmware.compiler.tiles import Weights, chosen, cut
+from tests.firmware import graphs, host, networks
+from tests.firmware.graphs import Maker
 
 
 @pytest.mark.parametrize("widths", [cost.TILES, cost.QUADS, (8, 5, 3), (6, 4), (1,)])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import host
-import networks
 import pytest
-import xtensa
 
 from firmware.compiler import compile_model
+from tests.firmware import host, networks, xtensa
 
 
 def _exact(data: bytes, count: int, folder: Path) -> None:

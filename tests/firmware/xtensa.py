@@ -10,11 +10,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import host
 import numpy as np
 import pytest
 
 from firmware.compiler import ENGINE, compile_model
+from tests.firmware import host
 
 COMPILER, MACHINE = "xtensa-lx106-elf-gcc", "qemu-system-xtensa"
 BOARD = Path(__file__).with_name("xtensa_board")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.progress import SILENT
+from ei_compat.core.progress import SILENT
 from tests.train import short
 from train import backend
 from train.job import Job
 from train.recipe import Recipe
-from train.report import Report
+from train.runs.report import Report
 
 backend.start(deterministic=False)
 
@@ -56,8 +56,8 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
     """A small run on two classes, with its output directory."""
-    from ei_compat.datasets import open_dataset, write_dataset
-    from ei_compat.split import Shares, split_dataset
+    from ei_compat.dataset.split import Shares, split_dataset
+    from ei_compat.formats import open_dataset, write_dataset
     from train import pipeline
 
     folder = tmp_path_factory.mktemp("finished")

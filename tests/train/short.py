@@ -1,6 +1,6 @@
 """Three blocks of MobileNetV2 with every kind of its layers, so that a whole run takes a third of the time.
 
-`python tests/train/short.py ARGUMENT ...` is `ei-train` with that network.
+`python -m tests.train.short ARGUMENT ...` is `ei-train` with that network.
 """
 
 from __future__ import annotations
@@ -8,17 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-BLOCKS = 3
-
 
 def put_in_place(setattr_: Callable[[Any, str, Any], None]) -> Callable[..., Any]:
     """Puts the network in MobileNetV2's place, by this means, and returns what builds it."""
     import tf_keras as keras
 
-    from train import int8_ready
-
     setattr_(keras.applications, "MobileNetV2", build)
-    setattr_(int8_ready, "LAST_BLOCK", BLOCKS - 1)
     return build
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import draw_classes
 from train import data
 from train.data import load_data
@@ -39,7 +39,7 @@ def job(folder: Path, **recipe: object) -> Job:
 def test_class_folders_give_a_stratified_validation_set(pictures: Path) -> None:
     loaded = load_data(job(pictures, validation_share=0.25), SILENT)
 
-    assert loaded.classes == ("cat", "dog")
+    assert loaded.task.labels == ("cat", "dog")
     assert loaded.format == "folders"
     assert loaded.testing is None
     assert loaded.training.x.shape == (18, 32, 32, 3)
@@ -72,7 +72,7 @@ def test_file_names_are_labels(tmp_path: Path) -> None:
     for path in (tmp_path / "drawn").rglob("*.png"):
         shutil.copy(path, tmp_path / "data" / f"{path.parent.name}.{path.name}")
 
-    assert load_data(job(tmp_path / "data"), SILENT).classes == ("cat", "dog")
+    assert load_data(job(tmp_path / "data"), SILENT).task.labels == ("cat", "dog")
 
 
 def test_broken_picture_is_skipped_and_named(pictures: Path) -> None:
@@ -134,7 +134,7 @@ def test_arrays_are_used_as_they_are(tmp_path: Path) -> None:
     assert loaded.training.y.tolist() == [0, 1, 2, 0, 1, 2]
     assert loaded.max_training_seconds == 60
     np.testing.assert_array_equal(loaded.training.take(np.array([5, 0]))[0], x[[5, 0]])
-    assert adapted(asked, loaded.shape, loaded.scaling, pretrained=True, pictures=6).channels == 1
+    assert adapted(asked, loaded, {}).channels == 1
     assert loaded.info_file == tmp_path / "train_input.json"
 
 
@@ -161,7 +161,7 @@ def test_arrays_without_their_description_train_with_a_warning(tmp_path: Path, m
 
     loaded = load_data(job(write_rows(tmp_path / "data")), watcher)
 
-    assert loaded.classes == ("class 1", "class 2")
+    assert loaded.task.labels == ("class 1", "class 2")
     assert loaded.info_file is None
     assert len(watcher.warnings) == 1
     assert "no train_input.json in the working directory or in" in watcher.warnings[0]
@@ -176,7 +176,7 @@ def test_the_runner_says_the_shape_of_flat_rows(tmp_path: Path, monkeypatch: pyt
 
     loaded = load_data(replace(job(folder), input_shape="(32, 40, 3)", classes=("x", "y")), Watcher())
 
-    assert (loaded.shape, loaded.classes) == ((32, 40, 3), ("x", "y"))
+    assert (loaded.shape, loaded.task.labels) == ((32, 40, 3), ("x", "y"))
     with pytest.raises(DataError, match=r"--input-shape"):
         load_data(job(folder), Watcher())
 
@@ -190,7 +190,7 @@ def test_two_descriptions_that_differ_are_an_error_that_names_both(
 
     with pytest.raises(DataError, match=r"data/train_input\.json: differs from train_input\.json"):
         load_data(job(folder), Watcher())
-    assert load_data(replace(job(folder), info_file=beside), Watcher()).classes == ("b", "a")
+    assert load_data(replace(job(folder), info_file=beside), Watcher()).task.labels == ("b", "a")
     write_info(beside, printHWInfo=True)
     assert load_data(job(folder), Watcher()).info_file == Path("train_input.json")
 

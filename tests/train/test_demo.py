@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.datasets import open_dataset
-from ei_compat.errors import DataError
+from ei_compat.core.errors import DataError
+from ei_compat.formats import open_dataset
 from train.demo import draw_demo
 
 

@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ei_compat.errors import DataError, UsageError
-from ei_compat.progress import SILENT
+from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
-from train.evaluate import predict, prunable_weights
+from train.evaluate import predict
 from train.job import Job
-from train.outputs import FLOAT_FILE, INT8_FILE, OutputFolder
-from train.prune import sparsity
-from train.report import Report
+from train.runs.folder import OutputFolder
+from train.runs.report import Report
+from train.sparsity import prunable_weights, sparsity
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -190,7 +191,7 @@ class KilledError(Exception):
 
 def run_until(job: Job, saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs until that many checkpoints are written, and no further."""
-    die_at(job, "train.checkpoint.Checkpoints.save", saves, monkeypatch)
+    die_at(job, "train.runs.checkpoint.Checkpoints.save", saves, monkeypatch)
 
 
 def die_at(job: Job, where: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,18 +259,18 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
     run_until(pieces, 2, monkeypatch)  # after an epoch of the head
     pieces = replace(pieces, resume=True)
     for where, times in {
-        "train.finetune.begin": 1,  # between the phases
-        "train.prune.Pruner.before_step": 2,  # before the masks are final
-        "train.average.Average.after_step": 9,  # after
-        "train.finetune.planes": 1,  # before the end learns alone
-        "train.int8_ready.snap_kernels": 1,  # on the way to INT8
-        "train.qat.begin": 1,
-        "train.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
-        "train.adam.Adam.apply": 1,  # before any further step
-        "train.quantize.to_float": 1,
-        "train.quantize.to_int8": 1,
+        "train.methods.finetune.begin": 1,  # between the phases
+        "train.methods.prune.Pruner.before_step": 2,  # before the masks are final
+        "train.methods.average.Average.after_step": 9,  # after
+        "train.methods.finetune.planes": 1,  # before the end learns alone
+        "train.methods.int8_ready.snap_kernels": 1,  # on the way to INT8
+        "train.methods.qat.begin": 1,
+        "train.methods.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
+        "train.methods.adam.Adam.apply": 1,  # before any further step
+        "train.methods.quantize.to_float": 1,
+        "train.methods.quantize.to_int8": 1,
         "train.pipeline.saved_model_zip": 1,
-        "train.outputs.texts": 1,  # all but the report
+        "train.pipeline.texts": 1,  # all but the report
     }.items():
         die_at(pieces, where, times, monkeypatch)
     report = pipeline.run(pieces, SILENT)

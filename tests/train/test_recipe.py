@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
-from train.job import FROM_SCRATCH, Job, adapted
+from tests.train.networks import classification
+from train.backbones import FROM_SCRATCH
+from train.backbones.mobilenet_v2 import MOBILENET_V2
+from train.job import Job, adapted
 from train.recipe import Recipe
 from train.scaling import Scaling
 
-PLAIN = Scaling.of("0..1", 3)
+
+def data_of(pictures: int) -> SimpleNamespace:
+    return SimpleNamespace(
+        task=classification(2), shape=(96, 96, 3), scaling=Scaling.of("0..1", 3), training=range(pictures)
+    )
 
 
 def test_defaults_are_the_recipe_that_users_know() -> None:
@@ -53,8 +61,8 @@ def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:
 def test_from_scratch_it_trains_longer_unless_told_otherwise() -> None:
     told = Job(Path("d"), Path("o"), Recipe(epochs=3), given=frozenset({"epochs"}))
 
-    scratch = adapted(told, (96, 96, 3), PLAIN, pretrained=False, pictures=2000)
-    pretrained = adapted(told, (96, 96, 3), PLAIN, pretrained=True, pictures=2000)
+    scratch = adapted(told, data_of(2000), MOBILENET_V2.defaults(pretrained=False))
+    pretrained = adapted(told, data_of(2000), MOBILENET_V2.defaults(pretrained=True))
 
     assert (scratch.epochs, scratch.fine_tune_epochs) == (3, FROM_SCRATCH["fine_tune_epochs"])
     assert (pretrained.epochs, pretrained.fine_tune_epochs, pretrained.image_size) == (3, 10, 96)
@@ -63,7 +71,7 @@ def test_from_scratch_it_trains_longer_unless_told_otherwise() -> None:
 def test_effort_changes_how_long_unless_it_was_said() -> None:
     def asked(effort: str, **given: object) -> Recipe:
         job = Job(Path("d"), Path("o"), Recipe(effort=effort, **given), given=frozenset({"effort", *given}))
-        return adapted(job, (96, 96, 3), PLAIN, pretrained=True, pictures=2000)
+        return adapted(job, data_of(2000), {})
 
     assert [asked(effort).fine_tune_epochs for effort in ("quick", "default", "thorough")] == [4, 10, 30]
     assert asked("thorough").min_steps == 3 * Recipe().min_steps
@@ -73,7 +81,7 @@ def test_effort_changes_how_long_unless_it_was_said() -> None:
 def test_few_pictures_lean_on_what_was_known_before() -> None:
     def of(pictures: int, **given: object) -> Recipe:
         job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
-        return adapted(job, (96, 96, 3), PLAIN, pretrained=True, pictures=pictures)
+        return adapted(job, data_of(pictures), {})
 
     assert of(1600).soft_answers == Recipe().soft_answers
     assert of(200).soft_answers > Recipe().soft_answers

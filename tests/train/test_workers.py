@@ -15,13 +15,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ei_compat.errors import UsageError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import UsageError
+from ei_compat.core.progress import SILENT
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.job import Job
-from train.outputs import private_folder
-from train.report import Report
+from train.runs.folder import private_folder
+from train.runs.report import Report
 from train.workers import LostError, Place, Workers, read_place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,7 +139,7 @@ def start() -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
             hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
         processes = [
             subprocess.Popen(
-                [sys.executable, f"tests/train/{program}", *map(str, own)],
+                [sys.executable, "-m", f"tests.train.{program}", *map(str, own)],
                 cwd=ROOT,
                 env=os.environ | {"PYTHONPATH": str(ROOT)} | config({"worker": hosts}, "worker", index),
                 stdout=subprocess.PIPE,
@@ -159,13 +159,13 @@ def start() -> Iterator[Callable[..., list[subprocess.Popen[str]]]]:
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does_also_after_one_was_lost(start, tmp_path: Path) -> None:
-    from together import train
+    from tests.train.together import train
 
     (tmp_path / "alone").mkdir()
     alone = train(tmp_path / "alone", 0)
     results = [tmp_path / f"{index}.npz" for index in range(2)]
 
-    chief, worker = start("together.py", (tmp_path, results[0], 0), (tmp_path, results[1], 3))
+    chief, worker = start("together", (tmp_path, results[0], 0), (tmp_path, results[1], 3))
     worker.communicate(timeout=SECONDS)
     assert worker.returncode == 9
     _, said = chief.communicate(timeout=SECONDS)
@@ -173,7 +173,7 @@ def test_two_processes_train_as_one_does_also_after_one_was_lost(start, tmp_path
         4,
         "error: TF_CONFIG: another process of the cluster is lost; run again with --resume to go on, on all of them",
     )
-    for process in start("together.py", (tmp_path, results[0]), (tmp_path, results[1])):
+    for process in start("together", (tmp_path, results[0]), (tmp_path, results[1])):
         _, said = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, said
     for result in results:
@@ -187,7 +187,7 @@ def test_a_whole_run_of_two_processes_of_which_the_chief_alone_writes(start, pic
     options = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items() if name != "augment"]
     command = ["train", "--data-directory", pictures, "--out-directory", tmp_path / "out", "--log-format", "plain"]
 
-    ends = start("short.py", *[[*command, *options, "--max-prune-drop=1", "--qat-epochs=1"]] * 2)
+    ends = start("short", *[[*command, *options, "--max-prune-drop=1", "--qat-epochs=1"]] * 2)
     said = [process.communicate(timeout=SECONDS) for process in ends]
 
     assert [process.returncode for process in ends] == [0, 0], said

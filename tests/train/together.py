@@ -1,4 +1,4 @@
-"""One process of a cluster that trains a single dense layer: `python together.py FOLDER RESULT.npz [DIE_AFTER]`.
+"""One process of a cluster that trains a dense layer: `python -m tests.train.together FOLDER RESULT.npz [DIE_AFTER]`.
 
 `TF_CONFIG` says which process it is; without it, it trains alone. FOLDER is where the chief keeps its checkpoint and
 all look for one; after DIE_AFTER saves of the state the process dies as a machine does that loses power.
@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.errors import EiTrainError
-from ei_compat.progress import SILENT
+from ei_compat.core.errors import EiTrainError
+from ei_compat.core.progress import SILENT
 from train import backend
-from train.checkpoint import Checkpoints
-from train.data import Samples
-from train.loop import Plan, State, fit
-from train.training import learning_rates
+from train.methods.loop import PhasePlan, fit
+from train.methods.state import TrainState
+from train.methods.trainer import learning_rates
+from train.runs.checkpoint import Checkpoints
+from train.samples import Samples
+from train.tasks.classification import Classification
 from train.workers import Workers, read_place
 
 ROWS, BATCH, EPOCHS = 57, 8, 6  # the last batch of an epoch has a single row
@@ -33,7 +35,7 @@ class Mortal(Checkpoints):
         super().__init__(folder, {"test": "1"})
         self._left = saves
 
-    def save(self, state: State) -> None:
+    def save(self, state: TrainState) -> None:
         """See `Checkpoints.save`."""
         super().save(state)
         self._left -= 1
@@ -41,7 +43,7 @@ class Mortal(Checkpoints):
             os._exit(9)
 
 
-def make_plan(workers: Workers | None) -> tuple[Plan, Samples]:
+def make_plan(workers: Workers | None) -> tuple[PhasePlan, Samples]:
     """Points on two sides of a line, and a layer with a moving mean of what it saw."""
     import tensorflow as tf
     import tf_keras as keras
@@ -58,18 +60,20 @@ def make_plan(workers: Workers | None) -> tuple[Plan, Samples]:
         mean.assign(0.5 * mean + 0.5 * tf.reduce_mean(x, axis=0))
         return layer(x), 0.0
 
-    plan = Plan(
+    plan = PhasePlan(
+        task=Classification(("a", "b")),
         phase="test",
+        number=4,
         epochs=EPOCHS,
         batch_size=BATCH,
         seed=1,
         beta_2=0.98,
         rates=learning_rates(0.05, EPOCHS * -(-ROWS // BATCH), 0.5),
         forward=lambda x, training: layer(x),
-        learn=learn,
-        learning=layer.trainable_variables,
-        everything=[*layer.variables, mean],
-        clock=tf.Variable(0, dtype=tf.int64),
+        forward_training=learn,
+        trainable_variables=layer.trainable_variables,
+        variables=[*layer.variables, mean],
+        global_step=tf.Variable(0, dtype=tf.int64),
         workers=workers,
         statistics=[mean],
     )
@@ -81,13 +85,13 @@ def train(folder: Path, saves: int) -> dict[str, Any]:
     place = read_place(os.environ)
     backend.start(deterministic=False)
     workers = None if place is None else Workers(place)
-    state = Checkpoints(folder, {"test": "1"}).load() or State("test")
+    state = Checkpoints(folder, {"test": "1"}).load() or TrainState("test")
     plan, samples = make_plan(workers)
     with tempfile.TemporaryDirectory() as own:
-        keeper = Mortal(folder if workers is None or workers.is_chief else Path(own), saves)
-        state = fit(plan, samples, samples, state, keeper, SILENT)
-    weights = {f"weights{i}": variable.numpy() for i, variable in enumerate(plan.everything)}
-    return weights | {"loss": [line.loss for line in state.history], "accuracy": [e.accuracy for e in state.history]}
+        checkpointer = Mortal(folder if workers is None or workers.is_chief else Path(own), saves)
+        state = fit(plan, samples, samples, state, checkpointer, SILENT)
+    weights = {f"weights{i}": variable.numpy() for i, variable in enumerate(plan.variables)}
+    return weights | {"loss": [line.loss for line in state.history], "accuracy": [e.metric for e in state.history]}
 
 
 if __name__ == "__main__":

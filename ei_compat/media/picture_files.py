@@ -1,0 +1,201 @@
+"""Pictures in files, bytes and rows of arrays: opened within limits, decoded to 8 bits, and written."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ei_compat.core.errors import DataError, LimitError, PictureError
+from ei_compat.core.limits import DEFAULT_LIMITS, Limits
+from ei_compat.dataset.dataset import ArrayRow, FilePayload, Payload
+from ei_compat.media.picture_headers import FIRST_BYTES, plain_size
+from ei_compat.media.pixels import unscale_pixels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
+
+# Decoders that are tried whatever the extension says; what they read begins with a mark of its own.
+CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "DIB", "AVIF", "JPEG2000", "QOI")
+# Decoders of rarer files, tried for their extensions only. Pillow has more, some of which start other programs.
+CODEC_OF = {
+    **dict.fromkeys((".tga", ".icb", ".vda", ".vst"), "TGA"),
+    **dict.fromkeys((".sgi", ".rgb", ".rgba", ".bw"), "SGI"),
+    **dict.fromkeys((".fli", ".flc"), "FLI"),
+    **dict.fromkeys((".ftc", ".ftu"), "FTEX"),
+    **{f".{name.lower()}": name for name in ("ICO", "CUR", "ICNS", "PCX", "DCX", "DDS", "PSD", "XBM", "XPM")},
+    **{f".{name.lower()}": name for name in ("MSP", "BLP", "GBR", "PCD")},
+    ".ras": "SUN",
+    ".pxr": "PIXAR",
+}
+ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF tag, and its values for pictures on their side
+
+
+def name_of(source: PictureSource) -> str:
+    """What to call a picture in messages."""
+    match source:
+        case bytes():
+            return "<bytes>"
+        case FilePayload():
+            return str(source.path)
+        case str() | os.PathLike():
+            return os.fspath(source)
+        case ArrayRow():
+            return f"row {source.index}"
+        case _:
+            return type(source).__name__
+
+
+def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Width and height as shown, after any EXIF rotation; only the header of a file is read.
+
+    Raises:
+        PictureError: when there is no header of a known kind.
+        LimitError: when it is too large.
+    """
+    if isinstance(source, ArrayRow):
+        height, width = picture_of_row(source, where=name_of(source)).shape[:2]
+        return width, height
+    if isinstance(source, FilePayload) and (size := source.size or _plain_size(source)) is not None:
+        if size[0] * size[1] > limits.picture_pixels:
+            raise _too_large(f"{size[0]}x{size[1]} is", name_of(source), limits)
+        return size
+    with _opened(source, limits) as picture:
+        width, height = picture.size
+        return (height, width) if _orientation(picture) in SIDEWAYS else (width, height)
+
+
+def _plain_size(source: FilePayload) -> tuple[int, int] | None:
+    try:
+        handle = os.open(f"{source.root}/{source.relative}", os.O_RDONLY | os.O_NONBLOCK)  # which waits for no pipe
+    except (OSError, ValueError):
+        return None  # Pillow's opening says why
+    try:
+        return plain_size(os.read(handle, FIRST_BYTES))
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def decode(source: PictureSource, limits: Limits) -> Image.Image:
+    """The whole picture, upright, as 8-bit L or RGB."""
+    with _opened(source, limits) as picture:
+        return _upright(_eight_bit(picture, name_of(source)), _orientation(picture))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's orientation, 1 to 8; upright where the EXIF data are broken, which says nothing of the pixels."""
+    try:
+        value = picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # Pillow's parser raises many kinds
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+    from PIL import Image
+
+    turns = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"]
+    return picture.transpose(Image.Transpose[turns[orientation - 2]]) if 2 <= orientation <= 8 else picture
+
+
+@contextmanager
+def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
+    """An open picture whose header was checked; what goes wrong while it is used becomes a PictureError."""
+    from PIL import Image, UnidentifiedImageError
+
+    name = name_of(source)
+    match source:
+        case bytes():
+            stream: Any = io.BytesIO(source)
+        case FilePayload():
+            stream = source.path
+        case str() | os.PathLike():
+            stream = Path(source)
+        case _:
+            raise PictureError("is not a picture", where=name)
+    if limits.picture_pixels > (Image.MAX_IMAGE_PIXELS or limits.picture_pixels):
+        Image.MAX_IMAGE_PIXELS = limits.picture_pixels  # Pillow has a limit of its own, which the caller means to lift
+    try:
+        with Image.open(stream, formats=_codecs(name)) as picture:
+            width, height = picture.size
+            if width * height > limits.picture_pixels:
+                raise _too_large(f"{width}x{height} is", name, limits)
+            yield picture
+    except FileNotFoundError:
+        raise PictureError("no such file", where=name) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large("claims", name, limits) from None
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
+        reason = "not a picture of a known kind" if isinstance(error, UnidentifiedImageError) else str(error)
+        raise PictureError(f"cannot be decoded: {reason or type(error).__name__}", where=name) from None
+
+
+def _codecs(name: str) -> tuple[str, ...]:
+    """The decoders for a file of this name that this Pillow has."""
+    from PIL import Image
+
+    Image.init()
+    wanted = (*CODECS, CODEC_OF.get(os.path.splitext(name)[1].lower(), ""))  # noqa: PTH122 - called for every picture
+    return tuple(codec for codec in wanted if codec in Image.OPEN)
+
+
+def _too_large(what: str, name: str, limits: Limits) -> LimitError:
+    what = f"{what} more than the {limits.picture_pixels:,} pixels allowed"
+    return LimitError(what, where=name, fix="raise Limits.picture_pixels or shrink the picture")
+
+
+def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
+    """Any mode as L or RGB."""
+    mode = picture.mode
+    if mode in {"L", "RGB"}:
+        picture.load()
+        return picture
+    if mode.startswith("I;16"):
+        import numpy as np
+        from PIL import Image
+
+        return Image.fromarray(np.rint(np.asarray(picture).astype(np.float32) / 257).astype(np.uint8))
+    if mode in {"I", "F"}:
+        raise PictureError("has 32-bit pixels of unknown range", where=name, fix="store it with 8 or 16 bits")
+    if mode in {"1", "LA", "La"}:
+        return picture.convert("LA").convert("L") if mode == "La" else picture.convert("L")
+    if mode in {"P", "PA"}:  # straight to RGB, Pillow warns about palettes with transparency
+        return picture.convert("RGBA").convert("RGB")
+    return picture.convert("RGB")
+
+
+def picture_of_row(row: ArrayRow, *, where: str) -> NDArray[np.uint8]:
+    """A row of an image array as uint8 [H, W, C]; float rows are taken to be 0..1.
+
+    Raises:
+        DataError: when the row is not [H, W, 1 or 3], or holds values outside 0..1.
+    """
+    import numpy as np
+
+    values = np.asarray(row.read())
+    if values.ndim != 3 or values.shape[2] not in {1, 3}:
+        raise DataError(f"shape {values.shape} is not a picture's", where=where)
+    if values.dtype == np.uint8:
+        return values
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+        raise DataError("holds pixels outside 0..1", where=where)
+    return unscale_pixels(values)
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Writes uint8 [H, W, 1 or 3] as PNG, which keeps every pixel."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    picture.save(path, format="PNG", compress_level=1)

@@ -1,0 +1,1 @@
+"""Tests of the image, of what lies beside it, and of the README's commands."""

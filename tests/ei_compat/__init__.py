@@ -1,0 +1,1 @@
+"""Tests of Edge Impulse's outside: datasets, formats, uploads, Studio."""

@@ -1,0 +1,1 @@
+"""Tests of a block's files: arrays, their description, parameters."""

@@ -1,0 +1,1 @@
+"""Tests of sessions, multipart bodies, credentials and archives."""

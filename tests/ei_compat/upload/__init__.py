@@ -1,0 +1,1 @@
+"""Tests of uploading to the ingestion service."""

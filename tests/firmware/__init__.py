@@ -1,0 +1,1 @@
+"""Tests of the compiler, the engine in C and the packages."""

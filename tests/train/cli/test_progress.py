@@ -1,0 +1,62 @@
+"""The three ways to watch a run."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from train.cli import progress
+from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress, make_progress
+
+
+def work(watcher: TerminalProgress | PlainProgress | JsonProgress) -> None:
+    watcher.note("Training model...")
+    with watcher.task("head", 4, "step") as task:
+        for step in range(1, 5):
+            task.advance(1, epoch=step / 2, loss=0.5)
+    watcher.warn("careful")
+
+
+def test_plain_lines_are_those_of_edge_impulse(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    work(PlainProgress())
+    out, err = capsys.readouterr()
+
+    assert out.splitlines() == [
+        "Training model...",
+        "Epoch 50% done",
+        "Epoch 100% done",
+        "Epoch 50% done",
+        "Epoch 100% done",
+    ]
+    assert err == "warning: careful\n"
+
+
+def test_json_lines_are_objects_with_an_event(capsys: pytest.CaptureFixture[str]) -> None:
+    work(JsonProgress())
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [event["event"] for event in events] == ["note", "start", "end", "warning"]
+    assert events[1] | {"time": 0} == {"event": "start", "time": 0, "task": "head", "total": 4, "unit": "step"}
+    assert events[2]["done"] == 4
+
+
+def test_terminal_shows_a_bar_for_each_task() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    work(TerminalProgress(console))
+    shown = console.file.getvalue()
+
+    assert "head" in shown
+    assert "4/4" in shown
+    assert "loss 0.5" in shown
+    assert "careful" in shown
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    assert isinstance(make_progress("auto"), PlainProgress)
+    assert isinstance(make_progress("json"), JsonProgress)

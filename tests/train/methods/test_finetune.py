@@ -1,0 +1,82 @@
+"""Without pruning, fine-tuning gives way to the network before it where that was better."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ei_compat.core.progress import SILENT
+from tests.train.networks import classification, mobilenet_v2
+from train.methods import finetune
+from train.methods.finetune import END, PHASE, Before, _keep_the_better
+from train.methods.loop import PhasePlan
+from train.methods.state import Epoch, TrainState
+from train.methods.trainer import Trainer
+from train.recipe import Recipe
+from train.samples import Samples
+from train.views import Views
+
+
+@pytest.mark.parametrize(
+    ("right", "kept", "epoch"),
+    [
+        pytest.param([True, True, True, False], 1.0, 0, id="better before"),
+        pytest.param([True, True, False, False], 2.0, 3, id="as good before"),
+        pytest.param([True, False, False, False], 2.0, 3, id="worse before"),
+    ],
+)
+def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) -> None:
+    import tensorflow as tf
+
+    weight = tf.Variable(2.0)
+    backbone = SimpleNamespace(trainable=True)
+    network, data = SimpleNamespace(variables=[weight], backbone=backbone), SimpleNamespace(task=classification(2))
+    training = SimpleNamespace(network=network, data=data, progress=SILENT)
+    line = Epoch(PHASE, 3, 1.0, 0.9, 1.0, 0.5, 0.0, 0.0, 1.0)
+    state = TrainState(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
+    before = Before(None, np.zeros(0), {"head": {"validation": np.array(right)}})
+
+    _keep_the_better(training, state, before, frozen=True)
+
+    assert float(weight) == kept
+    assert state.best_epochs[PHASE] == epoch
+    assert backbone.trainable == (epoch > 0), "its statistics are those of a frozen network"
+
+
+@pytest.mark.parametrize(
+    ("least_steps", "rate", "hard", "again"),
+    [pytest.param(0, 0.001, 0.8, 2, id="enough pictures"), pytest.param(40, 0.0005, 0.5, 1, id="few pictures")],
+)
+def test_the_end_goes_on_where_the_whole_network_stopped(
+    least_steps: int, rate: float, hard: float, again: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    recipe = Recipe(image_size=32, batch_size=4, min_steps=least_steps)
+    network, global_step = mobilenet_v2(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
+    samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
+    data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
+    training = Trainer(recipe, network, global_step, data, True, SimpleNamespace(), SILENT)
+    before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
+    plans: list[tuple[PhasePlan, Views]] = []
+
+    def fit(plan: PhasePlan, views: Views, held: Samples, state: TrainState, *_: object) -> TrainState:
+        plans.append((plan, views))
+        return state
+
+    monkeypatch.setattr(finetune, "fit", fit)
+    finetune.fine_tune(training, TrainState(PHASE), before)
+
+    (whole, pictures), (end, known) = plans
+    assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
+    assert len(end.rates) == len(end.pruner.sparsities) == again * 6 * len(whole.rates) // 10
+    assert end.rates[-1] == pytest.approx(rate / recipe.fine_tune_learning_rate * whole.rates[-1]), "falls to the end"
+    assert end.rates[0] == pytest.approx(rate)
+    assert end.label_weight == pytest.approx(hard)
+    assert whole.number != end.number, "or both would draw the same order"
+    assert set(end.pruner.sparsities) == {recipe.final_sparsity}
+    assert 0 < len(end.trainable_variables) < len(whole.trainable_variables)
+    assert pictures.x.shape[1:] == (32, 32, 3)
+    assert known.x.shape[:1] == (16,)

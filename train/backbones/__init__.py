@@ -1,0 +1,98 @@
+"""Networks: the `Backbone` protocol, and the backbones by name.
+
+A backbone is everything that depends on which network learns and on nothing else: how it is built, which published
+weights it starts from, and what it takes. What the phases have to know of a network beyond that (what may be pruned,
+where an end can begin, which tensors share their scales) is found from the graph of its layers, see `train.graph`.
+
+A backbone of one's own is an object with these members, given to `backbones.BACKBONES.register` or named by an entry
+point of the group `ei_train.backbones`; then `--backbone NAME` trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from train.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tf_keras as keras
+
+    from ei_compat.core.progress import Progress
+    from train.backbones.weights_file import WeightsFile
+    from train.recipe import Recipe
+
+
+class Backbone(Protocol):
+    """A kind of network, without a head.
+
+    Attributes:
+        name: what `--backbone` takes: lower case, digits and underscores.
+    """
+
+    name: str
+
+    def check(self, recipe: Recipe, shape: tuple[int, ...]) -> None:
+        """Refuses what the network cannot be built with, before any time is spent.
+
+        Raises:
+            UsageError: an option of the recipe does not fit.
+            DataError: inputs of this shape do not.
+        """
+        ...
+
+    def defaults(self, *, pretrained: bool) -> Mapping[str, object]:
+        """Fields of the recipe that have another default with this network; what the user set stays.
+
+        Args:
+            pretrained: whether there are weights to start from.
+        """
+        ...
+
+    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:
+        """The published weights that `--weights` asks for, or None where training starts from scratch.
+
+        Raises:
+            UsageError: it names a file that does not exist.
+            DataError: it asks for weights that cannot be had.
+        """
+        ...
+
+    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> keras.Model:
+        """The network with fresh weights: an input named `x_input` of this shape to features [N, D].
+
+        Pixels come as value / 255 less a zero that the input's scaling gives (see `train.scaling`). Its layers have
+        names of their own, the same in every run. Every layer is one of Keras' own, used once, and has an INT8 form;
+        normalisations are layers behind a convolution or a dense layer, activations are layers.
+        """
+        ...
+
+    def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
+        """Puts published weights into what `build` gave, with the rescale of its inputs folded in.
+
+        Args:
+            model: as it was built.
+            file: from `find_weights`.
+            zero: what is taken from pixel / 255 before, one value or one for each channel.
+
+        Raises:
+            DataError: the file is damaged, or made for another network.
+        """
+        ...
+
+
+BACKBONES: Registry[Backbone] = Registry(
+    "--backbone", "ei_train.backbones", {"mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2"}
+)
+
+# What changes in a network of images without weights to start from. Five epochs of a head on random features and ten of
+# recovery from pruning would leave a network that knows nothing, and only varied pictures keep so free a network from
+# learning the set by heart.
+FROM_SCRATCH: Mapping[str, object] = {
+    "epochs": 40,
+    "fine_tune_epochs": 30,
+    "fine_tune_share": 1.0,
+    "augment": True,
+    "min_steps": 0,
+}

@@ -1,0 +1,1 @@
+"""The commands: each reads the outside world, calls one function, and shows what it returns."""

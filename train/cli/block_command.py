@@ -1,0 +1,74 @@
+"""A command line as training blocks get it: switches may carry a value, and a stray word is an error of its option."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from typer.core import TyperCommand
+
+from ei_compat.core.errors import UsageError
+
+ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+class BlockCommand(TyperCommand):
+    """A command without positional arguments, whose switches take `1`, `true`, `yes`, `on` and their opposites.
+
+    Edge Impulse passes a block's parameters of type `boolean` as `--param 1` and `--param 0`. Unknown options keep
+    their words, for the command to name.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's base class names a private type
+        """See click; the words are put in order before."""
+        return super().parse_args(ctx, list(self._in_order(args)))
+
+    def _in_order(self, words: list[str]) -> Iterator[str]:
+        switches = {flag: p for p in self.params for flag in (*p.opts, *p.secondary_opts) if getattr(p, "is_flag", 0)}
+        valued = {flag for p in self.params for flag in p.opts} - set(switches)
+        left = list(words)
+        while left:
+            word = left.pop(0)
+            name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+            if name in switches:
+                given = value if equals else left.pop(0) if left and _is_value(left[0]) else None
+                yield from _switch(name, switches[name], given)
+            elif name in valued:
+                yield word
+                if not equals and left and left[0].partition("=")[0] not in valued | set(switches):
+                    value = left.pop(0)
+                    yield value
+                if not value:  # an empty path would be the working directory
+                    raise UsageError("needs a value", where=name, fix="see train --help")
+                _refuse_more(f"{name} {value}", left)
+            elif word.startswith("-"):
+                yield word
+                while left and _is_value(left[0]):
+                    yield left.pop(0)
+            else:
+                raise UsageError("belongs to no option", where=word, fix="see train --help")
+            if name in switches:
+                _refuse_more(name, left)
+
+
+def _is_value(word: str) -> bool:
+    return not word.startswith("-") or re.match(r"-[\d.]", word) is not None
+
+
+def _refuse_more(where: str, left: list[str]) -> None:
+    if left and _is_value(left[0]):
+        raise UsageError(f"takes one value, and {left[0]!r} follows", where=where, fix="see train --help")
+
+
+def _switch(name: str, parameter: Any, given: str | None) -> Iterator[str]:
+    """The switch as a plain one."""
+    if given is None:
+        yield name
+        return
+    if given.lower() not in ON | OFF:
+        raise UsageError(
+            "must be 1, true, yes or on, or 0, false, no or off", where=f"{name} {given}", fix="see train --help"
+        )
+    on = (given.lower() in ON) == (name in parameter.opts)
+    yield from parameter.opts[:1] if on else parameter.secondary_opts[:1]

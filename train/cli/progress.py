@@ -1,0 +1,144 @@
+"""Three ways to watch a run: bars on a terminal, plain lines in a log, JSON lines for a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from ei_compat.core.progress import Task
+from train.cli import console
+from train.result import Result
+
+LogFormat = Literal["auto", "plain", "json"]
+PLAIN_SECONDS = 10.0  # between two lines of a task in a log; Edge Impulse's own "% done" lines come as often
+
+
+def make_progress(log_format: LogFormat) -> TerminalProgress | PlainProgress | JsonProgress:
+    """The progress that fits where the output goes; `auto` draws on a terminal and writes plain lines elsewhere."""
+    if log_format == "json":
+        return JsonProgress()
+    if log_format == "auto" and sys.stdout.isatty():
+        return TerminalProgress()
+    return PlainProgress()
+
+
+class _Counter:
+    """A task that counts its steps and tells a callback, at most once in `seconds`."""
+
+    def __init__(self, total: int | None, seconds: float, tell: Callable[[int, dict[str, float]], None]) -> None:
+        self.done, self.total, self._seconds, self._tell = 0, total, seconds, tell
+        self._told_at = time.monotonic()
+
+    def advance(self, steps: int = 1, **figures: float) -> None:
+        """See `Task.advance`."""
+        self.done += steps
+        if time.monotonic() - self._told_at >= self._seconds:
+            self._told_at = time.monotonic()
+            self._tell(self.done, figures)
+
+
+class TerminalProgress:
+    """A live bar for each task, with its figures; notes and warnings scroll above it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        """See `ei_compat.core.progress.Progress.task`."""
+        columns = (
+            TextColumn(f"{name:<10}", style="bold"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[figures]}"),
+        )
+        with Progress(*columns, console=self._console) as bar:
+            yield _BarTask(bar, bar.add_task(name, total=total, figures=""))
+
+    def note(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.note`."""
+        self._console.print(line, markup=False)
+
+    def warn(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.warn`."""
+        self._console.print(f"warning: {line}", style="yellow", markup=False)
+
+    def finish(self, result: Result) -> None:
+        """The result of the run, as tables."""
+        console.show(result)
+
+
+class _BarTask:
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def advance(self, steps: int = 1, **figures: float) -> None:
+        """See `Task.advance`."""
+        fields: dict[str, Any] = {"figures": "  ".join(f"{k} {v:.3g}" for k, v in figures.items())} if figures else {}
+        self._bar.update(self._task, advance=steps, **fields)
+
+
+class PlainProgress:
+    """One line at a time, flushed, for logs and pipes."""
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:  # noqa: ARG002
+        """See `ei_compat.core.progress.Progress.task`."""
+        yield _Counter(total, PLAIN_SECONDS, lambda done, figures: self._tell(name, done, total, figures))
+
+    def _tell(self, name: str, done: int, total: int | None, figures: dict[str, float]) -> None:
+        if "epoch" in figures:  # the line that Edge Impulse's own blocks print
+            self.note(f"Epoch {100 * (figures['epoch'] % 1 or 1):.0f}% done")
+        else:
+            self.note(f"{name} {done}" if total is None else f"{name} {100 * done // max(total, 1)}% done")
+
+    def note(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.note`."""
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def warn(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.warn`."""
+        sys.stderr.write(f"warning: {line}\n")
+        sys.stderr.flush()
+
+    def finish(self, result: Result) -> None:
+        """The result of the run, as tables."""
+        console.show(result)
+
+
+class JsonProgress:
+    """One JSON object a line on stdout: `{"event": …, "time": seconds since 1970, …}`."""
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        """See `ei_compat.core.progress.Progress.task`."""
+        self._write("start", task=name, total=total, unit=unit)
+        counter = _Counter(total, 1.0, lambda done, figures: self._write("step", task=name, done=done, **figures))
+        yield counter
+        self._write("end", task=name, done=counter.done)
+
+    def note(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.note`."""
+        self._write("note", text=line)
+
+    def warn(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.warn`."""
+        self._write("warning", text=line)
+
+    def finish(self, result: Result) -> None:
+        """The result of the run, as one event."""
+        self._write("result", **result.as_json())
+
+    def _write(self, event: str, **values: Any) -> None:
+        sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,170 @@
+"""`train` and `demo`: the options of a run, made from the recipe's own fields."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from ei_compat.core.errors import GateError, UsageError
+from train.cli import console
+from train.cli.block_command import BlockCommand
+from train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from train.job import Parameters
+
+ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
+    "batch_size": ("--batch_size",),
+    "validation_share": ("--validation-set-size",),
+}
+
+
+def train(
+    context: typer.Context,
+    data_directory: Path = typer.Option(..., help="Arrays or an export of Edge Impulse, or folders of pictures."),
+    out_directory: Path = typer.Option(..., help="Where the results go; made if missing."),
+    info_file: Path | None = typer.Option(
+        None, "--info-file", "--input-file", help="train_input.json of arrays; else looked for here and beside them."
+    ),
+    input_shape: str | None = typer.Option(
+        None, help='Of a picture, such as "(96, 96, 3)", for flat arrays without a train_input.json.'
+    ),
+    classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
+    data_format: str | None = typer.Option(
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see docs/datasets.md."
+    ),
+    ensure_determinism: bool = typer.Option(
+        False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
+    ),
+    resume: bool = typer.Option(
+        False, "--resume", help="Go on from the checkpoint in --out-directory; a finished run is not repeated."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in --out-directory."),
+    enforce_time_limit: bool = typer.Option(
+        False, "--enforce-time-limit", help="Let maxTrainingTimeSeconds of train_input.json stop the training."
+    ),
+    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
+    **knobs: Any,
+) -> None:
+    """Train a classifier and write a float and an INT8 TFLite model, a report, and more.
+
+    Unknown options are ignored with a warning, as Edge Impulse's own training does.
+    """
+    from train.cli.progress import make_progress
+    from train.exported import find_parameters
+    from train.job import Job
+
+    progress = make_progress(log_format)
+    if context.args:
+        progress.warn(f"ignored, not an option of train: {' '.join(context.args)}")
+    if resume and overwrite:
+        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
+    parameters = find_parameters(data_directory, info_file)
+    overridden = {name: value for name, value in knobs.items() if value is not None}
+    given = ({} if parameters is None else parameters.values) | overridden
+    job = Job(
+        data=data_directory,
+        out=out_directory,
+        recipe=_recipe(given, parameters),
+        given=frozenset(given),
+        overridden=frozenset(overridden),
+        parameters=parameters,
+        info_file=info_file,
+        input_shape=input_shape,
+        classes=None if classes is None else tuple(name.strip() for name in classes.split(",")),
+        data_format=data_format,
+        deterministic=ensure_determinism,
+        resume=resume,
+        overwrite=overwrite,
+        enforce_time_limit=enforce_time_limit,
+    )
+    from train import pipeline  # after the options are known to be good: it takes a moment
+
+    report = pipeline.run(job, progress)
+    if report is None:
+        return
+    progress.finish(report)
+    missed = [gate for gate in report.gates if not gate.met]
+    if missed:
+        raise GateError(
+            "; ".join(f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}" for gate in missed),
+            where=out_directory,
+            fix="the files are written; try --effort thorough, ask for less, or raise the limit",
+        )
+
+
+def _recipe(given: dict[str, Any], parameters: Parameters | None) -> Recipe:
+    """The recipe with the user's values, or the project's; the first thing wrong with them becomes a UsageError."""
+    try:
+        return Recipe(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        option = f"{_flag(str(first['loc'][0]))} {first['input']}" if first["loc"] else None
+        file = None if parameters is None else f"{parameters.path} and the options"  # what does not fit together
+        raise UsageError(
+            reason if option is None else f"must be {reason}", where=option or file, fix="see train --help"
+        ) from error
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _recipe_options() -> list[inspect.Parameter]:
+    """One option per field of the recipe, None unless the user gives it."""
+    return [_option(name, field) for name, field in Recipe.model_fields.items()]
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    flag, kind = _flag(name), _scalar(field.annotation)
+    shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
+    if kind is bool:
+        flag = f"{flag}/--no-{flag[2:]}"
+        shown = "on" if field.default else "off"
+    option = typer.Option(
+        None, flag, *ALIASES.get(name, ()), help=f"{field.description} [default: {shown}]", show_default=False
+    )
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind | None)
+
+
+def _scalar(annotation: Any) -> type:
+    """The type in which a field is given on the command line; lists are text with commas."""
+    if get_origin(annotation) is tuple:
+        return str
+    if get_origin(annotation) is Literal:
+        return type(get_args(annotation)[0])
+    return annotation if isinstance(annotation, type) else str
+
+
+def _spell_out(command: Any, extra: Sequence[inspect.Parameter]) -> Any:
+    """Replaces the `**` of a command by these options, where typer looks for them."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    command.__signature__ = inspect.Signature([*own, *extra])
+    command.__annotations__ |= {p.name: p.annotation for p in extra}
+    return command
+
+
+def demo(
+    folder: Path = typer.Argument(help="A new or empty folder.", show_default=False),
+    per_class: int = typer.Option(100, min=4, max=10_000, help="Pictures of each of the four classes."),
+    seed: int = typer.Option(1, min=0, help="Of everything drawn."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Draw the built-in demo set: four kinds of thing, in class folders."""
+    from train.demo import draw_demo
+
+    console.show(draw_demo(folder, per_class=per_class, seed=seed), as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(cls=BlockCommand, context_settings=settings)(_spell_out(train, _recipe_options()))
+    app.command()(demo)

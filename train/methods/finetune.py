@@ -1,0 +1,250 @@
+"""Phase two: the end of the backbone learns again, while its kernels are pruned.
+
+A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
+answers and the features that the network gave before (`distillation.py`), and from the final masks on an average of
+its weights counts (`average.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from train.methods import allocate
+from train.methods.average import Average
+from train.methods.distillation import distilling
+from train.methods.ending import Ending, ending, planes
+from train.methods.features import Features, extract
+from train.methods.loop import PhasePlan, fit
+from train.methods.prune import make_pruner
+from train.methods.state import TrainState
+from train.methods.statistics import moving_statistics
+from train.methods.trainer import Trainer, learning_rates
+from train.network import learning_layers, prunable_kernels
+from train.samples import Samples
+from train.tasks import better
+from train.views import Views
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import tensorflow as tf
+
+PHASE, NUMBER = "finetune", 8
+END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
+# Factors in that end of the rate and of what is said by the network before: little is left to recover then, and labels
+# say more, unless there are so few that it takes several passes to make enough steps of them.
+END_RATE, END_SOFT_ANSWERS, END_DISTILL = 2.0, 0.4, 0.1
+END_PASSES = 2  # through the pictures in an epoch of that end, which costs less than half of one of everything
+ANSWERS_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The network before fine-tuning.
+
+    Attributes:
+        features: of its backbone.
+        answers: its outputs [N or 2N, K] for the rows of the features of training.
+        held_out: for validation and testing what the task measures of it, and of the linear probe, [N] each.
+    """
+
+    features: Features
+    answers: np.ndarray
+    held_out: Mapping[str, Mapping[str, np.ndarray]]
+
+
+def begin(trainer: Trainer, done: TrainState) -> TrainState:
+    """The state in which the phase begins, after the one that is done."""
+    teacher = [variable.numpy() for variable in trainer.network.variables]
+    return TrainState(PHASE, teacher=teacher, history=done.history, best_epochs=done.best_epochs)
+
+
+def look_before(trainer: Trainer, state: TrainState, features: Features | None) -> Before:
+    """Puts the network before fine-tuning in place and asks it everything that fine-tuning needs to know.
+
+    Args:
+        trainer: the network.
+        state: whose `teacher` is the network before fine-tuning.
+        features: of its backbone where they are known, which is where it never learned.
+    """
+    network, data, measure = trainer.network, trainer.data, trainer.data.task.measure
+    for variable, value in zip(network.variables, state.teacher, strict=True):
+        variable.assign(value)
+    features = features or extract(trainer, mirror=trainer.recipe.mirror)
+
+    def answers(x: np.ndarray) -> np.ndarray:
+        parts = [x[first : first + ANSWERS_BATCH] for first in range(0, len(x), ANSWERS_BATCH)]
+        return np.concatenate([network.head(part, training=False).numpy() for part in parts])
+
+    truths = {name: samples.y for name, samples in data.sets().items() if name != "training"}
+    probe = features.probe
+    measured = {
+        "linear probe": {name: measure(y, probe.predict(features.held_out[name])) for name, y in truths.items()},
+        "head": {name: measure(y, answers(features.held_out[name])) for name, y in truths.items()},
+    }
+    return Before(features, answers(features.training), measured)
+
+
+def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState:
+    """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
+
+    When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
+    frozen one could not make up for the weights it lost), and all statistics follow, until an epoch after the last
+    zeros. From then on, and from the start where nothing is pruned, only the end of the network learns (`ending.py`).
+    Without pruning the network before fine-tuning stays, with a word, where no epoch is better on validation.
+
+    Args:
+        trainer: the network before fine-tuning.
+        state: a new one, or a checkpoint's.
+        before: what the network before fine-tuning says.
+    """
+    recipe, data = trainer.recipe, trainer.data
+    frozen = not trainer.network.backbone.trainable
+    views = views_to_learn(trainer, before)
+    plan = _plan(trainer, views)
+    whole = _epochs_of_everything(plan)
+    end = None if recipe.augment or whole >= plan.epochs else ending(trainer.network, recipe.fine_tune_share)
+    held = Samples(data.validation.x, data.validation.y)
+    if end is None:
+        state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress)
+    else:
+        if whole and state.phase == PHASE:
+            state = fit(replace(plan, epochs=whole), views, held, state, trainer.checkpointer, trainer.progress)
+            state = TrainState(END, teacher=state.teacher, history=state.history, best_epochs=state.best_epochs)
+        state = _fine_tune_end(trainer, plan, whole, end, views, state)
+        end.beginning.trainable = False  # what it stores is what the end learned behind
+    if not recipe.prune:
+        _keep_the_better(trainer, state, before, frozen)
+    return state
+
+
+def views_to_learn(trainer: Trainer, before: Before) -> Views:
+    """The training pictures and, where the recipe asks for that, what the network before said of each and saw in it."""
+    recipe, pictures = trainer.recipe, trainer.data.training
+    constants: tuple[np.ndarray, ...] = ()
+    if recipe.soft_answers or recipe.distill:
+        constants = (trainer.data.task.soften(before.answers), before.features.training)
+    return Views(pictures.x, pictures.y, before.features.mirrored, constants)
+
+
+def _plan(trainer: Trainer, views: Views) -> PhasePlan:
+    """What all epochs of the phase do where the whole network learns."""
+    recipe, network, pictures = trainer.recipe, trainer.network, len(trainer.data.training)
+    learning = _unfreeze(trainer)
+    passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    steps = recipe.fine_tune_epochs * math.ceil(passes * pictures / recipe.batch_size)
+    if passes > 1:
+        few = recipe.fine_tune_epochs * math.ceil(pictures / recipe.batch_size)
+        trainer.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
+    pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(trainer)) if recipe.prune else None
+    average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
+    return PhasePlan(
+        task=trainer.data.task,
+        phase=PHASE,
+        number=NUMBER,
+        epochs=recipe.fine_tune_epochs,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        beta_2=recipe.beta_2,
+        rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
+        forward=network,
+        passes=passes,
+        forward_training=distilling(trainer, network) if views.constants else None,
+        label_weight=1 - recipe.soft_answers,
+        trainable_variables=learning,
+        variables=network.variables,
+        global_step=trainer.global_step,
+        prepare=trainer.augmentation(),
+        sample_weights=trainer.sample_weights(),
+        pruner=pruner,
+        average=average or None,
+        workers=trainer.workers,
+        statistics=moving_statistics(network),
+    )
+
+
+def _epochs_of_everything(plan: PhasePlan) -> int:
+    """How many epochs the whole network learns: to the last zeros and one more, or none where nothing is pruned."""
+    return 0 if plan.pruner is None else math.ceil(plan.pruner.first_final_step * plan.epochs / len(plan.rates)) + 1
+
+
+def _fine_tune_end(
+    trainer: Trainer, plan: PhasePlan, done: int, end: Ending, views: Views, state: TrainState
+) -> TrainState:
+    """The rest of a phase's epochs, after those that are done, in which only the end of the network learns."""
+    if state.weights:  # of a checkpoint; the planes come from the beginning that it had
+        for variable, value in zip(plan.variables, state.weights, strict=True):
+            variable.assign(value)
+    known, held = planes(trainer, end.beginning, views)
+    own = {id(variable) for variable in end.network.variables}
+    first = done * (len(plan.rates) // plan.epochs)
+    recipe, pruner = trainer.recipe, plan.pruner
+    passes = END_PASSES if plan.passes == 1 else plan.passes
+    steps = (plan.epochs - done) * math.ceil(passes * len(views) / plan.batch_size)
+    planned = first + np.arange(steps) * (len(plan.rates) - first) // steps  # the step whose rate each one takes
+    rate, soft, near = (END_RATE, END_SOFT_ANSWERS, END_DISTILL) if done and plan.passes == 1 else (1.0, 1.0, 1.0)
+    plan = replace(
+        plan,
+        phase=END if done else PHASE,
+        number=END_NUMBER if done else NUMBER,
+        epochs=plan.epochs - done,
+        earlier=done,
+        passes=passes,
+        rates=rate * plan.rates[planned],
+        forward=end.network,
+        forward_training=distilling(trainer, end.network, soft, near) if plan.forward_training else None,
+        label_weight=1 - soft * recipe.soft_answers,
+        trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
+        pruner=None if pruner is None else pruner.of(own, planned),
+        average=plan.average and Average(end.network.variables, recipe.average, 0),
+        statistics=moving_statistics(end.network),
+    )
+    return fit(plan, known, held, state, trainer.checkpointer, trainer.progress)
+
+
+def zeros(trainer: Trainer) -> list[float]:
+    """The share of zeros that each prunable kernel is to have."""
+    recipe, kernels = trainer.recipe, prunable_kernels(trainer.network)
+    if recipe.sparsity_allocation == "uniform":
+        return allocate.uniform(kernels, recipe.final_sparsity)
+    return allocate.balanced(trainer.network, kernels, recipe.final_sparsity)
+
+
+def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, frozen: bool) -> None:
+    """Puts the network before fine-tuning back where validation says that it was better."""
+    task = trainer.data.task
+    was = float(before.held_out["head"]["validation"].mean())
+    lines = [line for line in state.history if line.phase == PHASE]
+    now = next(line.val_metric for line in lines if line.epoch == state.best_epochs[PHASE])
+    if better(task, was, now) == now:
+        return
+    trainer.progress.note(
+        f"The network before fine-tuning is kept: its validation {task.metric} is {was:.3f}, after it {now:.3f}"
+    )
+    state.best_epochs[PHASE] = 0
+    for variable, value in zip(trainer.network.variables, state.teacher, strict=True):
+        variable.assign(value)
+    trainer.network.backbone.trainable = not frozen
+
+
+def _unfreeze(trainer: Trainer) -> list[tf.Variable]:
+    """Sets which layers learn and whose statistics follow; returns the variables that gradients change."""
+    import tf_keras as keras
+
+    recipe, network = trainer.recipe, trainer.network
+    learning = learning_layers(network.backbone, recipe.fine_tune_share)
+    network.backbone.trainable = True
+    variables = {id(v) for layer in learning for v in layer.trainable_variables}
+    if recipe.prune:
+        variables |= {id(kernel) for kernel in prunable_kernels(network)}
+    for layer in network.backbone.layers:
+        normalises = isinstance(layer, keras.layers.BatchNormalization)
+        if recipe.prune and normalises:
+            variables |= {id(v) for v in layer.trainable_variables}
+        layer.trainable = layer in learning or any(id(v) in variables for v in layer.variables)
+    chosen = [v for v in network.backbone.trainable_variables if id(v) in variables]
+    return [*chosen, *network.head.trainable_variables]

@@ -1,0 +1,123 @@
+"""Conversion: the trained network to a float and an INT8 TFLite file.
+
+The network is frozen to constants in a concrete function of batch 1 first; converting from the Keras model would
+export a SavedModel on the way, which takes ten times as long for the same file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ei_compat.core.errors import EiTrainError, ExportError
+from train import backend
+from train.batches import as_float
+
+SAME = 2.0**-20  # of a scale: float32's rounding in the converter, and no more
+
+if TYPE_CHECKING:
+    from train.network import Network
+    from train.recipe import Recipe
+    from train.samples import TrainingData
+
+
+def freeze(network: Network, batch: int | None = 1) -> Any:
+    """The network as a concrete function of pictures [batch, H, W, C] with its weights as constants."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    shape = (batch, *network.backbone.input_shape[1:])
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32, "x_input")])
+    def infer(x: tf.Tensor) -> tf.Tensor:
+        return network(x, training=False)
+
+    return convert_variables_to_constants_v2(infer.get_concrete_function())
+
+
+def to_float(frozen: Any) -> bytes:
+    """The float32 `.tflite` file.
+
+    Raises:
+        ExportError: TensorFlow's converter failed.
+    """
+    import tensorflow as tf
+
+    return _convert(tf.lite.TFLiteConverter.from_concrete_functions([frozen]), "the float model")
+
+
+def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
+    """The INT8 `.tflite` file: int8 in and out, weights per channel.
+
+    Scales that are eight significant bits but for float32's rounding become just that; see `int8_ready`.
+
+    Args:
+        frozen: from `freeze`.
+        calibration: float32 pictures [N, H, W, C] whose values reach exactly the ends of the input's range.
+
+    Raises:
+        ExportError: TensorFlow's converter failed.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = _each_alone(calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return with_snapped_scales(_convert(converter, "the INT8 model"))
+
+
+def eight_bits(scales: np.ndarray) -> np.ndarray:
+    """The nearest numbers of eight significant bits, as float64."""
+    mantissas, exponents = np.frexp(scales.astype(np.float64))
+    snapped: np.ndarray = np.ldexp(np.rint(mantissas * 256) / 256, exponents)
+    return snapped
+
+
+def with_snapped_scales(tflite: bytes) -> bytes:
+    """The file with the scales of weights that are next to a number of eight significant bits moved onto it."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    changed = bytearray(tflite)
+    model = schema.Model.GetRootAs(changed)
+    graph = model.Subgraphs(0)
+    for index in range(graph.TensorsLength()):
+        tensor = graph.Tensors(index)
+        if tensor.Type() == schema.TensorType.INT8 and model.Buffers(tensor.Buffer()).DataLength():
+            scales = tensor.Quantization().ScaleAsNumpy()  # where they lie in the file
+            snapped = eight_bits(scales)
+            near = np.abs(snapped - scales) <= SAME * scales
+            scales[near] = snapped[near]
+    return bytes(changed)
+
+
+def _each_alone(pictures: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:
+    return lambda: ([picture[np.newaxis]] for picture in pictures)
+
+
+def _convert(converter: Any, what: str) -> bytes:
+    try:
+        with backend.without_native_chatter(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Statistics for quantized inputs", category=UserWarning)
+            return bytes(converter.convert())
+    except EiTrainError:
+        raise  # a signal came meanwhile
+    except Exception as error:  # the converter raises whatever its C++ side says
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"converting {what} failed: {reason}") from error
+
+
+def calibration_set(data: TrainingData, recipe: Recipe) -> np.ndarray:
+    """Training pictures that the task spreads over what there is, as float32 in the deployed scaling.
+
+    One corner pixel of the first becomes black and one white: the range then is exactly the scaling's whatever the
+    pictures hold, and the statistics of the layers behind hardly notice, as they would a whole black picture.
+    """
+    rows = data.task.spread(data.training.y, recipe.calibration_samples, recipe.seed)
+    pictures = np.array(as_float(data.training.take(rows)[0]))
+    pictures[0, 0, 0], pictures[0, -1, -1] = data.scaling.black, data.scaling.white
+    return pictures

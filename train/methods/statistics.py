@@ -1,0 +1,140 @@
+"""The statistics of batch normalisation, measured on training pictures as the network is used.
+
+Moving averages trail the weights, and an average of weights has none of its own, so statistics are measured once the
+weights are final ("precise batch normalisation", Wu & Johnson 2021, https://arxiv.org/abs/2105.07576). Each
+normalisation works meanwhile as it does in the network that is kept: one that learned by its batch, a frozen one by
+what it stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.batches import as_input, batches
+from train.network import walk
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
+
+    from train.methods.trainer import Trainer
+    from train.network import Network
+
+BATCH = 128
+PICTURES = 2048  # for statistics that are measured
+SHIFT_PICTURES = 256  # for the difference between two measurements on the same pictures
+Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each of some normalisations
+
+
+def normalisations(network: Network) -> list[keras.layers.BatchNormalization]:
+    """The backbone's batch normalisations, in order."""
+    import tf_keras as keras
+
+    return [layer for layer in network.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def moving_statistics(network: Network) -> list[tf.Variable]:
+    """The moving means and variances that training changes, those of the normalisations that learn."""
+    learning = [layer for layer in normalisations(network) if layer.trainable]
+    return [statistic for layer in learning for statistic in (layer.moving_mean, layer.moving_variance)]
+
+
+def renew_statistics(trainer: Trainer) -> None:
+    """Stores in each normalisation that learned what its input's mean and variance are on training pictures."""
+    learned = [layer for layer in normalisations(trainer.network) if layer.trainable]
+    if learned:
+        store(learned, averaged(measure_statistics(trainer, learned, PICTURES)))
+
+
+def store(norms: Sequence[keras.layers.BatchNormalization], statistics: Moments) -> None:
+    """Gives each of the normalisations its mean and variance."""
+    for layer, (mean, variance) in zip(norms, statistics, strict=True):
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+
+
+def measure_statistics(
+    trainer: Trainer,
+    wanted: Sequence[keras.layers.BatchNormalization],
+    pictures: int,
+    before: Sequence[Moments] | None = None,
+) -> list[Moments]:
+    """Mean and variance [channels] of what goes into the wanted normalisations, for batch after batch.
+
+    Args:
+        trainer: gives the network and the training pictures, always the same ones.
+        wanted: some of the backbone's normalisations, in order.
+        pictures: how many at most.
+        before: what this gave for the frozen normalisations, which then are the wanted ones, before the kernels
+            changed. They then shift what they store by how far their input moved since, so that no layer sees what the
+            change did to those before it: some channels are amplified a hundredfold on their way, and would be far off
+            after a few layers.
+    """
+    import tensorflow as tf
+
+    samples, backbone = trainer.data.training, trainer.network.backbone
+    places = {layer.name: place for place, layer in enumerate(wanted)}
+
+    @tf.function(autograph=False)  # of the network, only what comes before the last of the wanted is computed
+    def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        return _forward(backbone, as_input(x), places, was)
+
+    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:pictures]
+    measured: list[Moments] = []
+    with trainer.progress.task("statistics", len(rows), "picture") as task:
+        for x, _ in batches(samples, rows, BATCH):
+            if measured and len(x) < BATCH:
+                break  # a remainder would weigh as much as a whole batch
+            was = None if before is None else before[len(measured)]
+            found = moments(tf.constant(x), was)
+            measured.append([(mean.numpy(), variance.numpy()) for mean, variance in found])
+            task.advance(len(x))
+    return measured
+
+
+def averaged(measured: Sequence[Moments]) -> Moments:
+    """The mean over all batches of the mean and of the variance of each layer."""
+    return [
+        (np.mean([mean for mean, _ in layer], axis=0), np.mean([variance for _, variance in layer], axis=0))
+        for layer in zip(*measured, strict=True)
+    ]
+
+
+def shifted(
+    layer: keras.layers.BatchNormalization, stored: tuple[Any, Any], was: tuple[Any, Any], now: tuple[Any, Any]
+) -> tuple[Any, Any]:
+    """What a frozen layer has to store once its input has gone from the mean and variance `was` to `now`."""
+    return stored[0] + now[0] - was[0], stored[1] * (now[1] + layer.epsilon) / (was[1] + layer.epsilon)
+
+
+def _forward(
+    backbone: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: list[tuple[tf.Tensor, tf.Tensor]] | None
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Runs the backbone layer by layer; see `measure_statistics`. `places` numbers the wanted normalisations."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    found: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
+
+    def compute(layer: keras.layers.Layer, x: Any) -> tf.Tensor:
+        if not isinstance(layer, keras.layers.BatchNormalization):
+            return layer(x)
+        if layer.trainable and len(x.shape) == 4:
+            y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=x, scale=layer.gamma, offset=layer.beta, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
+            )
+            found[layer.name] = mean, variance
+            return y
+        now, used = tf.nn.moments(x, tuple(range(len(x.shape) - 1))), (layer.moving_mean, layer.moving_variance)
+        if layer.trainable:
+            found[layer.name] = used = now
+        elif layer.name in places:
+            found[layer.name] = now
+            used = used if was is None else shifted(layer, used, was[places[layer.name]], now)
+        return tf.nn.batch_normalization(x, *used, layer.beta, layer.gamma, layer.epsilon)
+
+    walk(backbone, x, compute)
+    return [found[name] for name in places]

@@ -1,0 +1,124 @@
+"""The network as the phases see it: a backbone that gives features, and a head that makes outputs of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
+
+    from train.backbones import Backbone
+    from train.recipe import Recipe
+    from train.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network in two parts that are called one after the other.
+
+    Attributes:
+        backbone: inputs, such as pixels [N, H, W, C] in [0, 1], to features [N, D].
+        head: features to the task's outputs [N, K].
+    """
+
+    backbone: keras.Model
+    head: keras.Model
+
+    def __call__(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Outputs [N, K] of inputs."""
+        return self.head(self.backbone(x, training=training), training=training)
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """Every weight and statistic, in a stable order."""
+        return [*self.backbone.variables, *self.head.variables]
+
+
+def build_network(
+    backbone: Backbone,
+    task: Task,
+    recipe: Recipe,
+    shape: tuple[int, ...],
+    dropout: Callable[[float], Any] | None = None,
+) -> Network:
+    """Builds the network with fresh weights, drawn from the recipe's seed.
+
+    Args:
+        backbone: builds the body.
+        task: builds the head.
+        recipe: gives what both depend on.
+        shape: of one input.
+        dropout: makes the dropout layer of a rate; Keras' own by default.
+    """
+    import tf_keras as keras
+
+    keras.utils.set_random_seed(recipe.seed)
+    body = backbone.build(recipe, shape)
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps
+    return Network(body, task.build_head(recipe, body.output_shape[-1], dropout))
+
+
+def as_one_model(network: Network) -> keras.Model:
+    """The network as a single Keras model with an input named `x_input`, for saving.
+
+    It is flat: Keras 3 cannot read what Keras 2 writes of models within models.
+    """
+    import tf_keras as keras
+
+    x = network.backbone.output
+    for layer in network.head.layers[1:]:
+        x = layer(x)
+    return keras.Model(network.backbone.input, x, name="ei_train")
+
+
+def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer, Any], tf.Tensor]) -> tf.Tensor:
+    """Runs a model layer by layer on x.
+
+    Args:
+        model: without loops or layers that are used twice.
+        x: its input.
+        compute: what a layer puts out, of what goes into it: a tensor, or several in a list.
+    """
+    import tf_keras as keras
+
+    values: dict[str, tf.Tensor] = {}
+    for layer in model.layers:
+        inputs = [values[parent.layer.name] for parent in layer.inbound_nodes[0].parent_nodes]
+        if isinstance(layer, keras.layers.InputLayer):
+            values[layer.name] = x
+        else:
+            values[layer.name] = compute(layer, inputs[0] if len(inputs) == 1 else inputs)
+    return values[model.layers[-1].name]
+
+
+def learning_layers(backbone: keras.Model, share: float) -> list[keras.layers.Layer]:
+    """The last `share` (0 to 1) of the backbone's own layers, rounded up.
+
+    The well-known template slices the outer model instead, whose first layer is the whole backbone, and so trains none
+    of it.
+    """
+    count = math.ceil(len(backbone.layers) * share)
+    return list(backbone.layers[len(backbone.layers) - count :])
+
+
+def prunable_kernels(network: Network) -> list[tf.Variable]:
+    """The kernels that tfmot prunes too: convolutions and dense layers, not depthwise convolutions and not biases."""
+    import tf_keras as keras
+
+    return [
+        layer.kernel
+        for layer in (*network.backbone.layers, *network.head.layers)
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense)
+        and not isinstance(layer, keras.layers.DepthwiseConv2D)
+    ]
+
+
+def all_kernels(network: Network) -> list[tf.Variable]:
+    """Every kernel, the depthwise ones included."""
+    return [v for v in network.variables if v.name.split("/")[-1].split(":")[0] in {"kernel", "depthwise_kernel"}]

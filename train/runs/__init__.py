@@ -1,0 +1,1 @@
+"""What a run leaves behind: its folder while it works, its checkpoint, its configuration and its report."""

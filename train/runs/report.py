@@ -1,0 +1,120 @@
+"""What a run says of itself: `report.json` with every measurement, and the table at the end."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
+from train.gates import Gate
+from train.methods.state import Epoch, read_row, row_names
+from train.result import Columns
+from train.sparsity import Sparsity
+from train.tasks import TASKS, Scores
+
+VERSION = 1  # of report.json's layout
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a run.
+
+    Attributes:
+        task: what was learned, by name.
+        classes: labels in the order of the outputs.
+        samples: how many pictures each set has.
+        broken: pictures that were skipped: name and reason.
+        reading: the account of the data's folder, with what was not read; see `as_json` of `ei_compat.dataset.reading`.
+        metrics: scores by file (`float32`, `int8`) and set (`validation`, `testing`).
+        unpruned: the task's metric on each set of the networks that training started from: a linear probe on the
+            features before fine-tuning, and the network's head on them.
+        sparsity: see `Sparsity`.
+        gates: see `Gate`.
+        seconds: of each phase and in total; of this process alone where a run was resumed.
+        peak_memory_bytes: largest resident set of the process.
+        files: sizes in bytes.
+        history: the training log.
+        best_epochs: for each training phase the epoch whose weights were kept.
+        resumed: whether the run went on from a checkpoint.
+    """
+
+    task: str
+    classes: Sequence[str]
+    samples: Mapping[str, int]
+    broken: Sequence[tuple[str, str]]
+    reading: Mapping[str, Any]
+    metrics: Mapping[str, Mapping[str, Scores]]
+    unpruned: Mapping[str, Mapping[str, float]]
+    sparsity: Sparsity
+    gates: Sequence[Gate]
+    seconds: Mapping[str, float]
+    peak_memory_bytes: int
+    files: Mapping[str, int]
+    history: Sequence[Epoch]
+    best_epochs: Mapping[str, int]
+    resumed: bool
+    version: int = field(default=VERSION)
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole report as JSON values."""
+        metric = TASKS.named(self.task).metric
+        return asdict(self) | {"history": [line.as_row(metric) for line in self.history]}
+
+    def as_tables(self) -> Sequence[Columns]:
+        """The metric of both files on every set, and of the networks before them; what the files weigh."""
+        names = {"float32": FLOAT_FILE, "int8": INT8_FILE}
+        zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}
+        sets = list(self.metrics["int8"])
+        rows = [
+            [f"{name}, before fine-tuning", *(f"{share:.3f}" for share in by_set.values()), "0.00", ""]
+            for name, by_set in self.unpruned.items()
+        ] + [
+            [
+                names[kind],
+                *(f"{scores.metric:.3f}" for scores in by_set.values()),
+                f"{zeros[kind]:.2f}",
+                f"{self.files[names[kind]] / 1000:,.0f} kB",
+            ]
+            for kind, by_set in self.metrics.items()
+        ]
+        seconds = ", ".join(f"{name} {value:.1f} s" for name, value in self.seconds.items())
+        metric = TASKS.named(self.task).metric.replace("_", " ")
+        header = ["network", *(f"{name} {metric}" for name in sets), "zero weights", "size"]
+        details = self.metrics["int8"][sets[-1]].tables(f"INT8 on {sets[-1]}")
+        return [Columns("Result", header, rows, seconds), *details]
+
+
+def read_report(document: Mapping[str, Any]) -> Report:
+    """The report of a `report.json`.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    if document["version"] != VERSION:
+        raise ValueError(f"version {document['version']}")
+    task = TASKS.named(document["task"])
+    metrics = {
+        kind: {name: task.read_scores(scores) for name, scores in by_set.items()}
+        for kind, by_set in document["metrics"].items()
+    }
+    return Report(
+        **dict(document)
+        | {
+            "metrics": metrics,
+            "sparsity": Sparsity(**document["sparsity"]),
+            "gates": [Gate(**gate) for gate in document["gates"]],
+            "history": [read_row(line, task.metric) for line in document["history"]],
+        }
+    )
+
+
+def training_log(history: Sequence[Epoch], metric: str) -> str:
+    """The history as CSV, a line per epoch; `metric` names the task's."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, row_names(metric), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(line.as_row(metric) for line in history)
+    return buffer.getvalue()

@@ -1,0 +1,202 @@
+"""What is learned: the `Task` protocol, and the tasks by name.
+
+A task is everything that depends on what the targets are and on nothing else: how they are made of labels, the head and
+the loss, the metric, which epoch is the best, what is reported and what a finished model has to keep. The phases
+(`train.methods`), the pipeline and the reports know a task only as this protocol.
+
+A task of one's own is a class with these members, `@tasks.TASKS.register` above it or an entry point of the group
+`ei_train.tasks`; then `--task NAME` trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+
+from train.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+    import tf_keras as keras
+
+    from train.gates import Gate
+    from train.recipe import Recipe
+    from train.result import Columns
+
+
+class Drop(NamedTuple):
+    """How much worse one network is than another on the same samples.
+
+    Attributes:
+        measured: on these samples, as a share: of accuracy lost, or of an error added. Below 0 where it is better.
+        shown: what it is at least with 95 % confidence.
+    """
+
+    measured: float
+    shown: float
+
+
+class Probe(Protocol):
+    """A linear model on features, fitted in seconds: the least that any training has to reach."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Outputs [N, K] for features [N, D], such as the network gives, or what stands for them in `Task.measure`."""
+        ...
+
+
+class Scores(Protocol):
+    """How good one file is on one set: a frozen dataclass of JSON values, which is how `report.json` holds it."""
+
+    @property
+    def metric(self) -> float:
+        """The mean of `Task.measure`."""
+        ...
+
+    def tables(self, title: str) -> Sequence[Columns]:
+        """Details for people; none where the metric says it all."""
+        ...
+
+
+class Task(Protocol):
+    """A task, with the names of its outputs.
+
+    Targets `y` are an array of a row per sample, [N] or [N, K]; outputs are what the network gives for them, [N, K].
+
+    Attributes:
+        name: Edge Impulse's `mode`, such as `classification`; `--task` takes it.
+        metric: what the log and the report call the mean of `measure`, such as `accuracy`: lower case, no blanks.
+        higher_is_better: whether a larger metric is a better one.
+        labels: of the outputs, in their order; `labels.txt` has one a line.
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    labels: tuple[str, ...]
+
+    # Targets, from the data.
+
+    @classmethod
+    def of_labels(cls, labels: Sequence[str]) -> Self:
+        """The task of samples that carry these labels, each of them once.
+
+        Raises:
+            DataError: nothing of this kind can be learned from such labels.
+        """
+        ...
+
+    @classmethod
+    def of_rows(cls, names: Sequence[str], y: np.ndarray) -> Self:
+        """The task of an Edge Impulse array of labels: rows [N, K], with the names in its `train_input.json`."""
+        ...
+
+    def targets(self, labels: Sequence[str]) -> np.ndarray:
+        """The targets of samples with these labels, one of each."""
+        ...
+
+    def targets_of_rows(self, y: np.ndarray) -> np.ndarray:
+        """The targets in rows [N, K] of Edge Impulse's array."""
+        ...
+
+    def check(self, targets: Mapping[str, np.ndarray]) -> list[str]:
+        """Refuses sets (`training`, `validation`, maybe `testing`) that nothing can be learned from.
+
+        Returns:
+            What the user should know of them, a line each.
+
+        Raises:
+            DataError: that is why.
+        """
+        ...
+
+    def spread(self, targets: np.ndarray, count: int, seed: int) -> np.ndarray:
+        """Rows of at most `count` samples that calibrate INT8, spread over what there is; in the order of the data."""
+        ...
+
+    # The network's end and what it learns; tensors in, tensors out, inside the training step's graph.
+
+    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
+        """A fresh head: features [N, `features`] to outputs [N, K], the last layer named `y_pred`.
+
+        Args:
+            recipe: gives units and dropout rates.
+            features: how many the backbone gives.
+            dropout: makes the dropout layer of a rate; Keras' own by default.
+        """
+        ...
+
+    def losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """The loss of every sample [N]."""
+        ...
+
+    def measures(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """What `measure` gives, float32 [N]."""
+        ...
+
+    def sample_weights(self, recipe: Recipe, targets: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor] | None:
+        """Targets of a batch to factors [N] of their losses, where the recipe asks for that; `targets` are all."""
+        ...
+
+    def soften(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs of the network before fine-tuning as targets [N, K] for the one that learns."""
+        ...
+
+    def soft_loss(self, soft: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """The mean distance, a scalar, of outputs from such targets."""
+        ...
+
+    # Measuring.
+
+    def measure(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """The figure [N] of every sample whose mean is the metric: whether it is right, or how far off it is."""
+        ...
+
+    def as_good(self, metric: float, best: float, samples: int) -> bool:
+        """Whether a metric on so many samples is as good as the best one, as far as they can tell."""
+        ...
+
+    def drop(self, before: np.ndarray, after: np.ndarray) -> Drop:
+        """How much worse the second of two networks is, by their `measure` [N] on the same samples."""
+        ...
+
+    def fit_probe(self, x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarray) -> Probe:
+        """Fits a linear model to features x [N, D], tuned on held-out ones."""
+        ...
+
+    def score(self, y: np.ndarray, outputs: np.ndarray) -> Scores:
+        """Everything that the report says of a file on a set."""
+        ...
+
+    @classmethod
+    def read_scores(cls, document: Mapping[str, Any]) -> Scores:
+        """Scores of a `report.json`; raises KeyError, TypeError or ValueError where they are none."""
+        ...
+
+    def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
+        """What the INT8 file may lose against the float one, both on all held-out samples."""
+        ...
+
+    def training_gates(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+        """What the float file may lose: against the network that training chose, and against the unpruned ones.
+
+        Args:
+            recipe: the limits.
+            written: on validation, against the network before it was made ready for INT8.
+            pruned: on all held-out samples, against the best network before fine-tuning; None where nothing is pruned.
+        """
+        ...
+
+    def deployment(self) -> dict[str, Any]:
+        """What `config.json` tells those who deploy the model, as JSON values: `mode` at least."""
+        ...
+
+
+TASKS: Registry[type[Task]] = Registry(
+    "--task", "ei_train.tasks", {"classification": "train.tasks.classification:Classification"}
+)
+
+
+def better(task: Task | type[Task], metric: float, other: float) -> float:
+    """The better of two metrics."""
+    return max(metric, other) if task.higher_is_better else min(metric, other)
