@@ -83,7 +83,12 @@ class Backbone(Protocol):
 
 
 BACKBONES: Registry[Backbone] = Registry(
-    "--backbone", "ei_train.backbones", {"mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2"}
+    "--backbone",
+    "ei_train.backbones",
+    {
+        "mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2",
+        "mobilenet_v1": "train.backbones.mobilenet_v1:MOBILENET_V1",
+    },
 )
 
 # What changes in a network of images without weights to start from. Five epochs of a head on random features and ten of

@@ -47,7 +47,7 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
 
 @pytest.mark.parametrize(
     ("least_steps", "rate", "hard", "again"),
-    [pytest.param(0, 0.001, 0.8, 2, id="enough pictures"), pytest.param(40, 0.0005, 0.5, 1, id="few pictures")],
+    [pytest.param(0, 0.0015, 0.8, 2, id="enough pictures"), pytest.param(40, 0.0005, 0.5, 1, id="few pictures")],
 )
 def test_the_end_goes_on_where_the_whole_network_stopped(
     least_steps: int, rate: float, hard: float, again: int, monkeypatch: pytest.MonkeyPatch
