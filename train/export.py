@@ -8,19 +8,15 @@ import secrets
 import warnings
 import zipfile
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from train.methods.quantize import freeze
 from train.network import Network, as_one_model
 
-if TYPE_CHECKING:
-    from train.recipe import Recipe
-    from train.tasks import Task
-
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every zip member, so that the same model makes the same names and dates
 
 
-def saved_model_zip(network: Network, recipe: Recipe, task: Task) -> bytes:  # noqa: ARG001 - as `keras_zip`
+def saved_model_zip(network: Network) -> bytes:
     """A SavedModel for serving, its files under `saved_model/`: `x_input` [N, H, W, C] as deployed to `y_pred`.
 
     The weights are constants of the graph.
@@ -43,19 +39,14 @@ def saved_model_zip(network: Network, recipe: Recipe, task: Task) -> bytes:  # n
         tf.io.gfile.rmtree(folder)
 
 
-def keras_zip(network: Network, recipe: Recipe, task: Task) -> bytes:
+def keras_zip(network: Network) -> bytes:
     """`model.h5`, which `load_model` of Keras 3 and of tf-keras opens without any code of ours, zipped."""
     import h5py
 
-    plain = Network(
-        network.backbone, task.build_head(recipe, network.backbone.output_shape[-1])
-    )  # with Keras' own dropout
-    plain.head.set_weights(network.head.get_weights())
-    plain.backbone.trainable = True  # as of a fresh model; which of its layers learned here is no business of the file
     with h5py.File("model.h5", "w", driver="core", backing_store=False) as file:  # in memory
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*HDF5", category=UserWarning)  # the format users ask for
-            as_one_model(plain).save(file, include_optimizer=False)
+            as_one_model(network).save(file, include_optimizer=False)
         file.attrs["model_config"] = json.dumps(_for_keras_3(json.loads(file.attrs["model_config"])))
         file.flush()
         return _zipped({"model.h5": file.id.get_file_image()})

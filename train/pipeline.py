@@ -14,7 +14,7 @@ import numpy as np
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted
 from train import backend
-from train.backbones import BACKBONES, Backbone
+from train.backbones import Backbone, NetworkSource, chosen
 from train.batches import as_input, batches
 from train.costs import Stopwatch, peak_memory
 from train.data import TrainingData, load_data
@@ -81,8 +81,9 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
     with watch("prepare"):
         if not (job.resume or job.overwrite):
             folder.refuse_earlier()
-        backbone = BACKBONES.named(job.recipe.backbone)
+        source = chosen(job.recipe, job.overridden)
         data = load_data(job, progress)
+        backbone = _built(source, job, data) if isinstance(source, NetworkSource) else source
         backbone.check(job.recipe, data.shape)
         weights = backbone.find_weights(job.recipe, data.shape, progress)
         recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
@@ -107,7 +108,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
     progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
     progress.note(f"Using batch size: {recipe.batch_size}")
     with watch("features"):
-        known = features.extract(trainer, mirror=recipe.mirror) if trainer.pretrained else None
+        known = features.extract(trainer, mirror=recipe.mirror) if trainer.is_frozen else None
     with watch("head"):
         if state is None or state.phase == head.PHASE:
             state = head.train_head(trainer, state or TrainState(head.PHASE), known)
@@ -117,13 +118,13 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         if recipe.fine_tune_epochs and state.phase != qat.PHASE:
             state = finetune.fine_tune(trainer, state, before)
     with watch("int8_ready"):
-        chosen = state.chosen[0] if state.phase == qat.PHASE else _measured(trainer)
+        right = state.chosen[0] if state.phase == qat.PHASE else _measured(trainer)
         trainer = deployed(trainer)
         if state.phase != qat.PHASE:
             make_int8_ready(trainer)
     if recipe.qat_epochs:
         with watch("qat"):
-            state = state if state.phase == qat.PHASE else qat.begin(state, chosen)
+            state = state if state.phase == qat.PHASE else qat.begin(state, right)
             state = qat.train_aware(trainer, state, before)
     progress.note("Finished training")
     if trainer.workers is not None and not trainer.workers.is_chief:
@@ -141,7 +142,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         folder.write({INT8_FILE: models[INT8_FILE]})
     with watch("export"):
         for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
-            models[name] = export(trainer.network, recipe, data.task)
+            models[name] = export(trainer.network)
             folder.write({name: models[name]})
     with watch("evaluate"):
         answers = {
@@ -151,7 +152,7 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
         zeros = count_zeros(trainer.network, models[INT8_FILE])
         measured = data.task.measure(data.validation.y, answers["float32"]["validation"])
-        written = data.task.drop(chosen, measured)
+        written = data.task.drop(right, measured)
         lost = _lost(before, answers["float32"], data) if recipe.prune else None
         gates = _gates(recipe, zeros, answers, written, lost, data)
         for line in warnings_of(gates):
@@ -179,6 +180,12 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
     if trainer.workers is not None:
         _dismiss(trainer.workers, progress)
     return report
+
+
+def _built(source: NetworkSource, job: Job, data: TrainingData) -> Backbone:
+    """The backbone of a network that has to be built to be known."""
+    backend.start(deterministic=job.deterministic)
+    return source.of(data.task, data.shape, job.recipe.seed)
 
 
 def _wait_for_chief(workers: Workers, results: Path, progress: Progress) -> None:
@@ -224,8 +231,11 @@ def _start(
     global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")
     network = build_network(backbone, data.task, recipe, data.shape, seeded_dropout(recipe.seed, global_step))
     if weights is not None:
-        backbone.load_weights(network.backbone, weights, data.scaling.zero)
-    return Trainer(recipe, network, global_step, data, weights is not None, checkpoints, progress, workers, job.out)
+        body = network.backbone
+        backbone.load_weights(body, weights, data.scaling.zero)
+        if all(layer.trainable for layer in body.layers):
+            body.trainable = False
+    return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out)
 
 
 def _measured(trainer: Trainer) -> np.ndarray:

@@ -58,7 +58,7 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     network, global_step = mobilenet_v2(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
     data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
-    training = Trainer(recipe, network, global_step, data, True, SimpleNamespace(), SILENT)
+    training = Trainer(recipe, network, global_step, data, SimpleNamespace(), SILENT)
     before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
     plans: list[tuple[PhasePlan, Views]] = []
 

@@ -10,8 +10,8 @@ point of the group `ei_train.backbones`; then `--backbone NAME` trains it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from train.registry import Registry
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
     from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
+    from train.tasks import Task
 
 
 class Backbone(Protocol):
@@ -71,6 +72,8 @@ class Backbone(Protocol):
     def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
         """Puts published weights into what `build` gave, with the rescale of its inputs folded in.
 
+        Phase one leaves all of the network alone then, or the layers that are no longer `trainable`.
+
         Args:
             model: as it was built.
             file: from `find_weights`.
@@ -80,6 +83,45 @@ class Backbone(Protocol):
             DataError: the file is damaged, or made for another network.
         """
         ...
+
+
+@runtime_checkable
+class BringsHead(Protocol):
+    """A backbone that is one half of a whole network, whose other half is the head."""
+
+    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
+        """See `Task.build_head`."""
+        ...
+
+
+@runtime_checkable
+class NetworkSource(Protocol):
+    """What becomes a backbone once the task and the inputs are known."""
+
+    def of(self, task: Task, shape: tuple[int, ...], seed: int) -> Backbone:
+        """The backbone of the network for this task; TensorFlow has been started.
+
+        Raises:
+            UsageError: there is no such network, or it fits neither the task nor inputs of this shape.
+        """
+        ...
+
+
+def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSource:
+    """The backbone that the recipe asks for.
+
+    Args:
+        recipe: names it, or a file that builds it.
+        overridden: names of the recipe's fields that the command line set.
+
+    Raises:
+        UsageError: there is none of that name, or the options do not fit together.
+    """
+    if recipe.network is None:
+        return BACKBONES.named(recipe.backbone)
+    from train.backbones.network_file import NetworkFile
+
+    return NetworkFile.named(recipe.network, overridden)
 
 
 BACKBONES: Registry[Backbone] = Registry(
