@@ -41,7 +41,8 @@ def become_owner_of(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    from train.start import main, on_signals, stop
+    from train.signals import on_signals, stop
+    from train.start import main
 
     on_signals(stop)  # entrypoint.sh waits for that
     if os.getuid() == 0:

@@ -21,12 +21,29 @@ REGISTRY = re.compile(
 )
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+)")
 
+FOLDERS = ("bench", "docker", "docs", "ei_compat", "firmware", "requirements", "tests", "train", "weights")
+
 # Who may import whom: a package, and a room in one, imports from lower floors only. A room is a folder or a file that
 # lies in the package itself. A package without rooms here is not divided yet.
 PACKAGES = (("ei_compat",), ("firmware",), ("train",))
 ROOMS = {
     "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
+    "train": (
+        ("costs", "gates", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
+        ("backbones", "backend", "demo", "tasks", "workers"),
+        ("network", "samples"),
+        ("job", "sparsity", "views"),
+        ("array_data", "batches", "exported"),
+        ("data", "evaluate", "methods"),
+        ("export", "phases", "runs"),
+        ("pipeline",),
+        ("cli",),
+        ("supervisor",),
+        ("start",),
+        ("__main__",),
+    ),
 }
+IMPLEMENTATIONS = ("train/backbones", "train/tasks")  # behind a protocol, which is in `__init__.py`
 
 
 def tracked_files() -> list[Path]:
@@ -138,10 +155,20 @@ def test_no_room_imports_from_the_same_floor_or_a_higher_one(package: str) -> No
         return path.relative_to(ROOT / package).parts[0].removesuffix(".py")
 
     files = set(sources(package))
-    rooms = {room_of(path) for path in files} - {"__init__"}
+    files -= {ROOT / package / "__init__.py"}
+    rooms = {room_of(path) for path in files}
     assert rooms == {room for floor in ROOMS[package] for room in floor}, "every room has its floor"
     arrows = {(room_of(path), room_of(target)) for path in files for target in files.intersection(imported(path))}
     assert upward(arrows, ROOMS[package]) == set()
+
+
+def test_nobody_imports_an_implementation_of_a_protocol_but_its_neighbours() -> None:
+    """Phases, reports and commands know a task and a backbone by its protocol alone."""
+    for path in sources("train"):
+        for target in imported(path):
+            folder = target.parent.relative_to(ROOT).as_posix()
+            if folder in IMPLEMENTATIONS and target.name not in {"__init__.py", "weights_file.py"}:
+                assert path.parent == target.parent, f"{path.relative_to(ROOT)} imports {target.relative_to(ROOT)}"
 
 
 def test_an_upward_arrow_is_found() -> None:
@@ -165,14 +192,23 @@ def test_every_make_target_is_documented() -> None:
 
 
 def documentation() -> list[Path]:
-    pages = [ROOT / "README.md", ROOT / "DEVELOPERS.md", *(ROOT / "docs").glob("*.md")]
-    return [page for page in pages if page.is_file()]
+    return [path for path in tracked_files() if path.suffix == ".md"]
 
 
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
 def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
     named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(), re.MULTILINE))
     assert named <= set(makefile_targets())
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
+def test_files_named_in_the_documentation_exist(page: Path) -> None:
+    """Of a name with NAME in it, which stands for a file that somebody will add, the folder."""
+    text = page.read_text()
+    named = {ROOT / name for name in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text)}
+    linked = {page.parent / name for name in re.findall(r"\]\(([\w./-]+)\)", text)}
+    missing = [path for path in named | linked if not (path.parent if "NAME" in path.name else path).exists()]
+    assert not missing
 
 
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ei_compat.block.arrays import Arrays
     from ei_compat.block.train_input import TrainInput
     from ei_compat.core.progress import Progress
-    from train.data import Samples
     from train.job import Job
+    from train.samples import Samples
     from train.scaling import Scaling
     from train.tasks import Task
 
@@ -35,7 +35,7 @@ def read_arrays(
     """
     from ei_compat.block.arrays import open_arrays
     from ei_compat.media.pixels import value_range
-    from train.data import Samples
+    from train.samples import Samples
 
     if "validation_share" in job.given:
         info = replace(info, train_test_split=job.recipe.validation_share)

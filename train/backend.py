@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ei_compat.core.errors import TrainingError
-from train import supervisor
+from train import supervision
 
 
 def start(*, deterministic: bool) -> None:
@@ -84,7 +84,7 @@ def without_native_chatter() -> Iterator[None]:
     """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    chatter = supervisor.chatter()
+    chatter = supervision.chatter()
     os.dup2(nowhere if chatter is None else chatter, 2)
     try:
         yield

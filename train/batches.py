@@ -13,7 +13,7 @@ from ei_compat.media.pixels import scale_pixels
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from train.data import Samples
+    from train.samples import Samples
     from train.views import Views
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,11 +12,10 @@ import numpy as np
 
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import reserve
+from train.samples import Samples, TrainingData
 from train.tasks import TASKS
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from ei_compat.core.progress import Progress
     from ei_compat.dataset.dataset import Dataset, Sample
     from ei_compat.dataset.reading import Reading
@@ -29,78 +28,6 @@ IN_MEMORY = 1 << 29  # bytes of decoded pictures in a set; more are kept in a fi
 DIGEST_ROWS = 256
 DEFAULT_TASK = "classification"  # of class folders
 MOST_WARNINGS = 20  # about single pictures; the report names them all
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Inputs, or features of them, and their targets.
-
-    Attributes:
-        x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or look like an array
-            (`ei_compat.block.rows.Rows`, `train.scaling.Inputs`).
-        y: the task's targets [N] or [N, K], such as int32 class indices.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rows in that order."""
-        return self.x[rows], self.y[rows]
-
-    def draw(self, random: np.random.Generator) -> np.ndarray:
-        """Every row once, in random order."""
-        return random.permutation(len(self))
-
-    def signature(self) -> list[tf.TensorSpec]:
-        """What a batch looks like to TensorFlow."""
-        import tensorflow as tf
-
-        return [tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in (self.x, self.y)]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """What a run learns from and is measured on.
-
-    Attributes:
-        task: what is learned, with the labels of the model's outputs.
-        training, validation: always there, and never empty.
-        testing: None where the user has no test set.
-        format: how it was stored, such as `ei-export` or `arrays`.
-        broken: pictures that were skipped, with the reason.
-        reading: the account of the user's folder.
-        scaling: what the deployed model is given for pixels.
-        info_file: the `train_input.json` that was read, or None.
-        max_training_seconds: what it allows, or None.
-        sha256: digest of the labels and the sets.
-    """
-
-    task: Task
-    training: Samples
-    validation: Samples
-    testing: Samples | None
-    format: str
-    broken: tuple[tuple[str, str], ...]
-    reading: Reading
-    scaling: Scaling
-    info_file: Path | None
-    max_training_seconds: float | None
-    sha256: str
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of a picture."""
-        height, width, channels = self.training.x.shape[1:]
-        return height, width, channels
-
-    def sets(self) -> dict[str, Samples]:
-        """The sets by the names that reports use."""
-        named = {"training": self.training, "validation": self.validation, "testing": self.testing}
-        return {name: samples for name, samples in named.items() if samples is not None}
 
 
 def load_data(job: Job, progress: Progress) -> TrainingData:

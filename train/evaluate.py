@@ -20,7 +20,7 @@ from train import backend
 from train.batches import as_float
 
 if TYPE_CHECKING:
-    from train.data import Samples
+    from train.samples import Samples
 
 
 def predict(tflite: bytes, samples: Samples, *, name: str = "evaluate", progress: Progress = SILENT) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ei_compat.core.errors import DataError, FormatError, UsageError
+from train.job import Parameters
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -18,21 +19,6 @@ if TYPE_CHECKING:
 
 INFO, PARAMETERS = "train_input.json", "parameters.json"
 FIELDS = {"validation_set_size": "validation_share"}  # other names for fields of the recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """The project's settings, from the list that exports since 2025 hold.
-
-    Attributes:
-        path: of the file.
-        values: by field of the recipe; checked.
-        unused: names and values that no field of the recipe stands for.
-    """
-
-    path: Path
-    values: dict[str, Any]
-    unused: tuple[str, ...]
 
 
 def find_parameters(data: Path, info_file: Path | None) -> Parameters | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ei_compat.media.pixels import InputScaling
 from train.recipe import Recipe
@@ -12,13 +12,27 @@ from train.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from train.data import TrainingData
-    from train.exported import Parameters
+    from train.samples import TrainingData
 
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
 # from what the network knew before.
 FEW_PICTURES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The project's settings, from the list that exports since 2025 hold.
+
+    Attributes:
+        path: of the file.
+        values: by field of the recipe; checked.
+        unused: names and values that no field of the recipe stands for.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    unused: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

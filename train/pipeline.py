@@ -1,4 +1,4 @@
-"""The main job, from a folder of data to an INT8 model: the phases in a straight line."""
+"""The main job, from a folder of data to an INT8 model and its report, in a straight line."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ import numpy as np
 
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted
-from train import backend
+from train import backend, phases
 from train.backbones import Backbone, NetworkSource, chosen
-from train.batches import as_input, batches
 from train.costs import Stopwatch, peak_memory
-from train.data import TrainingData, load_data
+from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
 from train.job import Job, adapted
-from train.methods import features, finetune, head, qat, quantize
-from train.methods.input_scaling import deployed
-from train.methods.int8_ready import make_int8_ready
-from train.methods.state import TrainState
+from train.methods import quantize
+from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
 from train.network import build_network
 from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
 from train.runs.report import Report
+from train.samples import TrainingData
 from train.sparsity import Sparsity, count_zeros, sparsity_gates
-from train.supervisor import HOW_TO_GO_ON
+from train.supervision import HOW_TO_GO_ON
 from train.tasks import Drop, Scores
 from train.workers import FINISHED, LostError, Place, Workers, read_place
 
@@ -68,14 +66,14 @@ def _run(job: Job, place: Place | None, results: Path, progress: Progress) -> Re
     """The run of one process; the chief's results appear in `results`."""
     try:
         with OutputFolder(job.out) as folder:
-            return _phases(job, place, folder, results, progress)
+            return _whole(job, place, folder, results, progress)
     except Interrupted as error:
         if error.fix is None and (job.out / CHECKPOINT).exists():
             raise Interrupted(error.signal, fix=HOW_TO_GO_ON) from None
         raise
 
 
-def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
+def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
     with watch("prepare"):
@@ -107,32 +105,15 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
     progress.note("Training model...")
     progress.note(f"Training on {len(data.training)} inputs, validating on {len(data.validation)} inputs")
     progress.note(f"Using batch size: {recipe.batch_size}")
-    with watch("features"):
-        known = features.extract(trainer, mirror=recipe.mirror) if trainer.is_frozen else None
-    with watch("head"):
-        if state is None or state.phase == head.PHASE:
-            state = head.train_head(trainer, state or TrainState(head.PHASE), known)
-            state = finetune.begin(trainer, state)
-    with watch("finetune"):
-        before = finetune.look_before(trainer, state, known)
-        if recipe.fine_tune_epochs and state.phase != qat.PHASE:
-            state = finetune.fine_tune(trainer, state, before)
-    with watch("int8_ready"):
-        right = state.chosen[0] if state.phase == qat.PHASE else _measured(trainer)
-        trainer = deployed(trainer)
-        if state.phase != qat.PHASE:
-            make_int8_ready(trainer)
-    if recipe.qat_epochs:
-        with watch("qat"):
-            state = state if state.phase == qat.PHASE else qat.begin(state, right)
-            state = qat.train_aware(trainer, state, before)
+    work = phases.Work(trainer, state)
+    phases.train(work, watch)
     progress.note("Finished training")
     if trainer.workers is not None and not trainer.workers.is_chief:
         _wait_for_chief(trainer.workers, results, progress)
         return None
 
     models: dict[str, bytes] = {}
-    data = trainer.data
+    trainer, data = work.trainer, work.trainer.data
     with watch("convert_float"):
         frozen = quantize.freeze(trainer.network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
@@ -152,8 +133,8 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
         zeros = count_zeros(trainer.network, models[INT8_FILE])
         measured = data.task.measure(data.validation.y, answers["float32"]["validation"])
-        written = data.task.drop(right, measured)
-        lost = _lost(before, answers["float32"], data) if recipe.prune else None
+        written = data.task.drop(work.chosen, measured)
+        lost = _lost(work.before, answers["float32"], data) if recipe.prune else None
         gates = _gates(recipe, zeros, answers, written, lost, data)
         for line in warnings_of(gates):
             progress.warn(line)
@@ -165,14 +146,14 @@ def _phases(job: Job, place: Place | None, folder: OutputFolder, results: Path, 
         broken=data.broken,
         reading=data.reading.as_json(),
         metrics=metrics,
-        unpruned={name: _metrics(found) for name, found in before.held_out.items()},
+        unpruned={name: _metrics(found) for name, found in work.before.held_out.items()},
         sparsity=zeros,
         gates=gates,
         seconds=watch.laps | {"total": watch.total},
         peak_memory_bytes=peak_memory(),
         files={name: len(content) for name, content in models.items()},
-        history=state.history,
-        best_epochs=state.best_epochs,
+        history=work.reached.history,
+        best_epochs=work.reached.best_epochs,
         resumed=resumed,
     )
     folder.write(texts(report, config))
@@ -238,16 +219,6 @@ def _start(
     return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out)
 
 
-def _measured(trainer: Trainer) -> np.ndarray:
-    """What the task measures [N] of the network as it is now, on validation."""
-    import tensorflow as tf
-
-    network, held = trainer.network, trainer.data.validation
-    answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
-    said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
-    return trainer.data.task.measure(held.y, np.concatenate(said))
-
-
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
     """What one file says of every held-out set: outputs [N, K]."""
     held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
@@ -261,7 +232,7 @@ def _scores(answers: Mapping[str, np.ndarray], data: TrainingData) -> dict[str, 
     return {name: data.task.score(data.sets()[name].y, said) for name, said in answers.items()}
 
 
-def _lost(before: finetune.Before, answers: Mapping[str, np.ndarray], data: TrainingData) -> Drop:
+def _lost(before: Before, answers: Mapping[str, np.ndarray], data: TrainingData) -> Drop:
     """What pruning lost on all held-out samples together, against the better of the unpruned networks."""
     task = data.task
     after = np.concatenate([task.measure(data.sets()[name].y, said) for name, said in answers.items()])

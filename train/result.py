@@ -9,12 +9,21 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table for people: a title, the column names and the rows, every cell already a string."""
+    """A table for people.
+
+    Attributes:
+        title: above it.
+        header: names of the columns.
+        rows: every cell already a string.
+        caption: below it.
+        texts: how many columns, from the first on, hold text, which begins on the left; the others hold figures.
+    """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str | None = None
+    texts: int = 1
 
 
 class Result(Protocol):

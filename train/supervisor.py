@@ -10,17 +10,17 @@ Little of the standard library is imported here, and nothing else before it is n
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import signal
 import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-from train.start import on_signals
+from train import supervision
+from train.signals import on_signals
 from train.streams import make_steady
+from train.supervision import HOW_TO_GO_ON, stopped_by
 
-HOW_TO_GO_ON = "run again with --resume to go on"
 ANSWER_SECONDS = 1.5  # in which the child may end by itself where there is nothing to save
 AGAIN_SECONDS = 0.01  # after which a signal that got lost is raised once more
 LOOK_SECONDS = 0.2  # between two looks at a child that is saving
@@ -39,41 +39,13 @@ MEANINGS = {  # of deaths by a signal: what is wrong, what to do
         "check the disk and that the data stays as it is",
     ),
 }
-_SAVING, _RESUMABLE = 0, 1  # places in the shared memory
-
-_shared: mmap.mmap | None = None  # what the child tells the parent
-_chatter: int | None = None  # file that takes native output while it is kept off the terminal
-_stop: signal.Signals | None = None  # the signal that came
-
-
-def saving(now: bool) -> None:
-    """Tells the parent whether the child, asked to stop, will save first and so must be waited for."""
-    if _shared is not None:
-        _shared[_SAVING] = now
-
-
-def resumable(now: bool) -> None:
-    """Tells the parent whether there is a checkpoint to go on from."""
-    if _shared is not None:
-        _shared[_RESUMABLE] = now
-
-
-def stopped_by() -> signal.Signals | None:
-    """The signal that came, whatever has become of the exception that it raised."""
-    return _stop
-
-
-def chatter() -> int | None:
-    """The file for native output that the user need not see unless the process dies; None without a parent."""
-    return _chatter
 
 
 def main() -> None:
     """Runs the command line in a child and ends as it ended; the console entry point."""
-    global _shared, _chatter
     on_signals(_note)
     make_steady()
-    _shared, _chatter = mmap.mmap(-1, 2), _unnamed_file()
+    supervision.connect(_unlinked_file())
     parent = os.getpid()
     child = os.fork()
     if child == 0:
@@ -82,12 +54,11 @@ def main() -> None:
 
 
 def _note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-    global _stop
-    _stop = _stop or signal.Signals(number)
+    supervision.note_signal(number)
 
 
-def _unnamed_file() -> int | None:
-    """A file without a name, in memory where the system can."""
+def _unlinked_file() -> int | None:
+    """An unlinked temporary file, in memory where the system can."""
     with contextlib.suppress(OSError):
         if hasattr(os, "memfd_create"):
             return os.memfd_create("chatter")
@@ -107,12 +78,12 @@ def _work(parent: int) -> int:
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         """Raises the first signal only, so that nobody's cleaning up is cut short by the second."""
-        if not _stop:
+        if not stopped_by():
             _note(number, None)
             raise Interrupted(signal.Signals(number))
 
     def again(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise Interrupted(_stop or signal.SIGTERM)
+        raise Interrupted(stopped_by() or signal.SIGTERM)
 
     def unheard(lost: Any) -> None:
         """A signal was raised where Python can pass nothing on, as in a destructor: it is raised again, outside."""
@@ -123,7 +94,7 @@ def _work(parent: int) -> int:
 
     def printed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """Code in C prints what it passes to nobody; where that is a signal, it is raised again, outside."""
-        if _stop:
+        if stopped_by():
             signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
         else:
             sys.__excepthook__(kind, error, trace)
@@ -132,8 +103,8 @@ def _work(parent: int) -> int:
         signal.signal(signal.SIGALRM, again)
         sys.unraisablehook, sys.excepthook = unheard, printed
         on_signals(stop)
-        if _stop:
-            raise Interrupted(_stop)  # it came while this process was made
+        if number := stopped_by():
+            raise Interrupted(number)  # it came while this process was made
         _die_with(parent)
         from train.cli.main import main as command_line
 
@@ -143,8 +114,8 @@ def _work(parent: int) -> int:
     except Interrupted as error:
         return _fail(error)
     except BaseException as error:
-        if _stop:  # on its way through a library it became something else
-            return _fail(Interrupted(_stop))
+        if number := stopped_by():  # on its way through a library it became something else
+            return _fail(Interrupted(number))
         sys.__excepthook__(type(error), error, error.__traceback__)
         return 1
     finally:
@@ -182,13 +153,11 @@ def _die_with(parent: int) -> None:
 
 def _watch(child: int) -> int:
     """Waits for the child and hands signals to it; the exit code."""
-    global _stop
     killed = False
 
     def hand_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        global _stop
-        again = _stop is not None
-        _stop = _stop or signal.Signals(number)
+        again = stopped_by() is not None
+        supervision.note_signal(number)
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
         if not again:
@@ -196,15 +165,14 @@ def _watch(child: int) -> int:
 
     def look(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         nonlocal killed
-        if not (_shared and _shared[_SAVING]):
+        if not supervision.is_saving():
             killed = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, look)
     on_signals(hand_on)
-    if _stop:  # it came while the child was made
-        early, _stop = _stop, None
+    if early := supervision.take_signal():  # it came while the child was made
         hand_on(early, None)
     finished, status = 0, 0
     while finished != child:  # a container's first process is given orphans too
@@ -213,7 +181,8 @@ def _watch(child: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    return _fail_interrupted(_stop) if killed and _stop else _died(signal.Signals(-code))
+    stop = stopped_by()
+    return _fail_interrupted(stop) if killed and stop else _died(signal.Signals(-code))
 
 
 def _fail_interrupted(number: signal.Signals) -> int:
@@ -228,9 +197,10 @@ def _died(number: signal.Signals) -> int:
 
     unknown = f"native code ended the program ({number.name})", "see what it said above, if anything, and report it"
     what, fix = MEANINGS.get(number, unknown)
-    if _chatter is not None and number != signal.SIGKILL:  # whose victim could not know of it
-        size = os.lseek(_chatter, 0, os.SEEK_END)
-        words = os.pread(_chatter, LARGEST_CHATTER, max(0, size - LARGEST_CHATTER)).decode(errors="replace")
+    chatter = supervision.chatter()
+    if chatter is not None and number != signal.SIGKILL:  # whose victim could not know of it
+        size = os.lseek(chatter, 0, os.SEEK_END)
+        words = os.pread(chatter, LARGEST_CHATTER, max(0, size - LARGEST_CHATTER)).decode(errors="replace")
         if words.strip():
             sys.stderr.write(words.rstrip() + "\n")
     error = TrainingError(what, fix=fix)
@@ -242,8 +212,8 @@ def _fail(error: Any) -> int:
     """The one line of an end; the exit code."""
     from train.cli import console
 
-    saving(True)  # the parent must not take this for no answer and say it once more
-    if _shared is not None and _shared[_RESUMABLE] and HOW_TO_GO_ON not in (error.fix or ""):
+    supervision.saving(True)  # the parent must not take this for no answer and say it once more
+    if supervision.is_resumable() and HOW_TO_GO_ON not in (error.fix or ""):
         error.fix = HOW_TO_GO_ON if error.fix is None else f"{error.fix}, and {HOW_TO_GO_ON}"
     console.fail(error, as_json=console.wants_json(sys.argv[1:]))
     sys.stderr.flush()

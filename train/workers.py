@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ei_compat.core.errors import TrainingError, UsageError
-from train.supervisor import HOW_TO_GO_ON
+from train.supervision import HOW_TO_GO_ON
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -12,4 +12,5 @@
     arrays               X and Y, split or not, as rows to train and validate on
     box_labels           labels with boxes, which are JSON in a file named `.npy`
     inferred_input       a job for arrays that come without a `train_input.json`
+    run_folder           what a block leaves in its output directory
 """

@@ -59,7 +59,8 @@ class Rows:
         import numpy as np
 
         picked = self.stored[rows if self.chosen is None else self.chosen[rows]]
-        values = np.ascontiguousarray(picked, np.float32).reshape(-1, *self.row_shape)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `check_values` refuses
+            values = np.ascontiguousarray(picked, np.float32).reshape(-1, *self.row_shape)
         if self.limits is not None:
             values = np.clip(values, *self.limits, out=values if values.flags.writeable else None)
         return values

@@ -40,7 +40,7 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
             error.filename = str(path)  # writing does not say where
         beside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    _sync_folder(path.parent)
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -91,7 +91,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
-    sync_folder(target.parent)
+    _sync_folder(target.parent)
 
 
 def refuse_occupied(target: Path) -> None:
@@ -117,7 +117,7 @@ def reserve(handle: int, size: int) -> None:
     os.ftruncate(handle, size)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Makes the names in a folder as durable as the files' content, where the system and the file system can."""
     if os.name != "posix":  # pragma: no cover - a folder cannot be opened elsewhere
         return

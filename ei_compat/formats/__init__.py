@@ -45,10 +45,10 @@ from ei_compat.formats import (
     yolo,
 )
 from ei_compat.formats._account import GUESSED, account_of, accounted, refuse_unread_labels
-from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._format import DEFAULT_OPTIONS, LABELS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.formats._tree import Tree
 
-__all__ = ["FORMATS", "Carries", "Format", "WriteOptions", "format_named", "open_dataset", "write_dataset"]
+__all__ = ["FORMATS", "LABELS", "Carries", "Format", "WriteOptions", "format_named", "open_dataset", "write_dataset"]
 
 # In the order in which they are tried: a file that names the format comes before a mere layout of folders.
 FORMATS: tuple[Format, ...] = (

@@ -1,26 +1,29 @@
 """The journal of an upload: which files have arrived, so that an interrupted upload continues.
 
-A text file, one record a line, each line `CRC32 JSON`: first what it is a journal of, then one line per batch that the
-service has answered, appended and synced to disk together. A file is named in it by its key and a fingerprint of its
-size and time, so a file that changed is sent anew. Killing the program can tear only the last line, which is cut off;
-a damaged line before the last means that somebody else wrote here, and is an error.
+An SQLite database with a row for each file that the service has answered for: its key, a fingerprint of its size and
+time, so that a file that changed is sent anew, and its sample's id. One transaction records what was answered together,
+and is on the disk when it ends; a program that is killed loses no more than the one that it was in. The write-ahead log
+beside the file (`-wal`) is there while an upload runs, and after one was killed until the next.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import zlib
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Self
 
 from ei_compat.core.errors import DataError, FormatError
-from ei_compat.core.files import sync_folder
 
+APPLICATION = 0x4549_554A  # "EIUJ", in the database's header: https://www.sqlite.org/pragma.html#pragma_application_id
 VERSION = 1
+_TABLES = (
+    "subject (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "arrived (key BLOB PRIMARY KEY, fingerprint TEXT NOT NULL, sample TEXT)",
+)
+_ELSEWHERE = "name another place with --journal"
 
 
 class Journal:
@@ -37,20 +40,15 @@ class Journal:
 
     def __init__(self, path: Path, subject: Mapping[str, str | int]) -> None:
         self.path = path
-        self._arrived: set[bytes] = set()
-        fresh = not path.exists()
+        if path.is_file() and path.stat().st_size == 1:  # which SQLite takes for an empty one
+            raise self._no_journal()
+        with self._errors("cannot keep a journal here", fix=_ELSEWHERE):
+            self._database = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
-            self._file: BinaryIO = path.open("a+b")
-        except OSError as error:
-            what = f"cannot keep a journal here: {error.strerror}"
-            raise DataError(what, where=path, fix="name another place with --journal") from None
-        try:
-            self._lock()
-            self._load({"version": VERSION, **subject})
-            if fresh:
-                sync_folder(path.parent)
+            with self._errors("cannot keep a journal here", fix=_ELSEWHERE):
+                self._open({name: str(value) for name, value in subject.items()})
         except BaseException:
-            self._file.close()
+            self._database.close()
             raise
 
     def __enter__(self) -> Self:
@@ -59,14 +57,19 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._database.close()
 
     def __contains__(self, entry: tuple[str, str]) -> bool:
         """Whether the file of this key and fingerprint has arrived."""
-        return _digest(*entry) in self._arrived
+        key, fingerprint = entry
+        query = "SELECT 1 FROM arrived WHERE key = ? AND fingerprint = ?"
+        with self._errors("cannot read the journal"):
+            return self._database.execute(query, (_stored(key), fingerprint)).fetchone() is not None
 
     def __len__(self) -> int:
-        return len(self._arrived)
+        with self._errors("cannot read the journal"):
+            (count,) = self._database.execute("SELECT count(*) FROM arrived").fetchone()
+        return int(count)
 
     def add(self, batches: Sequence[Mapping[str, tuple[str, int | None]]]) -> None:
         """Records answered batches and returns once they are on the disk.
@@ -74,89 +77,67 @@ class Journal:
         Args:
             batches: for each, fingerprint and sample id (None where the service knew the file already) by key.
         """
-        lines = [_line({"arrived": {key: list(entry) for key, entry in batch.items()}}) for batch in batches if batch]
-        if not lines:
-            return
-        self._append(b"".join(lines))
-        for batch in batches:
-            self._arrived.update(_digest(key, fingerprint) for key, (fingerprint, _) in batch.items())
+        rows = [
+            (_stored(key), fingerprint, None if sample is None else str(sample))
+            for batch in batches
+            for key, (fingerprint, sample) in batch.items()
+        ]
+        fix = "free some space and run again: it continues"
+        with self._errors("cannot write the journal", fix=fix), self._transaction():
+            self._database.executemany("INSERT OR REPLACE INTO arrived VALUES (?, ?, ?)", rows)
 
-    def _append(self, content: bytes) -> None:
-        try:
-            self._file.write(content)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            what = f"cannot write the journal: {error.strerror}"
-            raise DataError(what, where=self.path, fix="free some space and run again: it continues") from None
+    def _open(self, subject: Mapping[str, str]) -> None:
+        """Takes the file for this process alone, and makes sure that it is a journal of this subject, or a new one."""
+        run = self._database.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")  # kept from the first transaction on; needs no shared memory
+        run("PRAGMA synchronous = FULL")
+        with self._transaction():
+            (application,), (version,) = run("PRAGMA application_id").fetchone(), run("PRAGMA user_version").fetchone()
+            (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+            if tables == 0:
+                for table in _TABLES:
+                    run(f"CREATE TABLE {table} WITHOUT ROWID")
+                self._database.executemany("INSERT INTO subject VALUES (?, ?)", subject.items())
+                run(f"PRAGMA application_id = {APPLICATION}")
+                run(f"PRAGMA user_version = {VERSION}")
+            elif (application, version) != (APPLICATION, VERSION):
+                raise self._no_journal()
+            self._check_subject(dict(run("SELECT name, value FROM subject").fetchall()), subject)
+        if run("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise self._no_journal()
+        run("PRAGMA journal_mode = WAL")
 
-    def _lock(self) -> None:
-        if os.name != "posix":  # pragma: no cover - elsewhere nothing guards against two uploads at once
-            return
-        import fcntl
-
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataError("another upload is using this journal", where=self.path, fix="wait for it") from None
-
-    def _load(self, header: dict[str, Any]) -> None:
-        """Reads what is there, cuts a torn last line off, and writes the header of a new file."""
-        self._file.seek(0)
-        good = 0
-        for number, line in enumerate(self._file, start=1):
-            record = _record(line)
-            ours = number > 1 or _line(header).startswith(line)  # never cut a file that is something else
-            if record is None and ours and not self._file.read(1):
-                break  # the last line, torn
-            entries = _entries(record)
-            if number == 1 and record is not None:
-                self._check_header(record, header)
-            elif entries is not None:
-                self._arrived.update(_digest(key, fingerprint) for key, fingerprint in entries)
-            else:
-                fix = "delete it if it is one (the service recognises what it has), else give another with --journal"
-                raise FormatError("not a journal line", where=f"{self.path}:{number}", fix=fix)
-            good += len(line)
-        self._file.truncate(good)
-        self._file.seek(0, os.SEEK_END)
-        if good == 0:
-            self._append(_line(header))
-
-    def _check_header(self, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    def _check_subject(self, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         if found == wanted:
             return
         differing = ", ".join(f"{name} {found.get(name)}" for name in wanted if found.get(name) != wanted[name])
         fix = "give another file with --journal"
         raise DataError(f"a journal of something else ({differing})", where=self.path, fix=fix)
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN EXCLUSIVE")
+        with self._database:
+            yield
 
-def _line(record: Mapping[str, Any]) -> bytes:
-    text = json.dumps(record, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
+    @contextmanager
+    def _errors(self, what: str, *, fix: str | None = None) -> Iterator[None]:
+        """Turns what SQLite says into one line about the journal."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its extension
+            if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise DataError("another upload is using this journal", where=self.path, fix="wait for it") from None
+            if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}:
+                raise self._no_journal() from None
+            raise DataError(f"{what}: {error}", where=self.path, fix=fix) from None
 
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole line; None where the line is torn or was never ours."""
-    checksum, _, text = line.partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text[:-1]):
-        return None
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _entries(record: dict[str, Any] | None) -> list[tuple[str, str]] | None:
-    """Key and fingerprint of each file in a record; None where it is no record of arrivals."""
-    arrived = None if record is None else record.get("arrived")
-    if not isinstance(arrived, dict):
-        return None
-    entries = [(key, value[0]) for key, value in arrived.items() if isinstance(value, list) and len(value) == 2]
-    return entries if len(entries) == len(arrived) and all(isinstance(each, str) for _, each in entries) else None
+    def _no_journal(self) -> FormatError:
+        fix = "delete it if it is one (the service recognises what it has), else give another with --journal"
+        return FormatError("not a journal, or a damaged one", where=self.path, fix=fix)
 
 
-def _digest(key: str, fingerprint: str) -> bytes:
-    """Twelve bytes for one file's arrival: half a million of them stay below 50 MB."""
-    return hashlib.blake2b(f"{fingerprint}\0{key}".encode(errors="surrogateescape"), digest_size=12).digest()
+def _stored(key: str) -> bytes:
+    """A key as bytes, which need not be UTF-8 in file names."""
+    return key.encode(errors="surrogateescape")

@@ -34,6 +34,34 @@ HEAVY = {
     "yaml",
 }
 
+# Where a module is tested that has no namesake beside it.
+TESTED_IN = {
+    "block/box_labels": "formats/test_boxes.py",
+    "block/npy": "block/test_arrays.py",
+    "block/rows": "block/test_arrays.py",
+    "core/documents": "block/test_train_input.py",
+    "core/errors": "test_package.py",
+    "core/limits": "formats/test_formats.py",
+    "dataset/dataset": "formats/test_names.py",
+    "dataset/label_files": "formats/test_formats.py",
+    "dataset/reading": "formats/test_account.py",
+    "dataset/stratify": "dataset/test_split.py",
+    "formats/*": "formats/test_formats.py",
+    "media/acquisition": "media/test_signals.py",
+    "media/box_check": "formats/test_boxes.py",
+    "media/picture_files": "media/test_images.py",
+    "media/picture_headers": "media/test_images.py",
+    "media/pixels": "media/test_images.py",
+    "remote/failures": "remote/test_remote.py",
+    "remote/jobs": "studio/test_studio.py",
+    "remote/transport": "remote/test_remote.py",
+    "studio/block_archive": "studio/test_push.py",
+    "studio/model_info": "studio/test_pretrained.py",
+    "studio/studio_model": "studio/test_pretrained.py",
+    "upload/batches": "upload/test_ingestion.py",
+    "upload/options": "upload/test_ingestion.py",
+    "upload/report": "upload/test_delivery.py",
+}
 EVERYTHING = """
 import importlib, pkgutil, sys
 import ei_compat
@@ -47,6 +75,18 @@ for module in pkgutil.walk_packages(ei_compat.__path__, "ei_compat."):
 def test_a_room_names_its_modules(room: Path):
     listed = re.findall(r"^    (\w+) ", importlib.import_module(f"ei_compat.{room.name}").__doc__, re.MULTILINE)
     assert sorted(listed) == sorted(path.stem for path in room.glob("*.py") if not path.stem.startswith("_"))
+
+
+def test_every_module_is_tested_by_its_namesake_or_where_the_table_says():
+    tests, used = ROOT / "tests" / "ei_compat", set()
+    for path in (path for room in ROOMS for path in room.glob("[!_]*.py")):
+        name = f"{path.parent.name}/{path.stem}"
+        if not (tests / path.parent.name / f"test_{path.stem}.py").is_file():
+            entry = name if name in TESTED_IN else f"{path.parent.name}/*"
+            assert entry in TESTED_IN, f"{name} has no test"
+            used.add(entry)
+    assert used == TESTED_IN.keys(), "entries that nothing needs"
+    assert [file for file in TESTED_IN.values() if not (tests / file).is_file()] == []
 
 
 def test_the_attributes_of_dataclasses_are_documented():

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from train.start import STOPPING, on_signals
+from train.signals import STOPPING, on_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 STUB = """
 import ctypes, os, signal, sys, time, types
-from train import supervisor
+from train import supervision, supervisor
 program = types.ModuleType("train.cli.main")
 sys.modules["train.cli.main"] = program
 def main():
@@ -116,7 +116,7 @@ def test_a_signal_in_the_first_moments_is_quiet_too(delay: float) -> None:
 
 
 def test_who_saves_is_waited_for() -> None:
-    body = "supervisor.saving(True)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(flush=True)\ntime.sleep(3)"
+    body = "supervision.saving(True)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(flush=True)\ntime.sleep(3)"
     with started(f"{body}\nsys.exit(143)") as process:
         process.stdout.readline()
         process.stdout.readline()
@@ -127,7 +127,7 @@ def test_who_saves_is_waited_for() -> None:
 
 
 def test_after_a_checkpoint_the_line_says_how_to_go_on() -> None:
-    body = f"supervisor.resumable(True)\nprint(flush=True)\n{HOLDS_THE_LOCK}"
+    body = f"supervision.resumable(True)\nprint(flush=True)\n{HOLDS_THE_LOCK}"
     with started(body) as process:
         process.stdout.readline()
         process.stdout.readline()

@@ -17,11 +17,11 @@ import numpy as np
 from ei_compat.core.errors import EiTrainError
 from ei_compat.core.progress import SILENT
 from train import backend
-from train.data import Samples
 from train.methods.loop import PhasePlan, fit
 from train.methods.state import TrainState
 from train.methods.trainer import learning_rates
 from train.runs.checkpoint import Checkpoints
+from train.samples import Samples
 from train.tasks.classification import Classification
 from train.workers import Workers, read_place
 

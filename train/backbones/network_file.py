@@ -175,7 +175,7 @@ class UserNetwork:
             return {}
         return FROM_SCRATCH if len(self.network.shape) == 3 else {**FROM_SCRATCH, "augment": False}
 
-    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:  # noqa: ARG002
+    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:
         """Those that `build` gave, where it froze layers that have some."""
         network = self.network
         if recipe.weights not in {"auto", "none"}:
@@ -217,7 +217,7 @@ class UserNetwork:
     def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
         """Nothing: the network was built with them."""
 
-    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:  # noqa: ARG002
+    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
         """The network's dense layers, as it gave them."""
         import tf_keras as keras
 

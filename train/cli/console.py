@@ -39,7 +39,7 @@ def show(result: Result, *, as_json: bool = False) -> None:
 def _table(columns: Columns) -> Table:
     table = Table(title=columns.title, title_justify="left", caption=columns.caption, caption_justify="left")
     for index, name in enumerate(columns.header):
-        table.add_column(name, justify="left" if index == 0 else "right")
+        table.add_column(name, justify="left" if index < columns.texts else "right")
     for row in columns.rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

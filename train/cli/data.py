@@ -1,4 +1,4 @@
-"""`split` and `convert`: datasets from one shape into another."""
+"""`split`, `convert` and `formats`: datasets from one shape into another, and which shapes there are."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ei_compat.dataset.dataset import Dataset
     from ei_compat.dataset.reading import Reading
     from ei_compat.dataset.split import SplitCounts
+    from ei_compat.formats import Format
     from ei_compat.formats.conversion import Converted
     from ei_compat.media.signals import SignalForm
 
@@ -71,6 +72,47 @@ class ConvertView:
         facts = ["not carried: " + ", ".join(done.lost)] if done.lost else []
         caption = "\n".join([*facts, *done.reading.lines()]) or None
         return [Columns(title, ["category", "samples"], rows, caption)]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatsView:
+    """The dataset formats as the terminal shows them.
+
+    Attributes:
+        formats: in the order in which they are tried.
+    """
+
+    formats: tuple[Format, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Every format with what it is known by and what it carries; each is read and written."""
+        return {
+            "formats": [
+                {
+                    "name": kind.name,
+                    "aliases": [alias for alias, name in ALIASES.items() if name == kind.name],
+                    "looks_for": kind.looks_for,
+                    "reads": True,
+                    "writes": True,
+                    "carries": sorted(kind.carries),
+                }
+                for kind in self.formats
+            ]
+        }
+
+    def as_tables(self) -> list[Columns]:
+        """A row per format: labels, what else it carries, and what it is known by."""
+        from ei_compat.formats import LABELS, Carries
+
+        labels = LABELS | {Carries.EMPTY}
+        kinds = [each for each in Carries if each in labels], [each for each in Carries if each not in labels]
+        rows = [
+            [kind.name, *(", ".join(each for each in some if each in kind.carries) for some in kinds), kind.looks_for]
+            for kind in self.formats
+        ]
+        short = "; ".join(f"{alias} is short for {name}" for alias, name in ALIASES.items())
+        caption = f"Each is read and written; they are tried in this order. {short}."
+        return [Columns("Dataset formats", ["", "labels", "besides", "known by"], rows, caption, texts=4)]
 
 
 def split(
@@ -141,7 +183,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 def convert(
     source: Path = SOURCE,
     target: Path = TARGET,
-    to: str = typer.Option(..., help="arrays, ei, folders, file-names, openmv, … ; a wrong name lists all."),
+    to: str = typer.Option(..., help="arrays, ei, folders, file-names, openmv, … ; `ei-train formats` lists all."),
     image_size: int | None = typer.Option(None, help="Width and height of the pictures in arrays."),
     channels: int = typer.Option(3, help="3 for RGB, 1 for grayscale; in arrays."),
     resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
@@ -171,6 +213,13 @@ def convert(
     console.show(ConvertView(done, target), as_json=as_json)
 
 
+def formats(as_json: bool = AS_JSON) -> None:
+    """List the dataset formats: what each carries, and what it is known by."""
+    from ei_compat.formats import FORMATS
+
+    console.show(FormatsView(FORMATS), as_json=as_json)
+
+
 def _signal_form(name: str | None) -> SignalForm | None:
     from ei_compat.media.signals import SignalForm
 
@@ -183,3 +232,4 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(split)
     app.command()(convert)
+    app.command()(formats)

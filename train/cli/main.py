@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import typer
 
 from ei_compat.core.errors import DataError, EiTrainError, Interrupted, UsageError
-from train import __version__, supervisor
+from train import __version__, supervision
 from train.cli import console
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
@@ -28,7 +28,7 @@ DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
 GROUPS = ("train", "data", "firmware", "remote")  # modules of commands, in the order of the help
-ALONE = {"split": "data", "convert": "data"}  # commands for which their own module is enough
+ALONE = {"split": "data", "convert": "data", "formats": "data"}  # commands for which their own module is enough
 SELDOM = 100_000  # objects between two searches for circles of them, of which those commands make hardly any
 
 
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             traceback.print_exception(error)
-        if (number := supervisor.stopped_by()) is not None:  # on its way through a library it became something else
+        if (number := supervision.stopped_by()) is not None:  # on its way through a library it became something else
             raise Interrupted(number) from error
         failure = _as_failure(error)
         console.fail(failure, as_json=console.wants_json(arguments))

@@ -17,7 +17,7 @@ from train.cli.block_command import BlockCommand
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
-    from train.exported import Parameters
+    from train.job import Parameters
 
 ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
     "batch_size": ("--batch_size",),

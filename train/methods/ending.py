@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.data import Samples
 from train.graph import cut_points
 from train.methods.features import compute
 from train.network import Network, learning_layers
+from train.samples import Samples
 from train.views import Views
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.data import Samples
 from train.methods import allocate
 from train.methods.average import Average
 from train.methods.distillation import distilling
@@ -25,6 +24,7 @@ from train.methods.state import TrainState
 from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
 from train.network import learning_layers, prunable_kernels
+from train.samples import Samples
 from train.tasks import better
 from train.views import Views
 
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
 PHASE, NUMBER = "finetune", 8
 END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
-# Factors in that end of the rate and of what is said by the network before: little is left to recover then, and labels
-# say more, unless there are so few that it takes several passes to make enough steps of them.
-END_RATE, END_SOFT_ANSWERS, END_DISTILL = 2.0, 0.4, 0.1
+# Factors in that end of what is said by the network before: little is left to recover then, and labels say more, unless
+# there are so few that it takes several passes to make enough steps of them. After pruning its rate is higher, too.
+END_RATE, END_SOFT_ANSWERS, END_DISTILL = 3.0, 0.4, 0.1
+END_PASSES = 2  # through the pictures in an epoch of that end, which costs less than half of one of everything
 ANSWERS_BATCH = 256
 
 
@@ -182,19 +183,24 @@ def _fine_tune_end(
     own = {id(variable) for variable in end.network.variables}
     first = done * (len(plan.rates) // plan.epochs)
     recipe, pruner = trainer.recipe, plan.pruner
-    rate, soft, near = (END_RATE, END_SOFT_ANSWERS, END_DISTILL) if done and plan.passes == 1 else (1.0, 1.0, 1.0)
+    few = plan.passes > 1
+    passes = plan.passes if few else END_PASSES
+    steps = (plan.epochs - done) * math.ceil(passes * len(views) / plan.batch_size)
+    planned = first + np.arange(steps) * (len(plan.rates) - first) // steps  # the step whose rate each one takes
+    soft, near = (1.0, 1.0) if few else (END_SOFT_ANSWERS, END_DISTILL)
     plan = replace(
         plan,
         phase=END if done else PHASE,
         number=END_NUMBER if done else NUMBER,
         epochs=plan.epochs - done,
         earlier=done,
-        rates=rate * plan.rates[first:],
+        passes=passes,
+        rates=plan.rates[planned] * (END_RATE if done and not few else 1.0),
         forward=end.network,
         forward_training=distilling(trainer, end.network, soft, near) if plan.forward_training else None,
         label_weight=1 - soft * recipe.soft_answers,
         trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
-        pruner=None if pruner is None else pruner.of(own, first),
+        pruner=None if pruner is None else pruner.of(own, planned),
         average=plan.average and Average(end.network.variables, recipe.average, 0),
         statistics=moving_statistics(end.network),
     )

@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from train.data import Samples
 from train.methods.features import Features
 from train.methods.loop import PhasePlan, fit
 from train.methods.state import TrainState
 from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
+from train.samples import Samples
 from train.views import Views
 
 PHASE, NUMBER = "head", 4

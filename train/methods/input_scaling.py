@@ -13,8 +13,8 @@ import numpy as np
 from train.graph import first_kernel
 
 if TYPE_CHECKING:
-    from train.data import TrainingData
     from train.methods.trainer import Trainer
+    from train.samples import TrainingData
 
 
 def deployed(trainer: Trainer) -> Trainer:

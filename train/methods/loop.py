@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.core.progress import Progress
-    from train.data import Samples
     from train.methods.average import Average
     from train.methods.prune import Pruner
+    from train.samples import Samples
     from train.tasks import Task
     from train.views import Views
     from train.workers import Workers

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.data import Samples
 from train.graph import Graph, kernel_of, output_axes
 from train.methods import finetune
 from train.methods.distillation import distilling
@@ -31,6 +30,7 @@ from train.methods.quantize import calibration_set
 from train.methods.state import TrainState
 from train.methods.trainer import Trainer, learning_rates
 from train.network import Network, prunable_kernels, walk
+from train.samples import Samples
 
 if TYPE_CHECKING:
     import tensorflow as tf

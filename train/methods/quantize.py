@@ -19,9 +19,9 @@ from train.batches import as_float
 SAME = 2.0**-20  # of a scale: float32's rounding in the converter, and no more
 
 if TYPE_CHECKING:
-    from train.data import TrainingData
     from train.network import Network
     from train.recipe import Recipe
+    from train.samples import TrainingData
 
 
 def freeze(network: Network, batch: int | None = 1) -> Any:

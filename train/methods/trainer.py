@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.core.progress import Progress
-    from train.data import TrainingData
     from train.network import Network
     from train.recipe import Recipe
+    from train.samples import TrainingData
     from train.workers import Workers
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from ei_compat.block.run_folder import CHECKPOINT
 from ei_compat.core.errors import Interrupted, TrainingError, UsageError
 from ei_compat.core.files import replaced_file
-from train import supervisor
+from train import supervision
 from train.methods.state import Epoch, TrainState
-from train.start import on_signals
-from train.supervisor import HOW_TO_GO_ON
+from train.signals import on_signals
+from train.supervision import HOW_TO_GO_ON
 
 DAMAGED = "that is damaged"
 ARRAY_LISTS = ("weights", "optimizer", "masks", "average", "best", "teacher", "chosen")
@@ -55,14 +55,14 @@ class Checkpoints:
     def hold(self) -> None:
         """From here to the end of the block signals are noted and not acted on."""
         if not self._handlers:
-            supervisor.saving(True)
+            supervision.saving(True)
             self._handlers.update(on_signals(self._note))
 
     def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers.clear()
-        supervisor.saving(False)
+        supervision.saving(False)
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._signal = signal.Signals(number)
@@ -90,7 +90,7 @@ class Checkpoints:
         }
         with replaced_file(self.path) as file:
             np.savez(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)
-        supervisor.resumable(True)
+        supervision.resumable(True)
 
     def load(self) -> TrainState | None:
         """The saved state, or None where there is none.
@@ -115,13 +115,13 @@ class Checkpoints:
                 where=self.path,
                 fix="give the same options and data, or --overwrite to start anew",
             )
-        supervisor.resumable(True)
+        supervision.resumable(True)
         return TrainState(**meta["state"], **lists, history=[Epoch(**line) for line in meta["history"]])
 
     def remove(self) -> None:
         """Deletes the file once the results are written."""
         self.path.unlink(missing_ok=True)
-        supervisor.resumable(False)
+        supervision.resumable(False)
 
 
 def described(path: Path) -> str:

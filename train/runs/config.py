@@ -16,9 +16,9 @@ from train.backbones.weights_file import digest
 
 if TYPE_CHECKING:
     from train.backbones.weights_file import WeightsFile
-    from train.data import TrainingData
     from train.job import Job
     from train.recipe import Recipe
+    from train.samples import TrainingData
 
 LIBRARIES = (
     "tensorflow",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ei_compat.block.arrays import open_arrays, targets_of
+from ei_compat.block.arrays import check_values, open_arrays, targets_of
 from ei_compat.block.npy import open_npy, row_chunks, scratch, write_rows
 from ei_compat.block.rows import Rows
 from ei_compat.block.train_input import Mode, TrainInput
@@ -392,3 +392,9 @@ def test_a_rounding_error_beyond_the_range_is_cut_off(beyond, tmp_path):
 def test_labels_a_rounding_error_away_are_taken():
     y = np.array([[0.9999999, 1e-7, -1e-8], [0, 1.0000001, 0]], np.float32)
     assert targets_of(y, INFO, where="y").tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_a_value_that_float32_cannot_hold_is_refused_without_a_warning_before():
+    x = np.array([[0.5, 1e300], [0.5, 0.5]])
+    with pytest.raises(DataError, match=r"value inf in row 0 is not from 0 to 1"):
+        check_values(Rows(x, (2,)), (0.0, 1.0), where="x.npy")

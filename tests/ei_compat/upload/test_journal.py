@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from ei_compat.core.errors import DataError, FormatError
-from ei_compat.upload.journal import Journal, _line
+from ei_compat.upload.journal import Journal
 
 SUBJECT = {"endpoint": "https://ingestion.test", "project": 1}
 
@@ -38,53 +39,93 @@ def test_it_remembers(path):
         assert len(journal) == 6
 
 
-def test_it_survives_being_torn_anywhere(path):
-    whole = path.read_bytes()
-    ends = [index + 1 for index, byte in enumerate(whole) if byte == ord("\n")]
-    for cut in range(len(whole)):
-        path.write_bytes(whole[:cut])
-        lines = sum(end <= cut for end in ends)
-        assert known(path) == max(0, lines - 1) * 2
-        assert path.read_bytes() == whole[: max(ends[0], *(end for end in [0, *ends] if end <= cut))]
-        with Journal(path, SUBJECT) as journal:
+def test_a_kill_loses_no_transaction_that_had_ended(tmp_path):
+    """The files of a journal that nobody closed, with the log cut anywhere, as a kill or a full disk leaves it."""
+    wal, ends = tmp_path / "journal-wal", [0]
+    with Journal(tmp_path / "journal", SUBJECT) as journal:
+        for number in range(4):
+            journal.add([{f"{number}.jpg": ("9:1", number)}])
+            ends.append(wal.stat().st_size)
+        database, log = (tmp_path / "journal").read_bytes(), wal.read_bytes()
+    assert ends == sorted(set(ends))
+    cuts = {max(0, at) for end in ends for at in (end - 4097, end - 4096, end - 1, end, end + 1, end + 31)}
+    for cut in sorted(cuts | set(range(0, len(log), 997))):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        (folder / "journal").write_bytes(database)
+        (folder / "journal-wal").write_bytes(log[:cut])
+        whole = sum(0 < end <= cut for end in ends)
+        with Journal(folder / "journal", SUBJECT) as journal:
+            assert len(journal) == whole
             journal.add([{"new": ("1", 1)}])
-        assert known(path) == max(0, lines - 1) * 2 + 1
+        assert known(folder / "journal") == whole + 1
+        assert [each.name for each in folder.iterdir()] == ["journal"], "nothing is left beside it"
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda lines: [lines[0], b"rubbish\n", *lines[1:]],
-        lambda lines: [lines[0], lines[1][:9] + b"x" + lines[1][10:], *lines[2:]],
-        lambda lines: [b"\x00" * 50 + b"\n", *lines],
-        lambda lines: [lines[0][:-3] + b"\n", *lines[1:]],
+        lambda data: b"rubbish!" * 512 + data[4096:],
+        lambda data: data[:4096] + b"rubbish!" * 512 + data[8192:],
+        lambda data: data[:-4096] + b"rubbish!" * 512,
+        lambda data: b"\0" * 50 + data[50:],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:50],
+        lambda data: b"{}\n" + data,
     ],
-    ids=["a line of somebody else", "a changed byte", "zeros first", "a cut header"],
+    ids=[
+        "at the start",
+        "in the middle",
+        "at the end",
+        "zeros first",
+        "half of it",
+        "a cut header",
+        "a line before it",
+    ],
 )
-def test_damage_before_the_end_is_an_error(path, damage):
-    path.write_bytes(b"".join(damage(path.read_bytes().splitlines(keepends=True))))
-    with pytest.raises(FormatError, match=r"journal:\d: not a journal line; delete it if it is one"):
+def test_damage_is_an_error(path, damage):
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(FormatError, match=r"journal: not a journal, or a damaged one; delete it if it is one"):
         known(path)
 
 
-@pytest.mark.parametrize("content", [b"precious", b"precious\n", b"0", b'{"a": 1}\n' * 3], ids=repr)
-def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path, content):
-    (tmp_path / "notes").write_bytes(content)
-    with pytest.raises(FormatError, match="not a journal line"):
-        known(tmp_path / "notes")
-    assert (tmp_path / "notes").read_bytes() == content
+def database_of_somebody_else() -> bytes:
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE arrived (key BLOB, fingerprint TEXT, sample TEXT)")
+        return database.serialize()
 
 
 @pytest.mark.parametrize(
-    "record",
-    [{}, {"arrived": []}, {"arrived": {"a": None}}, {"arrived": {"a": ["1"]}}, {"arrived": {"a": [1, 2]}}, {"x": 1}],
-    ids=str,
+    "content",
+    [b"precious", b"precious\n", b"0", b'{"a": 1}\n' * 3, b"precious" * 4096, database_of_somebody_else()],
+    ids=["a word", "a line", "a character", "lines", "pages", "a database"],
 )
-def test_a_line_of_another_shape_is_an_error(path, record):
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:2], _line(record), *lines[2:]]))
-    with pytest.raises(FormatError, match=r"journal:3: not a journal line"):
-        known(path)
+def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path, content):
+    (tmp_path / "notes").write_bytes(content)
+    with pytest.raises(FormatError, match="not a journal"):
+        known(tmp_path / "notes")
+    assert (tmp_path / "notes").read_bytes() == content
+    assert [each.name for each in tmp_path.iterdir()] == ["notes"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["DROP TABLE arrived", "DROP TABLE subject", "ALTER TABLE arrived RENAME key TO name", "PRAGMA user_version = 2"],
+)
+def test_a_database_of_another_shape_is_an_error(path, change):
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(change)
+    with pytest.raises(FormatError, match=r"not a journal"), Journal(path, SUBJECT) as journal:
+        assert ("a/0.jpg", "9:1") in journal
+
+
+def test_names_need_be_no_text(path):
+    odd = "caf\udce9\0.jpg"  # as the system gives bytes that are no UTF-8
+    with Journal(path, SUBJECT) as journal:
+        journal.add([{odd: ("1", 10**30)}])
+    with Journal(path, SUBJECT) as journal:
+        assert (odd, "1") in journal
+        assert ("caf", "1") not in journal
 
 
 def test_it_belongs_to_one_project(path):
@@ -109,15 +150,19 @@ def test_an_empty_batch_writes_nothing(path):
     assert path.read_bytes() == before
 
 
-def test_a_file_system_that_syncs_no_folder_will_do(tmp_path, monkeypatch):
-    sync = os.fsync
+def test_another_process_cannot_have_it(path):
+    code = "import sys, pathlib; from ei_compat.upload.journal import Journal\n"
+    code += f"Journal(pathlib.Path(sys.argv[1]), {SUBJECT})"
+    with Journal(path, SUBJECT) as journal:
+        run = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+        assert run.stderr.splitlines()[-1].endswith("another upload is using this journal; wait for it")
+        journal.add([{"new": ("1", 1)}])
+    assert known(path) == 7
 
-    def of_files_only(handle: int) -> None:
-        if stat.S_ISDIR(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        sync(handle)
 
-    monkeypatch.setattr(os, "fsync", of_files_only)
-    with Journal(tmp_path / "journal", SUBJECT) as journal:
-        journal.add([{"a": ("1", 1)}])
-    assert known(tmp_path / "journal") == 1
+def test_a_full_disk_is_said(path, monkeypatch):
+    with Journal(path, SUBJECT) as journal:
+        journal._database.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(DataError, match=r"cannot write the journal: database or disk is full; free some space"):
+            journal.add([{f"{number}" * 100: ("1", 1) for number in range(1000)}])
+    assert known(path) == 6

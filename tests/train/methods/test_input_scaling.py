@@ -55,9 +55,9 @@ def test_folding_keeps_every_output(name: str) -> None:
     """The border included: padding is 0 in both scalings."""
     import tensorflow as tf
 
-    from train.data import Samples, TrainingData
     from train.methods.input_scaling import deployed
     from train.methods.trainer import Trainer
+    from train.samples import Samples, TrainingData
 
     scaling = Scaling.of(name, 3)
     network = mobilenet_v2(Recipe(), (32, 32, 3), 2)

@@ -9,10 +9,10 @@ import pytest
 
 from ei_compat.core.progress import SILENT
 from tests.train.networks import mobilenet_v2
-from train.data import Samples
 from train.methods.ending import ending, planes
 from train.network import Network, learning_layers
 from train.recipe import Recipe
+from train.samples import Samples
 from train.views import Views
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.train.networks import classification
-from train.data import Samples
 from train.methods.quantize import calibration_set
 from train.recipe import Recipe
+from train.samples import Samples
 from train.scaling import Scaling
 
 

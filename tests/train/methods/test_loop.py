@@ -14,13 +14,13 @@ from ei_compat.core.errors import TrainingError
 from ei_compat.core.progress import SILENT
 from tests.train.networks import classification
 from train.batches import batches
-from train.data import Samples
 from train.methods.average import Average
 from train.methods.loop import PhasePlan, _is_best, fit
 from train.methods.prune import make_pruner
 from train.methods.state import TrainState
 from train.methods.trainer import learning_rates
 from train.recipe import Recipe
+from train.samples import Samples
 
 EPOCHS, BATCH = 6, 8
 

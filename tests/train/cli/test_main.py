@@ -15,7 +15,7 @@ from tests.train.conftest import draw_classes
 from train.cli.main import main
 from train.recipe import Recipe
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def ei_train(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:

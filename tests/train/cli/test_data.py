@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ei_compat.dataset.dataset import Category
-from ei_compat.formats import open_dataset
+from ei_compat.formats import FORMATS, open_dataset
 from train.cli.main import main
 
 
@@ -53,6 +53,18 @@ def test_split_then_arrays_then_folders(tmp_path, capsys):
     assert run(capsys, "convert", tmp_path / "a", tmp_path / "back", "--to", "ei")[0] == 0
     back = open_dataset(tmp_path / "back")
     assert (len(back), len(back.only(Category.TESTING)), back.labels) == (35, 7, ("cat", "dog"))
+
+
+def test_formats_lists_each_with_what_it_carries(capsys):
+    code, out, err = run(capsys, "formats")
+    assert (code, err) == (0, "")
+    rows = {cells[1].strip(): cells for line in out.splitlines() if len(cells := line.split("│")) > 4}
+    assert [name for name in rows if name] == [kind.name for kind in FORMATS]
+    assert rows["csv"][2].strip() == "class labels, unlabelled samples"
+    assert "ei is short for ei-export" in out
+    listed = {each["name"]: each for each in json.loads(run(capsys, "formats", "--json")[1])["formats"]}
+    assert {name: set(each["carries"]) for name, each in listed.items()} == {k.name: set(k.carries) for k in FORMATS}
+    assert listed["ei-export"]["aliases"] == ["ei"]
 
 
 def test_split_as_json_with_groups(tmp_path, capsys):

@@ -16,7 +16,6 @@ from firmware.compiler import compile_model
 from tests.train.networks import mobilenet_v2
 from train.backbones.mobilenet_v2 import MOBILENET_V2, file_name
 from train.backbones.weights_file import WeightsFile
-from train.data import Samples
 from train.methods.int8_ready import (
     _equalize_bottlenecks,
     make_int8_ready,
@@ -28,6 +27,7 @@ from train.methods.quantize import freeze, to_int8
 from train.methods.statistics import normalisations, renew_statistics
 from train.network import Network, learning_layers
 from train.recipe import Recipe
+from train.samples import Samples
 
 
 def make_training() -> SimpleNamespace:

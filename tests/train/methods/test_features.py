@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.train.networks import classification
-from train.data import Samples
 from train.methods.features import extract
+from train.samples import Samples
 
 
 class Notes(list[str]):

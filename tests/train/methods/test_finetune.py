@@ -9,13 +9,13 @@ import pytest
 
 from ei_compat.core.progress import SILENT
 from tests.train.networks import classification, mobilenet_v2
-from train.data import Samples
 from train.methods import finetune
 from train.methods.finetune import END, PHASE, Before, _keep_the_better
 from train.methods.loop import PhasePlan
 from train.methods.state import Epoch, TrainState
 from train.methods.trainer import Trainer
 from train.recipe import Recipe
+from train.samples import Samples
 from train.views import Views
 
 
@@ -46,11 +46,11 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
 
 
 @pytest.mark.parametrize(
-    ("least_steps", "rate", "hard"),
-    [pytest.param(0, 0.001, 0.8, id="enough pictures"), pytest.param(40, 0.0005, 0.5, id="few pictures")],
+    ("least_steps", "rate", "hard", "again"),
+    [pytest.param(0, 0.0015, 0.8, 2, id="enough pictures"), pytest.param(40, 0.0005, 0.5, 1, id="few pictures")],
 )
 def test_the_end_goes_on_where_the_whole_network_stopped(
-    least_steps: int, rate: float, hard: float, monkeypatch: pytest.MonkeyPatch
+    least_steps: int, rate: float, hard: float, again: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tensorflow as tf
 
@@ -71,7 +71,8 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
 
     (whole, pictures), (end, known) = plans
     assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
-    assert len(end.rates) == 6 * len(whole.rates) // 10
+    assert len(end.rates) == len(end.pruner.sparsities) == again * 6 * len(whole.rates) // 10
+    assert end.rates[-1] == pytest.approx(rate / recipe.fine_tune_learning_rate * whole.rates[-1]), "falls to the end"
     assert end.rates[0] == pytest.approx(rate)
     assert end.label_weight == pytest.approx(hard)
     assert whole.number != end.number, "or both would draw the same order"

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from ei_compat.core.progress import SILENT
+from tests.train.methods.test_loop import Checkpointer
 from tests.train.networks import classification
-from tests.train.test_loop import Checkpointer
-from train.data import Samples
 from train.evaluate import predict
 from train.methods import qat
 from train.methods.int8_ready import snap_kernels, snap_scales
@@ -21,6 +20,7 @@ from train.methods.state import TrainState
 from train.methods.trainer import Trainer
 from train.network import Network, prunable_kernels
 from train.recipe import Recipe
+from train.samples import Samples
 from train.scaling import Scaling
 from train.sparsity import sparsity
 

@@ -20,7 +20,7 @@ from tests.double import Fault
 from tests.double.state import HMAC_KEY, ORGANIZATION_KEY, PROJECT_KEY
 from train.cli.main import main
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TFLITE = b"\x1c\0\0\0TFL3" + bytes(64)
 
 

@@ -1,0 +1,1 @@
+"""Tests of the methods, each as a function of its own."""

@@ -1,0 +1,35 @@
+"""What TensorFlow's start asks of the system."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from train.backend import keep_freed_memory
+
+def clear(rounds):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(rounds):
+        np.ones(40 << 20, np.uint8)  # as large as the planes of a first block
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+clear(2)
+print(clear(20))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_memory_that_was_freed_is_not_cleared_by_the_kernel_again() -> None:
+    faults = {
+        name: int(subprocess.run([sys.executable, "-c", FAULTS, name], capture_output=True, check=True).stdout)
+        for name in ("kept", "mapped")
+    }
+
+    assert faults["kept"] < 20 < faults["mapped"]
