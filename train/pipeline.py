@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
-from ei_compat.core.errors import Interrupted
+from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
 from train.backbones import Backbone, NetworkSource, chosen
 from train.costs import Stopwatch, peak_memory
@@ -81,7 +81,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             folder.refuse_earlier()
         source = chosen(job.recipe, job.overridden)
         data = load_data(job, progress)
-        backbone = _built(source, job, data) if isinstance(source, NetworkSource) else source
+        backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
         backbone.check(job.recipe, data.shape)
         weights = backbone.find_weights(job.recipe, data.shape, progress)
         recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
@@ -163,8 +163,10 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     return report
 
 
-def _built(source: NetworkSource, job: Job, data: TrainingData) -> Backbone:
-    """The backbone of a network that has to be built to be known."""
+def _built(source: NetworkSource, job: Job, data: TrainingData, place: Place | None) -> Backbone:
+    """The backbone of a network that has to be built to be known, before processes could join."""
+    if place is not None:
+        raise UsageError("a network of one's own trains in one process", where="--network", fix="unset TF_CONFIG")
     backend.start(deterministic=job.deterministic)
     return source.of(data.task, data.shape, job.recipe.seed)
 

@@ -10,6 +10,7 @@ point of the group `ei_train.backbones`; then `--backbone NAME` trains it.
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
     from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
-    from train.tasks import Task
 
 
 class Backbone(Protocol):
@@ -85,6 +85,20 @@ class Backbone(Protocol):
         ...
 
 
+class Outputs(Protocol):
+    """What a whole network has to know of a task; see `train.tasks.Task`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
+        """A head with the last layer that the task needs."""
+        ...
+
+
 @runtime_checkable
 class BringsHead(Protocol):
     """A backbone that is one half of a whole network, whose other half is the head."""
@@ -98,7 +112,7 @@ class BringsHead(Protocol):
 class NetworkSource(Protocol):
     """What becomes a backbone once the task and the inputs are known."""
 
-    def of(self, task: Task, shape: tuple[int, ...], seed: int) -> Backbone:
+    def of(self, task: Outputs, shape: tuple[int, ...], seed: int) -> Backbone:
         """The backbone of the network for this task; TensorFlow has been started.
 
         Raises:
@@ -119,14 +133,14 @@ def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSou
     """
     if recipe.network is None:
         return BACKBONES.named(recipe.backbone)
-    from train.backbones.network_file import NetworkFile
-
-    return NetworkFile.named(recipe.network, overridden)
+    source: NetworkSource = pkgutil.resolve_name(NETWORK_FILE).named(recipe.network, overridden)
+    return source
 
 
 BACKBONES: Registry[Backbone] = Registry(
     "--backbone", "ei_train.backbones", {"mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2"}
 )
+NETWORK_FILE = "train.backbones.network_file:NetworkFile"  # of the option --network
 
 # What changes in a network of images without weights to start from. Five epochs of a head on random features and ten of
 # recovery from pruning would leave a network that knows nothing, and only varied pictures keep so free a network from

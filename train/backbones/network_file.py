@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -24,14 +23,12 @@ from train.backbones.weights_file import WeightsFile
 from train.graph import first_kernel
 from train.recipe import Recipe
 from train.scaling import Scaling
-from train.workers import read_place
 
 if TYPE_CHECKING:
     import tf_keras as keras
 
     from ei_compat.core.progress import Progress
-    from train.backbones import Backbone
-    from train.tasks import Task
+    from train.backbones import Backbone, Outputs
 
 OF_OTHERS = {"backbone", "alpha", "head_units", "head_dropout", "weights"}  # options that a file answers itself
 DEFINITION = "def build(input_shape, classes)"
@@ -63,8 +60,6 @@ class NetworkFile:
         if twice := sorted(OF_OTHERS & set(overridden)):
             flag = "--" + twice[0].replace("_", "-")
             raise UsageError(f"the file of --network says that; leave {flag} out", where=flag)
-        if read_place(os.environ) is not None:
-            raise UsageError("a network of one's own trains in one process", where="--network", fix="unset TF_CONFIG")
         path = Path(name)
         try:
             code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
@@ -77,7 +72,7 @@ class NetworkFile:
             raise UsageError(f"cannot be read: {reason}", where=f"--network {path}") from error
         return cls(path, code)
 
-    def of(self, task: Task, shape: tuple[int, ...], seed: int) -> Backbone:
+    def of(self, task: Outputs, shape: tuple[int, ...], seed: int) -> Backbone:
         """See `NetworkSource.of`; executes the file, and `build` with so many classes as the task has outputs."""
         import tf_keras as keras
 
@@ -118,7 +113,7 @@ class NetworkFile:
             where = f"{self.path}:{line}" if line else self.path
             raise UsageError(f"{type(error).__name__}: {reason}", where=where, fix=fix) from error
 
-    def _fitting(self, network: FlatNetwork, task: Task, shape: tuple[int, ...]) -> FlatNetwork:
+    def _fitting(self, network: FlatNetwork, task: Outputs, shape: tuple[int, ...]) -> FlatNetwork:
         """Refuses a network whose ends are not those of the task."""
         if network.shape != shape:
             raise UsageError(
