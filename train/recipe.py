@@ -45,8 +45,8 @@ class Recipe(BaseModel):
         "classification, or another task that is installed; auto: what train_input.json says, else classification",
     )
     backbone: str = knob("mobilenet_v2", "the network without its head: mobilenet_v2, or another that is installed")
-    network: str | None = knob(
-        None, "a Python file whose build(input_shape, classes) returns the network, see docs/network.md; it is executed"
+    network: str = knob(
+        "none", "a Python file whose build(input_shape, classes) returns the network, see docs/network.md; it is run"
     )
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")

@@ -131,7 +131,7 @@ def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSou
     Raises:
         UsageError: there is none of that name, or the options do not fit together.
     """
-    if recipe.network is None:
+    if recipe.network == "none":
         return BACKBONES.named(recipe.backbone)
     source: NetworkSource = pkgutil.resolve_name(NETWORK_FILE).named(recipe.network, overridden)
     return source

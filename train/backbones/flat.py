@@ -52,6 +52,7 @@ def flat(model: Any) -> FlatNetwork:
     Raises:
         UsageError: it cannot be trained here; the message says which layer is why.
     """
+    model = _functional(model)
     if not getattr(model, "inputs", None) or not hasattr(model, "_nodes_by_depth"):
         raise UsageError(
             f"{type(model).__name__} is not built of layers", fix="return a Sequential or a functional Model"
@@ -64,6 +65,11 @@ def flat(model: Any) -> FlatNetwork:
     last = inlined.inline(model, [ENTRY], trainable=True)[0]
     body, head, activation = _split(_plain(inlined.steps, last), shape)
     return FlatNetwork(shape, body, head, activation, inlined.unused)
+
+
+def _functional(model: Any) -> Any:
+    """The model itself, or what a Sequential of Keras 3 has in it."""
+    return getattr(model, "_functional", None) or model
 
 
 class _Inlining:
@@ -97,10 +103,10 @@ class _Inlining:
             raise UsageError(f"layer {called!r} ({kind}) is used twice", fix="make a layer for each place")
         self._seen.add(id(layer))
         trainable = trainable and getattr(layer, "trainable", True)
-        if hasattr(layer, "_nodes_by_depth"):
-            if not getattr(layer, "inputs", None):
+        if hasattr(inner := _functional(layer), "_nodes_by_depth"):
+            if not getattr(inner, "inputs", None):
                 raise UsageError(f"the model {called!r} within the model has no input shape", fix="give it an Input")
-            return self.inline(layer, inputs, trainable=trainable)
+            return self.inline(inner, inputs, trainable=trainable)
         own = type(layer).__module__.split(".")[0] not in {"keras", "tf_keras"}
         if own or not hasattr(layer, "get_weights") or len(outputs) != 1:
             raise UsageError(
