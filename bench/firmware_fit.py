@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from firmware import qemu
-from firmware.compiler import compile_model, cost, encode, tflite
-from firmware.compiler.kernels import kernel
+from firmware.compiler import compile_model, encode, tflite
+from firmware.compiler.kernels import kernels
 from firmware.compiler.layers import Conv, DepthwiseConv, Pointwise
 from firmware.compiler.lower import lower
 from tests.firmware import host
@@ -37,28 +37,27 @@ def main() -> None:
         model = compile_model(data, name="model")
         counts = qemu.measure(model, [host.pictures(model.input.shape, 2)[1].tobytes()]).layers
         program = lower(tflite.read(data))
-        for layer, count in zip(program.layers, counts, strict=True):
+        for layer, count, chosen in zip(program.layers, counts, kernels(program), strict=True):
             target = program.planes[layer.output]
-            chosen = kernel(program, layer)
             channels, pixels = target.channels, target.height * target.width
-            tiles = cost.tiles(target.height, target.width)
+            passes = chosen.encoded.passes if chosen.encoded else 0
             match layer.params:
                 case DepthwiseConv():
                     units = [channels * target.height, channels * pixels]
                     family = "depthwise"
                 case Pointwise() | Conv() as p if not isinstance(p, Pointwise) or not p.flat:
                     weights = p.weights.reshape(channels, -1)
-                    family = chosen.encoded.family if chosen.encoded else ""
+                    family = chosen.encoded.form if chosen.encoded else ""
                     if family == "sparse":
                         pairs = encode.sparse_pairs(weights)
-                        units = [tiles * channels, channels * pixels, pairs * tiles, 2 * pairs * pixels]
+                        units = [passes * channels, channels * pixels, pairs * passes, 2 * pairs * pixels]
                         family = "sparse" if isinstance(p, Pointwise) else "sparse kxk"
                     elif family == "quad":
-                        quads = cost.tiles(target.height, target.width, cost.QUADS) * channels / encode.QUAD
+                        quads = passes * channels / encode.QUAD
                         units = [quads, channels * pixels, quads * weights.shape[1], weights.size * pixels]
                         family = "quad" if isinstance(p, Pointwise) else "quad kxk"
                     else:
-                        units = [tiles * channels, channels * pixels, weights.size * tiles, weights.size * pixels]
+                        units = [passes * channels, channels * pixels, weights.size * passes, weights.size * pixels]
                 case _:
                     continue
             rows[family].append(([float(u) for u in units], count, chosen.instructions))

@@ -28,6 +28,7 @@ BOARD = (
     "-Wl,--defsym=__ram=0x81000000", "-Wl,--defsym=__ram_size=0x02000000", "-Wl,--defsym=__stack_size=0x10000",
 )  # fmt: skip
 TWO = ("-DEIT_WORKERS=2", "-DEIT_PORT_FIELDS=uint32_t arrived[2];")
+SCHEDULER = ("eit_run.c", "eit_port.c")  # what depends on the number of workers
 PAINT_BYTES = 16384
 TIMEOUT = 600  # seconds, of one run
 
@@ -233,10 +234,11 @@ def measure(model: CompiledModel, inputs: list[bytes], optimise: str = "-O2") ->
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(model, inputs, folder)
-        text, data = _sizes(model, folder, optimise)
-        plain = _run(model, folder, optimise, [])
-        traced = _run(model, folder, optimise, ["-include", str(folder / "trace.h")])
-        two = _run(model, folder, optimise, [*TWO])
+        kernels = _kernels(model, folder, optimise)
+        text, data = _sizes(model, folder, optimise, kernels)
+        plain = _run(folder, optimise, kernels, [])
+        traced = _run(folder, optimise, kernels, ["-include", str(folder / "trace.h")])
+        two = _run(folder, optimise, kernels, [*TWO])
     totals, shared = ([line.split() for line in run if line.startswith("total")] for run in (plain, two))
     outputs, others = (
         tuple(tuple(map(int, line.split()[1:])) for line in run if line.startswith("output")) for run in (plain, two)
@@ -287,19 +289,26 @@ def _command(command: list[str]) -> str:
     return done.stdout + done.stderr  # semihosting writes to either, depending on what they are
 
 
-def _build(folder: Path, optimise: str, sources: list[str], output: str, extra: list[str]) -> Path:
-    target = folder / output
-    command = [COMPILER, *WARNINGS, *ARCHITECTURE, *SECTIONS, optimise, f"-I{ENGINE}", f"-I{folder}", *extra, *sources]
-    _command([*command, "-o", str(target)])
-    return target
+def _gcc(folder: Path, optimise: str, rest: list[str]) -> None:
+    _command([COMPILER, *WARNINGS, *ARCHITECTURE, *SECTIONS, optimise, f"-I{ENGINE}", f"-I{folder}", *rest])
 
 
-def _sizes(model: CompiledModel, folder: Path, optimise: str) -> tuple[int, int]:
+def _kernels(model: CompiledModel, folder: Path, optimise: str) -> list[str]:
+    """The engine's files that are the same for one worker and two, traced or not, as objects: all but the scheduler."""
+    objects = []
+    for name in model.engine_sources:
+        if name not in SCHEDULER:
+            objects.append(str(folder / f"{name}.o"))
+            _gcc(folder, optimise, ["-c", str(ENGINE / name), "-o", objects[-1]])
+    return objects
+
+
+def _sizes(model: CompiledModel, folder: Path, optimise: str, kernels: list[str]) -> tuple[int, int]:
     """Bytes of code and constants, and of variables, of the library alone."""
     keep = [f"-Wl,-u,{model.name}_{f}" for f in ("input", "output", "invoke")]
-    sources = [str(folder / f"{model.name}.c"), *(str(ENGINE / s) for s in model.engine_sources)]
-    extra = ["-nostartfiles", "-Wl,-e,0", *BOARD[2:], *keep]
-    elf = _build(folder, optimise, sources, "library.elf", extra)
+    sources = [str(folder / f"{model.name}.c"), *(str(ENGINE / s) for s in SCHEDULER), *kernels]
+    elf = folder / "library.elf"
+    _gcc(folder, optimise, ["-nostartfiles", "-Wl,-e,0", *BOARD[2:], *keep, *sources, "-o", str(elf)])
     text = data = 0
     for line in _command([SIZE, "-A", str(elf)]).splitlines():
         fields = line.split()
@@ -310,8 +319,9 @@ def _sizes(model: CompiledModel, folder: Path, optimise: str) -> tuple[int, int]
     return text, data
 
 
-def _run(model: CompiledModel, folder: Path, optimise: str, extra: list[str]) -> list[str]:
-    sources = [str(folder / "main.c"), *(str(ENGINE / s) for s in model.engine_sources if s != "eit_port.c")]
-    elf = _build(folder, optimise, sources, "firmware.elf", [*BOARD, *extra])
+def _run(folder: Path, optimise: str, kernels: list[str], extra: list[str]) -> list[str]:
+    elf = folder / "firmware.elf"
+    sources = [str(folder / "main.c"), str(ENGINE / SCHEDULER[0]), *kernels]  # the harness is its own port
+    _gcc(folder, optimise, [*BOARD, *extra, *sources, "-o", str(elf)])
     machine = [MACHINE, "-M", "virt", "-cpu", "rv32", "-bios", "none", "-m", "128M", "-nographic", "-no-reboot"]
     return _command([*machine, "-semihosting", "-icount", "shift=0", "-kernel", str(elf)]).splitlines()

@@ -81,7 +81,7 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
         progress.warn(line)
     task, sets = read_arrays(job, info, kind, scaling, progress)
     found = _Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
-    return _checked(task, sets, found, progress)
+    return _checked(task, sets, found, job.recipe, progress)
 
 
 def _from_pictures(
@@ -96,8 +96,8 @@ def _from_pictures(
     dataset, bare = labelled(dataset)
     if bare is not None:
         progress.warn(bare)
-    dataset = _with_validation(dataset, recipe, progress)
-    task = kind.of_labels(dataset.labels)
+    task = kind.of_labels(_labels(dataset))
+    dataset = _with_validation(dataset, task, recipe, progress)
     scaling = Scaling.of(recipe.input_scaling, recipe.channels)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
@@ -116,21 +116,36 @@ def _from_pictures(
             fix="repair or remove them, or raise --max-broken",
         )
     found = _Found(dataset.format, tuple(broken), dataset.reading, scaling)
-    return _checked(task, sets, found, progress)
+    return _checked(task, sets, found, recipe, progress)
 
 
-def _with_validation(dataset: Dataset, recipe: Recipe, progress: Progress) -> Dataset:
+def _labels(dataset: Dataset) -> dict[str, str]:
+    """Every label with the name of the first sample that carries it, or none."""
+    from ei_compat.dataset.split import class_of
+
+    named: dict[str, str] = dict.fromkeys(dataset.labels, "")
+    for sample in dataset.samples:
+        named[class_of(sample)] = named[class_of(sample)] or sample.id
+    return named
+
+
+def _with_validation(dataset: Dataset, task: Task, recipe: Recipe, progress: Progress) -> Dataset:
     """The same samples with a validation set: their own, or a share of the others that are not for testing."""
-    from ei_compat.dataset.dataset import Category
-    from ei_compat.dataset.split import Shares, split_dataset
+    from ei_compat.dataset.dataset import Category, ClassLabel
+    from ei_compat.dataset.split import Shares, class_of, split_dataset
 
     if any(sample.category is Category.VALIDATION for sample in dataset.samples):
         return dataset
     held = recipe.validation_share
     testing = tuple(sample for sample in dataset.samples if sample.category is Category.TESTING)
-    rest = replace(dataset, samples=tuple(s for s in dataset.samples if s.category is not Category.TESTING))
-    split = split_dataset(rest, Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress)
-    return replace(dataset, samples=split.samples + testing)
+    rest = tuple(sample for sample in dataset.samples if sample.category is not Category.TESTING)
+    strata = task.strata([class_of(sample) for sample in rest])
+    counted = tuple(replace(sample, label=ClassLabel(name)) for sample, name in zip(rest, strata, strict=True))
+    split = split_dataset(
+        replace(dataset, samples=counted), Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress
+    )
+    sides = {sample.id: sample.category for sample in split.samples}
+    return replace(dataset, samples=tuple(sample.with_category(sides[sample.id]) for sample in rest) + testing)
 
 
 def _decode(
@@ -185,7 +200,7 @@ class _Found(NamedTuple):
     max_training_seconds: float | None = None
 
 
-def _checked(task: Task, sets: dict[str, Samples], found: _Found, progress: Progress) -> TrainingData:
+def _checked(task: Task, sets: dict[str, Samples], found: _Found, recipe: Recipe, progress: Progress) -> TrainingData:
     """Refuses data that nothing can be learned from."""
     sets = {name: samples for name, samples in sets.items() if len(samples)}
     for name in ("training", "validation"):
@@ -194,7 +209,7 @@ def _checked(task: Task, sets: dict[str, Samples], found: _Found, progress: Prog
     for line in task.check({name: samples.y for name, samples in sets.items()}):
         progress.warn(line)
     return TrainingData(
-        task=task,
+        task=task.fitted(recipe, sets["training"].y),
         training=sets["training"],
         validation=sets["validation"],
         testing=sets.get("testing"),

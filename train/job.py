@@ -72,6 +72,11 @@ class Job:
     enforce_time_limit: bool = False
 
 
+def with_defaults(job: Job, defaults: Mapping[str, object]) -> Recipe:
+    """The recipe as it was asked for, with these defaults in place of its own."""
+    return job.recipe.model_copy(update={name: value for name, value in defaults.items() if name not in job.given})
+
+
 def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Recipe:
     """The recipe as it is trained.
 

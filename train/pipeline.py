@@ -14,17 +14,17 @@ import numpy as np
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
-from train.backbones import Backbone, NetworkSource, chosen
+from train.backbones import Backbone, BringsHead, NetworkSource, chosen
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
-from train.job import Job, adapted
+from train.job import Job, adapted, with_defaults
 from train.methods import quantize
 from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
-from train.network import build_network
+from train.network import Network, build_network
 from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
@@ -82,8 +82,9 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         source = chosen(job.recipe, job.overridden)
         data = load_data(job, progress)
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
-        backbone.check(job.recipe, data.shape)
-        weights = backbone.find_weights(job.recipe, data.shape, progress)
+        asked = with_defaults(job, backbone.defaults(pretrained=True))
+        backbone.check(asked, data.shape)
+        weights = backbone.find_weights(asked, data.shape, progress)
         recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
         config = make_config(job, recipe, data, weights)
         checkpoints = Checkpoints(job.out, fingerprint(config), deadline=_deadline(job, data))
@@ -115,15 +116,17 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     models: dict[str, bytes] = {}
     trainer, data = work.trainer, work.trainer.data
     with watch("convert_float"):
-        frozen = quantize.freeze(trainer.network)
+        own = backbone if isinstance(backbone, BringsHead) else data.task
+        network = Network(trainer.network.backbone, own.deployed_head(recipe, trainer.network.head))
+        frozen = quantize.freeze(network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
         folder.write({FLOAT_FILE: models[FLOAT_FILE]})
     with watch("convert_int8"):
-        models[INT8_FILE] = quantize.to_int8(frozen, quantize.calibration_set(data, recipe))
+        models[INT8_FILE] = quantize.to_int8(frozen, quantize.calibration_set(data, recipe), data.task.output_range)
         folder.write({INT8_FILE: models[INT8_FILE]})
     with watch("export"):
         for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
-            models[name] = export(trainer.network)
+            models[name] = export(network)
             folder.write({name: models[name]})
     with watch("evaluate"):
         answers = {
@@ -131,7 +134,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
         }
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
-        zeros = count_zeros(trainer.network, models[INT8_FILE])
+        zeros = count_zeros(network, models[INT8_FILE])
         measured = data.task.measure(data.validation.y, answers["float32"]["validation"])
         written = data.task.drop(work.chosen, measured)
         lost = _lost(work.before, answers["float32"], data) if recipe.prune else None

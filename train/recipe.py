@@ -42,9 +42,13 @@ class Recipe(BaseModel):
     # What is learned, and by which network.
     task: str = knob(
         "auto",
-        "classification, or another task that is installed; auto: what train_input.json says, else classification",
+        "classification, regression (labels are numbers), or another task that is installed; auto: what "
+        "train_input.json says, else classification",
     )
-    backbone: str = knob("mobilenet_v2", "the network without its head: mobilenet_v2, or another that is installed")
+    backbone: str = knob(
+        "mobilenet_v2",
+        "the network: mobilenet_v2, mobilenet_v1 for boards with the least memory, or another that is installed",
+    )
     network: str = knob(
         "none", "a Python file whose build(input_shape, classes) returns the network, see docs/network.md; it is run"
     )
@@ -55,8 +59,9 @@ class Recipe(BaseModel):
         "what the deployed model is given for pixels: 0..1, -1..1, -128..127, 0..255, torch or "
         "bgr-subtract-imagenet-mean; train_input.json says it for arrays",
     )
-    alpha: Literal[0.35, 0.5, 0.75, 1.0] = knob(  # type: ignore[valid-type] # pydantic takes floats, PEP 586 does not
-        0.35, "MobileNetV2's width multiplier: 0.35, 0.5, 0.75 or 1.0"
+    alpha: Literal[0.25, 0.35, 0.5, 0.75, 1.0] = knob(  # type: ignore[valid-type] # pydantic takes floats, PEP 586 does not
+        0.35,
+        "the network's width multiplier: 0.35, 0.5, 0.75 or 1.0; of mobilenet_v1 0.25 (its default), 0.5, 0.75 or 1.0",
     )
     weights: str = knob("auto", "ImageNet weights: auto, imagenet (an error without), none, or a .h5 file")
     head_units: tuple[int, ...] = knob((128, 64), "units of the head's dense layers, in order, as in 128,64")
@@ -99,6 +104,9 @@ class Recipe(BaseModel):
     distill: Annotated[float, Field(ge=0.0, le=1000.0)] = knob(
         10.0, "weight in the loss of staying near that network's features; 0 for none"
     )
+    huber: Annotated[float, Field(ge=0.0, le=100.0)] = knob(
+        0.0, "in regression, from how many standard deviations on the loss is linear (Huber's); 0 for squared errors"
+    )
     average: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.98, "of the weights, from the last zeros on: what a step leaves of the average before it; 0 for none"
     )
@@ -124,6 +132,12 @@ class Recipe(BaseModel):
         0.02, "accuracy that pruning may be shown to cost against the best unpruned network before the run exits 5"
     )
     max_int8_drop: Share = knob(0.02, "accuracy that INT8 may lose against float before the run exits 5")
+    max_prune_error: Annotated[float, Field(ge=0.0, le=100.0)] = knob(
+        0.1, "in regression, share of mean absolute error that pruning may be shown to add before the run exits 5"
+    )
+    max_int8_error: Annotated[float, Field(ge=0.0, le=100.0)] = knob(
+        0.05, "in regression, share of root mean square error that INT8 may add before the run exits 5"
+    )
 
     seed: int = knob(1, "of weights, order, dropout and augmentation", ge=0, lt=2**31)
 

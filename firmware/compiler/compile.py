@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.compiler import emit, tflite
+from firmware.compiler.config import CONFIG, config
+from firmware.compiler.ctables import read_tables
 from firmware.compiler.emit_plan import schedules
 from firmware.compiler.graph import Graph, Quantization, Shape3
 from firmware.compiler.kernels import Kernel
@@ -25,6 +27,7 @@ ALWAYS = (
     "eit_port.h",
     "eit_requant.h",
     "eit_run.c",
+    "eit_small.h",
 )
 
 
@@ -151,7 +154,8 @@ def _compiled(prefix: str, graph: Graph, variant: Variant) -> CompiledModel:
     program, kernels, placed, rows = variant.program, variant.kernels, variant.whole, variant.rows
     unit = emit.Unit(prefix, graph, program, kernels, placed, rows)
     source = "\n".join((emit.source(unit), schedules(unit)))
-    prove(source, (rows.arena, placed.arena), graph.file)
+    tables = read_tables(source)
+    prove(tables, (rows.arena, placed.arena), graph.file)
 
     layers = tuple(_layer(program, layer, k) for layer, k in zip(program.layers, kernels, strict=True))
 
@@ -163,7 +167,7 @@ def _compiled(prefix: str, graph: Graph, variant: Variant) -> CompiledModel:
     parts = sorted({*ALWAYS, *(f for k in kernels for f in (k.header, *k.parts))})
     return CompiledModel(
         name=prefix,
-        files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": source},
+        files={f"{prefix}.h": emit.header(unit), f"{prefix}.c": source, CONFIG: config(tables).header(prefix)},
         engine_sources=tuple(f for f in parts if f.endswith(".c")),
         engine_headers=tuple(f for f in parts if f.endswith(".h")),
         arena_bytes=placed.arena,
@@ -200,7 +204,7 @@ def _layer(program: Program, layer: Layer, k: Kernel) -> CompiledLayer:
     return CompiledLayer(
         layer.label, k.function, *shapes, e.encoding, k.instructions,
         k.instructions - e.instructions + e.dense_instructions, k.bytes,
-        k.bytes - e.data.nbytes + e.dense_bytes, layer.macs, e.nonzero, e.weights,
+        k.bytes - e.data.nbytes + e.weights, layer.macs, e.nonzero, e.weights,
     )  # fmt: skip
 
 

@@ -5,17 +5,7 @@ The constants are instructions per unit of work of the engine's kernels, built w
 
 from __future__ import annotations
 
-TILES = (
-    12,
-    10,
-    8,
-    6,
-    5,
-    4,
-    3,
-    2,
-    1,
-)  # pixels that share one pass over the weights: the engine takes the first that fits
+TILES = (12, 10, 8, 6, 5, 4, 3, 2, 1)  # pixels that can share one pass over the weights
 QUADS = (4, 3, 2, 1)  # the same where a pass takes four output channels
 PER_TILE_CHANNEL = 60  # constants of a channel, loop
 PER_OUTPUT = 7  # requantisation and store
@@ -50,45 +40,34 @@ CHANNEL_FORMS = {  # of a channel's constants: bytes, and instructions more than
     "packed": (6, 13),
     "snapped": (4, 7),
 }
+TILE_BYTES = {"dense": (240, 80), "sparse": (300, 100), "quad": (230, 145)}  # of a tile function: at all and per pixel
 FLASH_INSTRUCTIONS = 66  # instructions per inference that a byte of flash is worth
+SMALL_BYTES, SMALL_FACTOR = 1 << 16, 2  # a model of fewer bytes of weights is for a small chip, where it is worth more
 
 
-def tiles_of(width: int, widths: tuple[int, ...] = TILES) -> list[tuple[int, int]]:
-    """How the engine cuts a row into tiles: their widths and how many of each."""
-    made: list[tuple[int, int]] = []
-    for tile in widths:
-        count, width = divmod(width, tile)
-        if count:
-            made.append((tile, count))
-    return made
-
-
-def tiles(height: int, width: int, widths: tuple[int, ...] = TILES) -> int:
-    """Passes over the weights."""
-    return height * sum(count for _, count in tiles_of(width, widths))
-
-
-def dense(channels: int, taps: int, height: int, width: int) -> int:
-    """A convolution with every weight stored."""
+def dense(channels: int, taps: int, pixels: int, passes: int) -> int:
+    """A convolution with every weight stored, in so many passes over them."""
     weights = channels * taps
-    passes = tiles(height, width)
-    outputs = channels * height * width
+    outputs = channels * pixels
     return passes * (channels * PER_TILE_CHANNEL + weights * PER_DENSE_WEIGHT) + outputs * (PER_OUTPUT + taps * PER_MAC)
 
 
-def quad(channels: int, taps: int, height: int, width: int, *, spatial: bool = False) -> int:
+def quad(channels: int, taps: int, pixels: int, passes: int, *, spatial: bool = False) -> int:
     """The same, four channels at a time; `spatial`: of a kernel wider than 1x1."""
     per_tap = PER_QUAD_TAP + (PER_SPATIAL_TAP if spatial else 0)
-    work = tiles(height, width, QUADS) * channels / 4 * (PER_QUAD + taps * per_tap)
-    return round(work + channels * height * width * (PER_QUAD_OUTPUT + taps * PER_QUAD_MAC))
+    work = passes * channels / 4 * (PER_QUAD + taps * per_tap)
+    return round(work + channels * pixels * (PER_QUAD_OUTPUT + taps * PER_QUAD_MAC))
 
 
-def sparse(channels: int, pairs: float, height: int, width: int) -> int:
+def sparse(channels: int, pairs: float, pixels: int, passes: int) -> int:
     """A convolution that walks pairs of weights."""
-    passes = tiles(height, width)
-    pixels = height * width
     work = pairs * (passes * PER_PAIR + pixels * 2 * PER_MAC)
     return round(passes * channels * PER_TILE_CHANNEL + channels * pixels * PER_OUTPUT + work)
+
+
+def any_step(channels: int, loads: float, pixels: int) -> int:
+    """What tiles take longer that compute where each pixel is, of so many loads for a channel and pixel."""
+    return round(channels * loads * pixels)
 
 
 def depthwise(channels: int, taps: int, height: int, width: int, stride: int = 1) -> int:
@@ -108,6 +87,12 @@ def constants(form: str, loads: int) -> int:
     return FLASH_INSTRUCTIONS * size + loads * instructions
 
 
-def prefers_sparse(dense_cost: int, dense_bytes: int, sparse_cost: int, sparse_bytes: int) -> bool:
-    """Whether the sparse code is the cheaper one, flash included."""
-    return sparse_cost + FLASH_INSTRUCTIONS * sparse_bytes < dense_cost + FLASH_INSTRUCTIONS * dense_bytes
+def flash_instructions(weights: int) -> int:
+    """What a byte of code is worth in a model of so many bytes of weights."""
+    return FLASH_INSTRUCTIONS * (SMALL_FACTOR if weights < SMALL_BYTES else 1)
+
+
+def tile_bytes(family: str, width: int) -> int:
+    """The code of a tile function."""
+    fixed, per_pixel = next(size for form, size in TILE_BYTES.items() if form in family)
+    return fixed + per_pixel * width

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ei_compat.core.errors import UsageError
-from firmware.compiler.cost import QUADS, TILES, tiles_of
+from firmware.compiler.cost import TILES
+from firmware.compiler.encode import MAX_RUN, MAX_STEP, QUAD
 from firmware.compiler.graph import Graph
 from firmware.compiler.kernels import Array, Kernel
 from firmware.compiler.layers import Layer, Program
-from firmware.compiler.plan import Plan
+from firmware.compiler.plan import MAX_GROUP, Plan
+from firmware.compiler.tiles import Walk
 
 COLUMNS = 118
 C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "uint16": "uint16_t", "int32": "int32_t", "uint32": "uint32_t"}
@@ -45,11 +47,13 @@ def identifier(name: str) -> str:
     """A model's name as a C prefix: lower case, underscores for what C does not allow.
 
     Raises:
-        UsageError: nothing is left of it.
+        UsageError: nothing is left of it, or the engine's own names begin like it.
     """
     text = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     if not text:
         raise UsageError(f"{name!r} has no letter or digit", where="name", fix="name the model")
+    if text.split("_")[0] == "eit":
+        raise UsageError(f"{name!r} is the name of a part of the engine", where="name", fix="use another")
     return f"m_{text}" if text[0].isdigit() else text
 
 
@@ -159,6 +163,7 @@ def source(unit: Unit) -> str:
         f'#include "{unit.name}.h"\n',
         "\n".join(f'#include "{h}"' for h in sorted({"eit_engine.h", *(k.header for k in unit.kernels)})),
         "\n",
+        *_limits(unit),
         *_tiles(unit),
     ]
     own = owners(unit)
@@ -174,20 +179,27 @@ def owners(unit: Unit) -> list[int]:
     return [first.setdefault(id(kernel), number) for number, kernel in enumerate(unit.kernels)]
 
 
+def _limits(unit: Unit) -> list[str]:
+    """What was taken for granted of the engine, so that one of another version does not compile."""
+    limits = [f"EIT_MAX_STAGES >= {MAX_GROUP}"]
+    if any(k.encoded and k.encoded.walk for k in unit.kernels):
+        exact = {"TILE": max(TILES), "QUAD": QUAD, "MAX_STEP": MAX_STEP, "MAX_RUN": MAX_RUN}
+        limits += [f"EIT_{name} == {value}u" for name, value in exact.items()]
+    return [f"typedef char engine_is_this_compilers[({' && '.join(limits)}) ? 1 : -1];\n"]
+
+
 def _tiles(unit: Unit) -> list[str]:
     """The lists of tiles of every width of row that some layer has."""
     lists = []
-    for family, width in sorted({k.tiles for k in unit.kernels if k.tiles is not None}):
-        cut = [(1, width)] if family.endswith("_any") else tiles_of(width, QUADS if "_quad" in family else TILES)
-        rows = "".join(
-            f"{{{family if family.endswith('_any') else f'{family}_{n}'}, {n}, {count}}}, " for n, count in cut
-        )
-        lists.append(f"static const eit_tiles {_tiles_name((family, width))}[] = {{{rows}{{0, 0, 0}}}};\n")
+    walks = [k.encoded.walk for k in unit.kernels if k.encoded is not None and k.encoded.walk is not None]
+    for name, walk in sorted({_tiles_name(w): w for w in walks}.items()):
+        rows = "".join(f"{{{walk.family}_{n}, {n}, {count}}}, " for n, count in walk.tiles)
+        lists.append(f"static const eit_tiles {name}[] = {{{rows}{{0, 0, 0}}}};\n")
     return lists
 
 
-def _tiles_name(tiles: tuple[str, int]) -> str:
-    return f"{tiles[0].removeprefix('eit_')}_tiles_{tiles[1]}"
+def _tiles_name(walk: Walk) -> str:
+    return f"{walk.family.removeprefix('eit_')}_tiles_{sum(n * count for n, count in walk.tiles)}"
 
 
 def comment(text: str) -> str:
@@ -219,8 +231,8 @@ def _constants(unit: Unit, number: int, layer: Layer, kernel: Kernel) -> str:
     parts.extend(_array(f"{prefix}_{key}", values) for key, values in kernel.arrays.items())
     if kernel.struct is not None:
         names = {key: f"{prefix}_{key}" for key in kernel.arrays}
-        if kernel.tiles is not None:
-            names["tiles"] = _tiles_name(kernel.tiles)
+        if kernel.encoded is not None and kernel.encoded.walk is not None:
+            names["tiles"] = _tiles_name(kernel.encoded.walk)
         fields = ", ".join(text.format(**names) for text in kernel.fields)
         parts.append(f"static const {kernel.struct} {prefix}_table = {{{fields}}};")
     return "\n".join(parts) + "\n"

@@ -50,7 +50,7 @@ def _stage(unit: Unit, plan: Plan, stage: Stage, place: tuple[str, Group, int]) 
     prefix, group, blank = place
     layer, kernel = unit.program.layers[stage.layer], unit.kernels[stage.layer]
     inputs = [_input(unit, stage, i, prefix) for i in range(len(layer.inputs))]
-    inputs += ["{0, -1, 1, 1, 0, 1}"] * (2 - len(inputs))
+    inputs = inputs or ["{0, -1, 1, 1, 0, 1}"]
     params = f"{layer_prefix(owners(unit)[stage.layer])}_table" if kernel.arrays or kernel.struct else "0"
     params = params if kernel.struct is None else f"&{params}"
     cut = kernel.cut or unit.program.planes[layer.output].channels

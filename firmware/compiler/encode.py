@@ -1,46 +1,16 @@
-"""Weights as bytes: dense, or as the sparse code that the engine's kernels walk, whichever costs less."""
+"""Weights as bytes: dense, dense by four channels, or as the sparse code that the engine's kernels walk."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from firmware.compiler import cost
 from firmware.compiler.graph import Int8
-from firmware.compiler.layers import Bytes, Conv, DepthwiseConv, Pointwise
+from firmware.compiler.layers import Bytes, DepthwiseConv
 
 MAX_STEP = 15
 MAX_RUN = 254  # weights before another count
 QUAD = 4  # channels that the engine takes together where it can
 CHANNEL_WORK = 4  # what a channel costs besides its weights, in weights
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A layer's weights as the engine reads them.
-
-    Args:
-        encoding: "dense" or "sparse".
-        family: which of the engine's tiles read them: "dense", "quad" (dense, by four channels) or "sparse".
-        data: the bytes.
-        passes: how often an inference walks them.
-        instructions: what the layer is estimated to cost on RV32IMC.
-        dense_instructions: the same with every weight stored.
-        dense_bytes: bytes of the dense form.
-        nonzero: weights that are not zero.
-        weights: all weights.
-    """
-
-    encoding: str
-    family: str
-    data: Bytes
-    passes: int
-    instructions: int
-    dense_instructions: int
-    dense_bytes: int
-    nonzero: int
-    weights: int
 
 
 def dense_code(weights: Int8) -> Bytes:
@@ -114,32 +84,3 @@ def own_kernel(params: DepthwiseConv) -> bool:
     c = params.columns
     nine = params.weights.shape[1:] == (3, 3) and c.dilation == 1
     return nine and c.stride in (1, 2) and params.depth_multiplier == 1
-
-
-def encode(params: Pointwise | Conv | DepthwiseConv, weights: Int8, height: int, width: int) -> Encoded:
-    """Picks the encoding of a layer: sparse or dense, whichever costs less, dense by four channels where they allow it.
-
-    Args:
-        params: the layer.
-        weights: its weights as [output channel, tap], taps in stored order.
-        height: rows of the output.
-        width: columns of the output.
-    """
-    nonzero, total = int(np.count_nonzero(weights)), weights.size
-    channels, taps = weights.shape
-    family = "dense" if isinstance(params, DepthwiseConv) or channels % QUAD else "quad"
-    data = CODES[family](weights)
-    if isinstance(params, DepthwiseConv):
-        stride = params.columns.stride if own_kernel(params) else 0
-        instructions = cost.depthwise(channels, taps, height, width, stride)
-        return Encoded("dense", family, data, height, instructions, instructions, data.size, nonzero, total)
-    passes = cost.tiles(height, width, cost.QUADS if family == "quad" else cost.TILES)
-    if family == "quad":
-        dense = cost.quad(channels, taps, height, width, spatial=isinstance(params, Conv))
-    else:
-        dense = cost.dense(channels, taps, height, width)
-    sparse = cost.sparse(channels, sparse_pairs(weights), height, width)
-    code = sparse_code(weights) if sparse < dense else None
-    if code is not None and cost.prefers_sparse(dense, data.size, sparse, code.size):
-        return Encoded("sparse", "sparse", code, cost.tiles(height, width), sparse, dense, data.size, nonzero, total)
-    return Encoded("dense", family, data, passes, dense, dense, data.size, nonzero, total)

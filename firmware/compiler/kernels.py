@@ -10,12 +10,13 @@ import numpy.typing as npt
 from firmware.compiler import cost
 from firmware.compiler import layers as ly
 from firmware.compiler.affine import affine
-from firmware.compiler.encode import Encoded, cut_of, encode, own_kernel
+from firmware.compiler.encode import cut_of, own_kernel
 from firmware.compiler.graph import Int8
 from firmware.compiler.layers import Layer, Program
 from firmware.compiler.plan import Scratch
 from firmware.compiler.requantize import ROUND_ONCE, ROUND_TWICE, Requantization
 from firmware.compiler.sums import SIGNS, linear
+from firmware.compiler.tiles import ANY, Encoded, Walk, Weights, chosen, encode, encode_depthwise
 
 Array = (
     npt.NDArray[np.int8]
@@ -40,8 +41,7 @@ class Kernel:
         instructions: the estimate for one inference on RV32IMC.
         scratch: of a worker.
         cut: the channel from which on the second of two workers computes, 0 where only the first one does.
-        tiles: the family of tile functions and the row's width, where there are tiles; `{tiles}` stands for their list.
-        encoded: the weights, where there are any.
+        encoded: the weights, where there are any; `{tiles}` stands for the list of tiles that walk them.
     """
 
     function: str
@@ -53,7 +53,6 @@ class Kernel:
     instructions: int = 0
     scratch: Scratch = Scratch()  # noqa: RUF009
     cut: int = 0
-    tiles: tuple[str, int] | None = None
     encoded: Encoded | None = None
 
     @property
@@ -66,23 +65,61 @@ ALONE = ("eit_copy", "eit_softmax", "eit_pixels_from_planes")  # kernels that ma
 FORMS = {"merged": "EIT_MERGED", "exact": "EIT_EXACT", "snapped": "EIT_SNAPPED", "packed": "EIT_PACKED"}
 
 
-def kernel(program: Program, layer: Layer) -> Kernel:
-    """Picks the kernel of a layer; all planes have their final padding."""
-    chosen = _chosen(program, layer)
-    rows = program.planes[layer.output].height
-    return replace(chosen, instructions=chosen.instructions + cost.PER_ROW * rows)
+def kernels(program: Program) -> tuple[Kernel, ...]:
+    """Picks the kernel of every layer; all planes have their final padding."""
+    weights = [_weights(program, layer) for layer in program.layers]
+    walks = iter(chosen([w for w in weights if w is not None]))
+    made = []
+    for layer, own in zip(program.layers, weights, strict=True):
+        kernel = _plain(program, layer) if own is None else _tiled(program, layer, own, next(walks))
+        rows = program.planes[layer.output].height
+        made.append(replace(kernel, instructions=kernel.instructions + cost.PER_ROW * rows))
+    return tuple(made)
 
 
-def _chosen(program: Program, layer: Layer) -> Kernel:
+def _weights(program: Program, layer: Layer) -> Weights | None:
+    """What tiles walk, where the layer is one that they make."""
+    source, target = (program.planes[p] for p in (layer.inputs[0].plane if layer.inputs else 0, layer.output))
+    match layer.params:
+        case ly.Pointwise() as p:
+            values = _in_stored_order(p.weights, source) if p.flat else p.weights
+            return Weights(values, target.height, target.width, "pointwise")
+        case ly.Conv() as p:
+            step = p.columns.stride * p.pixel
+            values = p.weights.reshape(len(p.weights), -1)
+            steps = (f"_{step}", ANY) if step in ly.CONV_STEPS else (ANY,)
+            return Weights(values, target.height, target.width, "conv", steps)
+    return None
+
+
+def _in_stored_order(weights: Int8, source: ly.Plane) -> Int8:
+    """Weights of the file's order, [row][column][channel], in the planes', [row][channel][column], from pixel 0 on.
+
+    What lies between counts as inputs, too, padding for one, with weights of zero.
+    """
+    order = np.arange(source.height * source.row_bytes).reshape(source.height, source.channels, source.stride)
+    inside = order[:, :, : source.width].transpose(0, 2, 1).reshape(-1)
+    stored = np.zeros((len(weights), order.size - source.pad_left), np.int8)
+    stored[:, inside] = weights
+    return stored
+
+
+def _tiled(program: Program, layer: Layer, weights: Weights, walk: Walk) -> Kernel:
+    encoded = encode(weights, walk)
+    match layer.params:
+        case ly.Pointwise() as p:
+            return _pointwise(weights, p, encoded)
+        case ly.Conv() as p:
+            return _conv(weights, p, encoded, walk, program.planes[layer.inputs[0].plane])
+    raise AssertionError(layer.params)
+
+
+def _plain(program: Program, layer: Layer) -> Kernel:
     match layer.params:
         case ly.Source():
             plane = program.planes[layer.output]
             copied = cost.bytewise(plane.elements, cost.PER_SOURCE_BYTE) + cost.PER_SOURCE_ROW * plane.height
             return Kernel("0", "eit_engine.h", (), None, (), instructions=copied)
-        case ly.Pointwise():
-            return _pointwise(program, layer, layer.params)
-        case ly.Conv():
-            return _conv(program, layer, layer.params)
         case ly.DepthwiseConv():
             return _depthwise(program, layer, layer.params)
         case ly.Elementwise():
@@ -110,56 +147,41 @@ def _requant(out: Requantization, weights: Int8, loads: int) -> tuple[str, dict[
 
 
 def _tile_headers(encoded: Encoded) -> tuple[str, ...]:
-    return ("eit_tiles.h", "eit_quad.h") if encoded.family == "quad" else ("eit_tiles.h",)
+    return ("eit_tiles.h", "eit_quad.h") if encoded.form == "quad" else ("eit_tiles.h",)
 
 
-def _pointwise(program: Program, layer: Layer, p: ly.Pointwise) -> Kernel:
-    source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
-    weights = p.weights
-    size = 0
-    if p.flat:  # the file's order is [row][column][channel], the planes' [row][channel][column] with padding
-        order = np.arange(source.height * source.row_bytes).reshape(source.height, source.channels, source.stride)
-        inside = order[:, :, : source.width].transpose(0, 2, 1).reshape(-1)  # from the first pixel on
-        size = order.size - source.pad_left
-        stored = np.zeros((len(weights), size), np.int8)
-        stored[:, inside] = weights
-        weights = stored
-    encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights, encoded.passes)
-    cut, offset = cut_of(weights, encoded.family)
-    family = f"eit_pointwise_{encoded.family}"
+def _pointwise(weights: Weights, p: ly.Pointwise, encoded: Encoded) -> Kernel:
+    requant, arrays = _requant(p.out, weights.values, encoded.passes)
+    cut, offset = cut_of(weights.values, encoded.form)
+    size = weights.values.shape[1] if p.flat else 0
     return Kernel(
-        "eit_pointwise_row", "eit_pointwise.h", ("eit_pointwise_row.c", f"{family}.c", *_tile_headers(encoded)),
+        "eit_pointwise_row", "eit_pointwise.h",
+        ("eit_pointwise_row.c", f"eit_pointwise_{encoded.form}.c", *_tile_headers(encoded)),
         "eit_pointwise", (requant, "{weights}", str(offset), "{tiles}", str(size)), {**arrays, "weights": encoded.data},
-        encoded.instructions, Scratch(), cut, (family, target.width), encoded,
+        encoded.instructions, Scratch(), cut, encoded,
     )  # fmt: skip
 
 
-def _conv(program: Program, layer: Layer, p: ly.Conv) -> Kernel:
-    source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
-    weights = p.weights.reshape(len(p.weights), -1)
-    encoded = encode(p, weights, target.height, target.width)
-    requant, arrays = _requant(p.out, weights, encoded.passes)
-    cut, offset = cut_of(weights, encoded.family)
-    c = p.columns
-    step = c.stride * p.pixel
-    kind = f"eit_conv_{encoded.family}"
-    family = f"{kind}_{step if step in ly.CONV_STEPS else 'any'}"
+def _conv(weights: Weights, p: ly.Conv, encoded: Encoded, walk: Walk, source: ly.Plane) -> Kernel:
+    requant, arrays = _requant(p.out, weights.values, encoded.passes)
+    cut, offset = cut_of(weights.values, encoded.form)
+    c, kind = p.columns, f"eit_conv_{encoded.form}"
     fields = (
         requant, "{weights}", str(offset), "{tiles}", str(p.weights.shape[3]), str(p.pixel), str(c.kernel),
         str(c.stride), str(c.before), str(c.dilation),
     )  # fmt: skip
     return Kernel(
-        "eit_conv_row", "eit_conv.h", ("eit_conv_row.c", f"{family}.c", f"{kind}.h", *_tile_headers(encoded)),
+        "eit_conv_row", "eit_conv.h",
+        ("eit_conv_row.c", f"{walk.family}.c", f"{kind}.h", *_tile_headers(encoded)),
         "eit_conv", fields, {**arrays, "weights": encoded.data}, encoded.instructions,
-        Scratch(4 * weights.shape[1], source.stride), cut, (family, target.width), encoded,
+        Scratch(4 * weights.values.shape[1], source.stride), cut, encoded,
     )  # fmt: skip
 
 
 def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     source, target = program.planes[layer.inputs[0].plane], program.planes[layer.output]
     weights = p.weights.reshape(len(p.weights), -1)
-    encoded = encode(p, weights, target.height, target.width)
+    encoded = encode_depthwise(p, weights, target.height, target.width)
     requant, arrays = _requant(p.out, weights, encoded.passes)
     rows, columns = layer.inputs[0].rows, p.columns
     special = own_kernel(p) and rows.dilation == 1
@@ -171,7 +193,7 @@ def _depthwise(program: Program, layer: Layer, p: ly.DepthwiseConv) -> Kernel:
     )  # fmt: skip
     return Kernel(
         function, "eit_depthwise.h", (f"{function}.c", "eit_depthwise_row.c", "eit_depthwise_3x3.h"), "eit_depthwise",
-        fields, {**arrays, "weights": encoded.data}, encoded.instructions, scratch, cut, None, encoded,
+        fields, {**arrays, "weights": encoded.data}, encoded.instructions, scratch, cut, encoded,
     )  # fmt: skip
 
 
@@ -250,7 +272,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
         case ly.SoftmaxOver() as p:
             return Kernel(
                 "eit_softmax", "eit_softmax.h", ("eit_softmax.c",), "eit_softmax_params",
-                ("{exponentials}", str(len(p.exponentials))), {"exponentials": p.exponentials},
+                (str(p.multiplier), str(p.shift), str(p.radius)), {},
                 cost.bytewise(values, cost.PER_SOFTMAX) + cost.PER_SOFTMAX_ROW * target.height,
             )  # fmt: skip
         case ly.Copy() as p:

@@ -152,9 +152,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class SoftmaxOver:
-    """Softmax over the channels."""
+    """Softmax over the channels; see `lookup.softmax_steps`."""
 
-    exponentials: Int32
+    multiplier: int
+    shift: int
+    radius: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""Functions of one int8 value as tables of 256 int8 results, and softmax's table of exponentials.
-
-Softmax's fixed-point exp is that of gemmlowp, which the reference kernels use; it runs here once, at compile time, in
-exact integer arithmetic.
-"""
+"""Functions of one int8 value as tables of 256 int8 results, and the constants of softmax."""
 
 from __future__ import annotations
 
@@ -11,64 +7,32 @@ from collections.abc import Callable
 
 import numpy as np
 
-from firmware.compiler.graph import Activation, Int8, Int32, Quantization
+from firmware.compiler.graph import Activation, Int8, Quantization
 from firmware.compiler.quantize import (
     activation_range,
     float32,
-    high_multiply,
     multiply,
     quantize_multiplier,
     round_half_away,
-    rounding_shift,
 )
 from firmware.compiler.swish import absolute, hard_swish, negated
-
-ONE = (1 << 31) - 1  # 1.0 in Q0.31
-NEGLIGIBLE = 1 << 11  # in Q0.31
-EXP_FACTORS = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
-
-
-def _saturated_left(value: int, bits: int) -> int:
-    return max(-(1 << 31), min(ONE, value << bits))
-
-
-def exp_of_negative(value: int, integer_bits: int) -> int:
-    """exp(value) in Q0.31 for value <= 0 in Q(integer_bits).(31 - integer_bits)."""
-    if value == 0:
-        return ONE
-    fraction_bits = 31 - integer_bits
-    quarter = 1 << (fraction_bits - 2)
-    rest = (value & (quarter - 1)) - quarter
-    x = _saturated_left(rest, integer_bits) + (1 << 28)
-    x2 = high_multiply(x, x)
-    x3, x4 = high_multiply(x2, x), high_multiply(x2, x2)
-    tail = rounding_shift(high_multiply(rounding_shift(x4, 2) + x3, 715827883) + x2, 1)
-    result: int = 1895147668 + high_multiply(1895147668, x + tail)
-    remainder = rest - value
-    for exponent, factor in EXP_FACTORS:
-        if integer_bits > exponent and remainder >> (fraction_bits + exponent) & 1:
-            result = high_multiply(result, factor)
-    return result
 
 
 def _input_radius(integer_bits: int, left_shift: int) -> int:
     return math.floor(((1 << integer_bits) - 1) * (1 << (31 - integer_bits)) / (1 << left_shift))
 
 
-def softmax_exponentials(scale: float, beta: float) -> Int32:
-    """Exp of -d steps below the maximum in Q0.31, for d from 0 to at most 255.
+def softmax_steps(scale: float, beta: float) -> tuple[int, int, int]:
+    """How steps below the maximum become exp's argument in Q5.26: multiplier, left shift, and the last that counts.
 
-    The reference leaves steps beyond its radius out, and the table those that are negligible: a sum has 19 bits behind
-    the point, and a result is an exponential times a factor below 2^31, shifted down by 54 bits or more, to nearest.
+    Raises:
+        ValueError: the input's scale is too small.
     """
-    real = min(float32(beta) * scale * (1 << 26), float(ONE))
+    real = min(float32(beta) * scale * (1 << 26), float((1 << 31) - 1))
     if real <= 1.0:
         raise ValueError(f"input scale {scale:g} is too small for softmax")
     multiplier, shift = quantize_multiplier(real)
-    radius = _input_radius(5, shift)
-    values = [exp_of_negative(high_multiply(-d << shift, multiplier), 5) for d in range(min(radius, 255) + 1)]
-    last = max(d for d, value in enumerate(values) if value >= NEGLIGIBLE)
-    return np.array(values[: last + 1], np.int32)
+    return multiplier, shift, min(_input_radius(5, shift), 255)
 
 
 def _clamped(values: list[int], low: int = -128, high: int = 127) -> Int8:

@@ -30,7 +30,7 @@ from firmware.compiler.graph import (
     geometry,
 )
 from firmware.compiler.layers import CONV_STEPS, Input, Params, Program
-from firmware.compiler.lookup import softmax_exponentials
+from firmware.compiler.lookup import softmax_steps
 from firmware.compiler.pairs import elementwise, swapped
 from firmware.compiler.place import MAX_DIMENSION
 from firmware.compiler.quantize import activation_range, mean_multiplier
@@ -197,7 +197,11 @@ class _Lowering(Values):
         index, rows, columns = self._pads_of(op.inputs[0], op.rows, op.columns)
         plane = self.planes(index, geometry(tensors[index].shape))
         self._demand(plane, columns, shape[1])
-        params = ly.DepthwiseConv(out, flat.reshape(weights.shape), columns, op.depth_multiplier)
+        flat = flat.reshape(weights.shape)
+        if op.depth_multiplier == count:  # of one channel: any convolution, whose tiles make several channels at a time
+            params: Params = ly.Conv(out, flat[..., None], columns)
+        else:
+            params = ly.DepthwiseConv(out, flat, columns, op.depth_multiplier)
         self._simple(op, params, Input(plane, rows), shape, math.prod(shape) * height * width)
 
     def _binary(self, op: Binary) -> None:
@@ -337,12 +341,12 @@ class _Lowering(Values):
         tensor = self.graph.tensors[op.inputs[0]]
         source = self.planes(op.inputs[0], channels=tensor.shape[-1])
         try:
-            table = softmax_exponentials(tensor.quantization.scale, op.beta)
+            steps = softmax_steps(tensor.quantization.scale, op.beta)
         except ValueError as error:
             raise ExportError(
                 str(error), where=self._where(op), fix="train the model longer, or convert again"
             ) from error
-        self._simple(op, ly.SoftmaxOver(table), Input(source), self.shape(source))
+        self._simple(op, ly.SoftmaxOver(*steps), Input(source), self.shape(source))
 
     def _gather(self, op: Gather) -> None:
         target = self.graph.tensors[op.output]

@@ -23,7 +23,7 @@ from firmware.compiler.schedule import Lifetimes, Stage, last_readers, replay, r
 
 Ints = npt.NDArray[np.int64]
 Event = tuple[int, int, int]  # its number, the stage of its group, the row
-MAX_GROUP = 24  # layers in one group, at most EIT_MAX_STAGES; longer ones only add rings
+MAX_GROUP = 24  # layers in one group; longer ones only add rings
 MAX_ROWS = 1 << 18  # of all layers together: what can be replayed in seconds
 REPLAYED_ROWS = 3 << 20  # rows that the search for the best groups may replay
 ALIGN = 4
@@ -131,7 +131,8 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
     for number in program.outputs:  # at the same place in every plan
         fixed[number] = low
         low += blocks[number].size
-    places = _place(blocks, {*aligned.values(), program.input, PICTURE}, fixed)
+    bound = _bound(blocks.values(), replays[-1][-1][0] + 1)
+    places = _place(blocks, {*aligned.values(), program.input, PICTURE}, fixed, bound)
     groups = []
     for index, stages in enumerate(grouped):
         at = places[aligned[index]]
@@ -141,7 +142,6 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
     arena = whole_words(max(places[b] + blocks[b].size for b in blocks))
     second = max(whole_words(s.bytes + s.blank) for s in scratch)
     start = offsets[program.input] if same else places.get(PICTURE, 0)
-    bound = _bound(blocks.values(), replays[-1][-1][0] + 1)
     return Plan(tuple(groups), tuple(rings), offsets, start, arena, second, bound)
 
 
@@ -332,8 +332,8 @@ def _forbidden(a: Block, b: Block) -> Ints:
     return np.stack([lows[np.append(0, gaps + 1)], highs[np.append(gaps, len(lows) - 1)]], axis=1)
 
 
-def _place(blocks: dict[int, Block], aligned: set[int], fixed: dict[int, int]) -> dict[int, int]:
-    """Offsets by first fit, in the best of several orders; those in `fixed` lie where it says."""
+def _place(blocks: dict[int, Block], aligned: set[int], fixed: dict[int, int], bound: int) -> dict[int, int]:
+    """Offsets by first fit, in the best of several orders; those in `fixed` lie where it says. None beats `bound`."""
     pairs: dict[tuple[int, int], Ints] = {}
     spans = {n: (int(b.birth.min()), int(b.death.max())) for n, b in blocks.items()}
 
@@ -371,6 +371,8 @@ def _place(blocks: dict[int, Block], aligned: set[int], fixed: dict[int, int]) -
     best = min((first_fit(order) for order in (by_size, by_birth, by_area)), key=height)
     order = sorted(blocks, key=lambda b: (best[b], b))
     for _ in range(REPAIRS):  # what sticks out at the top goes first
+        if height(best) == bound:
+            break
         places = first_fit(order)
         if height(places) < height(best):
             best = places

@@ -1,8 +1,8 @@
 """Proves a compiled schedule: every byte that a kernel reads is the one it wants.
 
-The generated C is read back and run as the engine runs it, on an arena of tags instead of values: a kernel that writes
-element e of tensor t leaves the tag (t, e), and one that reads it must find just that. What each kernel reads follows
-here from its own C code, not from the windows by which the planner decided how long rows live.
+The tables of the generated C are read back and run as the engine runs them, on an arena of tags instead of values: a
+kernel that writes element e of tensor t leaves the tag (t, e), and one that reads it must find just that. What each
+kernel reads follows here from its own C code, not from the windows by which the planner decided how long rows live.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ei_compat.core.errors import ExportError
-from firmware.compiler.ctables import Tables, field_names, read_tables
+from firmware.compiler.ctables import Tables, field_names
 
 Ints = npt.NDArray[np.int64]
 READER = 0  # in place of a kernel
@@ -88,18 +88,17 @@ class Span:
         return self.tensor.number * TENSOR + self.element - start
 
 
-def prove(source: str, arenas: tuple[int, int], where: str) -> None:
+def prove(tables: Tables, arenas: tuple[int, int], where: str) -> None:
     """Proves the schedule of a generated `<name>.c`, both with the input row by row and with all of it in the arena.
 
     Args:
-        source: its text.
+        tables: those that it holds.
         arenas: the arena's size for either.
         where: how an error names the model.
 
     Raises:
         ExportError: a kernel would read something else than it wants, or touch bytes outside the arena.
     """
-    tables = read_tables(source)
     for size, names, whole in zip(arenas, tables.runs, (False, True), strict=True):
         prefix = names[0].removesuffix("group0")
         tensors = tuple(Tensor(i, **t) for i, t in enumerate(tables.arrays[f"{prefix}tensors"]))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ei_compat.core.errors import ExportError
-from firmware.compiler.kernels import Kernel, kernel
+from firmware.compiler.kernels import Kernel, kernels
 from firmware.compiler.layers import Layer, Program, Source
 from firmware.compiler.plan import Plan, plans
 
@@ -50,7 +50,7 @@ class Variant:
 
 def plain(program: Program) -> Variant:
     """Every layer once: the fewest instructions."""
-    return _planned(program, tuple(kernel(program, layer) for layer in program.layers))
+    return _planned(program, kernels(program))
 
 
 def front(program: Program) -> tuple[Variant, ...]:

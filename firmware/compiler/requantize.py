@@ -24,14 +24,15 @@ from firmware.compiler.quantize import (
 
 MAX_LEFT_SHIFT = 7
 LIMIT = 1 << 31
-ROUND_TWICE_POSITIVE, ROUND_TWICE, ROUND_ONCE = 0, 1, 2  # EIT_ROUND_...
+ROUND_TWICE_POSITIVE, ROUND_TWICE, ROUND_ONCE = 0, 1, 2  # how the reference rounds a layer, see `Requantization`
 
 
 @dataclass(frozen=True, slots=True)
 class Requantization:
     """Per output channel: bias with the input's zero point folded in, multiplier and packed shift.
 
-    `zero`, `low` and `high` are in stored form (0..255); `rounding` is one of the engine's EIT_ROUND_ values.
+    `zero`, `low` and `high` are in stored form (0..255). `rounding` says whether the reference rounds in one step, in
+    two, or in two where no result below the zero point matters.
     """
 
     bias: Int32

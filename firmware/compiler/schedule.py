@@ -106,14 +106,23 @@ def _record(planes: Sequence[Plane], layer: Layer, y: int, event: int, lives: di
     for source in layer.inputs:
         rows, height = source.rows, planes[source.plane].height
         top = y * rows.stride - rows.before
-        for row in range(top, top + rows.kernel * rows.dilation, rows.dilation):
-            if 0 <= row < height:  # there may be none, where only padding is seen
-                life = lives.setdefault(source.plane, Lifetimes({}, {}))
-                life.birth.setdefault(row, -1)
+        inside = [r for r in range(top, top + rows.kernel * rows.dilation, rows.dilation) if 0 <= r < height]
+        if inside:  # there may be none, where only padding is seen
+            life = _life(source.plane, lives)
+            for row in inside:
+                if row not in life.birth:
+                    life.birth[row] = -1
                 life.death[row] = event
-    life = lives.setdefault(layer.output, Lifetimes({}, {}))
+    life = _life(layer.output, lives)
     life.birth.setdefault(y, event)
-    life.death[y] = max(life.death.get(y, event), event)
+    life.death[y] = event
+
+
+def _life(plane: int, lives: dict[int, Lifetimes]) -> Lifetimes:
+    life = lives.get(plane)
+    if life is None:
+        life = lives[plane] = Lifetimes({}, {})
+    return life
 
 
 def ring_rows(life: Lifetimes) -> int:

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from firmware.compiler import layers as ly
-from firmware.compiler.graph import Graph, Shape3, Tensor, Window, geometry
+from firmware.compiler.graph import Graph, Reshape, Shape3, Tensor, Window, geometry
 from firmware.compiler.layers import Input, Layer, Params, Plane, Program
 from firmware.compiler.place import MAX_DIMENSION
+
+
+def _shape_for_readers(graph: Graph) -> tuple[int, ...]:
+    """The input's shape, or the one that its only reader gives it: in rows of that, it can come row by row."""
+    readers = [op for op in graph.operators if graph.input in op.inputs]
+    reshaped = len(readers) == 1 and isinstance(readers[0], Reshape) and graph.input not in graph.outputs
+    return graph.tensors[readers[0].output if reshaped else graph.input].shape
+
+
+def _only_vectors(graph: Graph) -> bool:
+    """Whether the input goes to dense layers only, so that no row of it takes padding."""
+    readers = [op for op in graph.operators if graph.input in op.inputs]
+    return graph.input not in graph.outputs and all(op.kind == "FULLY_CONNECTED" for op in readers)
 
 
 class Values:
@@ -21,8 +34,8 @@ class Values:
         self.planar: dict[int, int] = {}
         self.plain: dict[int, int] = {}
         source = graph.tensors[graph.input]
-        height, width, channels = geometry(source.shape)
-        if channels == 1:  # rows of pixels and rows of planes are the same
+        height, width, channels = geometry(_shape_for_readers(graph))
+        if channels == 1 or (width == 1 and _only_vectors(graph)):  # rows of pixels and rows of planes are the same
             self.program.input = self.planar[graph.input] = self.plane(source, (height, width, channels))
         else:
             long = width * channels > MAX_DIMENSION  # the engine's columns have 16 bits, its channels 32

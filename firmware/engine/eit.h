@@ -2,9 +2,9 @@
  * The engine's face to an application: status codes. A compiled model `<name>.h` includes this and nothing else.
  *
  * A compiled model works in one block of memory, the arena, that the caller owns and may reuse between inferences. The
- * input comes in rows, by a function that the caller gives to `<name>_invoke_rows`; `<name>_output` says where to read the
- * result. Or it is written into a larger arena as a whole, where `<name>_input` says, and `<name>_invoke` computes, which
- * overwrites it. There is no other state, so several arenas may be used at the same time.
+ * input comes in rows, by a function that the caller gives to `<name>_invoke_rows`; `<name>_output` says where to read
+ * the result. Or it is written into a larger arena as a whole, where `<name>_input` says, and `<name>_invoke` computes,
+ * which overwrites it. There is no other state, so several arenas may be used at the same time.
  */
 #ifndef EIT_H
 #define EIT_H
@@ -20,9 +20,10 @@
 extern "C" {
 #endif
 
-/* Writes row y of the input, <NAME>_INPUT_ROW_BYTES bytes: the quantised values, all channels of a pixel after the other;
- * those of an int8 input plus 128, so that a picture's bytes are what they are. It is called for each row once, in order,
- * when the row is needed; rows that no result depends on are not asked for. Returns 0, or anything else to stop. */
+/* Writes row y of the input, <NAME>_INPUT_ROW_BYTES bytes: the quantised values, all channels of a pixel after the
+ * other; those of an int8 input plus 128, so that a picture's bytes are what they are. It is called for each row once,
+ * in order, when the row is needed; rows that no result depends on are not asked for. Returns 0, or anything else to
+ * stop. */
 typedef int (*eit_row_reader)(void *context, uint32_t y, uint8_t *row);
 
 /* What `<name>_invoke` and `<name>_invoke_rows` return. */

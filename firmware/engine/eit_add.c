@@ -1,12 +1,13 @@
 /*
  * Sums and differences. The reference scales each operand, 20 bits finer than it is stored, by a multiplier below 1 and
- * rounds; adds; and scales the sum to the output. An operand's difference to its zero point has 9 bits, so one multiply-high
- * of it shifted to the top gives its first rounding; the sum has at most 29, so eit_requant.h's formula gives its two.
+ * rounds; adds; and scales the sum to the output. An operand's difference to its zero point has 9 bits, so one
+ * multiply-high of it shifted to the top gives its first rounding; the sum has at most 29, so eit_requant.h's formula
+ * gives its two.
  */
 #include "eit_elementwise.h"
 #include "eit_requant.h"
 
-/* value * 2^20 * multiplier / 2^31, rounded, then / 2^right, rounded half away from zero; |value| < 2^8, right 0..31. */
+/* value * 2^20 * multiplier / 2^31, rounded, then / 2^right, rounded half away from zero; |value| < 2^8, right < 32. */
 EIT_INLINE int32_t operand(int32_t value, int32_t multiplier, uint32_t right, int32_t half)
 {
     const int32_t y = (eit_multiply_high(value * (1 << 22), multiplier) + 1) >> 1;

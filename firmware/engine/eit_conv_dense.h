@@ -11,7 +11,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
     const uint32_t *last = job->taps + job->count;
     uint8_t *out = job->row + x0;
     for (uint32_t channel = job->first; channel < job->end; channel++) {
-        const eit_channel k = eit_channel_of(job->out, channel);
+        const eit_channel k = eit_channel_of(job->out, channel, EIT_CONV);
         int32_t acc[EIT_TILE];
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {

@@ -18,7 +18,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
             eit_quad_add(acc, n, w, in + *tap, step);
             w += EIT_QUAD;
         }
-        eit_quad_finish(acc, n, job, channel, out);
+        eit_quad_finish(acc, n, job, channel, out, EIT_CONV);
         out += EIT_QUAD * job->out_plane;
     }
 }

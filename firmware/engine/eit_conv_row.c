@@ -1,7 +1,9 @@
+#include "eit_small.h"
+
 #include "eit_conv.h"
 
-/* For every tap of output row y, the offset in the arena of the byte that pixel 0 multiplies. Rows beyond the edge are a
- * plane of zero points. Each worker has its own. */
+/* For every tap of output row y, the offset in the arena of the byte that pixel 0 multiplies. Rows beyond the edge are
+ * a plane of zero points. Each worker has its own. */
 static const uint32_t *conv_taps(const eit_stage *stage, const eit_conv *p, uint8_t *arena, uint32_t y, uint32_t first)
 {
     const eit_input *input = &stage->input[0];

@@ -1,4 +1,5 @@
-/* Convolution that walks the weights that are not zero, as eit_pointwise_sparse.c; included once per distance of pixels. */
+/* Convolution that walks the weights that are not zero, as eit_pointwise_sparse.c; included once per distance of
+ * pixels. */
 #ifndef EIT_CONV_SPARSE_H
 #define EIT_CONV_SPARSE_H
 
@@ -10,7 +11,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
     const uint8_t *in = job->in + x0 * step;
     uint8_t *out = job->row + x0;
     for (uint32_t channel = job->first; channel < job->end; channel++) {
-        const eit_channel k = eit_channel_of(job->out, channel);
+        const eit_channel k = eit_channel_of(job->out, channel, EIT_CONV);
         const uint32_t *tap = job->taps;
         uint32_t run = *code++;
         int32_t acc[EIT_TILE];
@@ -36,7 +37,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
                 const int32_t first = (int8_t)code[1];
                 const int32_t second = (int8_t)code[2];
                 const uint8_t *x;
-                tap += steps & 15u;
+                tap += steps & EIT_MAX_STEP;
                 x = in + *tap;
                 EIT_UNROLL
                 for (uint32_t i = 0; i < n; i++) {
@@ -49,7 +50,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
                     acc[i] += second * x[i * step];
                 }
             }
-            if (run != 254u) {
+            if (run != EIT_MAX_RUN) {
                 break;
             }
             run = *code++;

@@ -1,6 +1,3 @@
 #include "eit_conv_sparse.h"
 
-void eit_conv_sparse_any(const eit_row_job *job, uint32_t x)
-{
-    tile(1u, job, x, job->step);
-}
+EIT_TILES_OF(eit_conv_sparse_any, tile, job->step)

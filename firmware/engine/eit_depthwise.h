@@ -12,8 +12,10 @@ typedef struct {
 } eit_depthwise;
 
 void eit_depthwise_any(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
-void eit_depthwise_3x3_1(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* stride 1 */
-void eit_depthwise_3x3_2(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end); /* stride 2 */
+
+/* 3x3, strides of 1 and 2. */
+void eit_depthwise_3x3_1(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
+void eit_depthwise_3x3_2(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end);
 
 /* The first byte of input row `row` of channel 0 that pixel 0 multiplies, and in *plane the step to the next channel;
  * beyond the edge a plane of zero points in `blank`. `row` wraps above the first row. */

@@ -15,7 +15,7 @@ typedef struct {
 EIT_INLINE eit_nine eit_nine_of(const int8_t *code, const eit_requant *q, uint32_t channel)
 {
     eit_nine w;
-    w.k = eit_channel_of(q, channel);
+    w.k = eit_channel_of(q, channel, EIT_DEPTHWISE);
     const int32_t up = 1 << w.k.up;
     w.a0 = code[0] * up;
     w.b0 = code[1] * up;
@@ -38,21 +38,21 @@ EIT_INLINE eit_nine eit_nine_of(const int8_t *code, const eit_requant *q, uint32
 
 /* Runs pixels(w, tie, r0, r1, r2, out, width) for channels first..end-1 of row y. */
 #define EIT_DEPTHWISE_3X3_ROW(pixels, stage, arena, y, first, end)                                                     \
-    const eit_depthwise *p = (stage)->params;                                                                          \
-    const eit_tensor *output = (stage)->output;                                                                        \
-    const uint32_t top = (y) * (stage)->input[0].stride - (stage)->input[0].pad;                                       \
+    const eit_depthwise *p = stage->params;                                                                            \
+    const eit_tensor *output = stage->output;                                                                          \
+    const uint32_t top = y * stage->input[0].stride - stage->input[0].pad;                                             \
     const uint32_t width = output->width;                                                                              \
     uint8_t *blank = eit_blank(stage, arena, first, 0u);                                                               \
     uint32_t plane0, plane1, plane2;                                                                                   \
     const uint8_t *r0 = eit_depthwise_row(stage, p, arena, blank, top, &plane0);                                       \
     const uint8_t *r1 = eit_depthwise_row(stage, p, arena, blank, top + 1u, &plane1);                                  \
     const uint8_t *r2 = eit_depthwise_row(stage, p, arena, blank, top + 2u, &plane2);                                  \
-    uint8_t *out = eit_row(output, arena, y) + output->pad_left + (first) * output->plane;                             \
-    const int8_t *code = p->weights + 9u * (first);                                                                    \
-    r0 += (first) * plane0;                                                                                            \
-    r1 += (first) * plane1;                                                                                            \
-    r2 += (first) * plane2;                                                                                            \
-    for (uint32_t channel = first; channel < (end); channel++, code += 9) {                                            \
+    uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;                               \
+    const int8_t *code = p->weights + 9u * first;                                                                      \
+    r0 += first * plane0;                                                                                              \
+    r1 += first * plane1;                                                                                              \
+    r2 += first * plane2;                                                                                              \
+    for (uint32_t channel = first; channel < end; channel++, code += 9) {                                              \
         const eit_nine w = eit_nine_of(code, &p->out, channel);                                                        \
         if (w.k.tie != 0u) {                                                                                           \
             pixels(&w, 1u, r0, r1, r2, out, width);                                                                    \

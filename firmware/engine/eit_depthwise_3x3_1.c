@@ -1,4 +1,4 @@
-/* Depthwise convolution with nine taps, stride 1: each input column is loaded once for the three outputs it is part of. */
+/* Depthwise convolution with nine taps, stride 1: each input column is loaded once for its three outputs. */
 #include "eit_depthwise_3x3.h"
 
 /* Column x + 2 closes output x, is the middle of x + 1 and opens x + 2. */

@@ -11,7 +11,7 @@ EIT_INLINE void tile(const uint32_t n, uint32_t x0, const eit_stage *stage, cons
     const uint32_t stride = p->stride;
     const int8_t *w = p->weights + first * input->kernel * p->kernel_width;
     for (uint32_t channel = first; channel < last; channel++) {
-        const eit_channel c = eit_channel_of(&p->out, channel);
+        const eit_channel c = eit_channel_of(&p->out, channel, EIT_DEPTHWISE);
         const uint32_t source = channel / p->depth_multiplier;
         int32_t acc[WIDTH];
         EIT_UNROLL

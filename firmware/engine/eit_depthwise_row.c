@@ -1,3 +1,5 @@
+#include "eit_small.h"
+
 #include "eit_depthwise.h"
 
 const uint8_t *eit_depthwise_row(const eit_stage *stage, const eit_depthwise *p, uint8_t *arena, uint8_t *blank,

@@ -8,8 +8,8 @@ void eit_planes_from_pixels(const eit_stage *stage, uint8_t *arena, uint32_t y, 
     const uint32_t channels = output->channels;
     const uint32_t width = output->width;
     const eit_tensor *input = stage->input[0].tensor;
-    const uint8_t *in = input->height == output->height ? eit_row(input, arena, y)
-                                                        : arena + input->offset + y * width * channels;
+    const uint8_t *in =
+        input->height == output->height ? eit_row(input, arena, y) : arena + input->offset + y * width * channels;
     uint8_t *out = eit_row(output, arena, y) + output->pad_left + first * output->plane;
     const uint8_t flip = p->flip;
     for (uint32_t c = first; c < end; c++) {

@@ -1,3 +1,5 @@
+#include "eit_small.h"
+
 #include "eit_elementwise.h"
 
 eit_operand eit_operand_at(const eit_stage *stage, const eit_elementwise *p, uint32_t which, uint8_t *arena, uint32_t y,

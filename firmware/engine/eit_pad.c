@@ -1,3 +1,5 @@
+#include "eit_small.h"
+
 #include "eit_copy.h"
 
 static void fill(uint8_t *out, uint32_t count, uint8_t value)

@@ -8,7 +8,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
     const uint32_t in_plane = job->in_plane;
     uint8_t *out = job->row + x0;
     for (uint32_t channel = job->first; channel < job->end; channel++) {
-        const eit_channel k = eit_channel_of(job->out, channel);
+        const eit_channel k = eit_channel_of(job->out, channel, EIT_POINTWISE);
         const uint8_t *x = in;
         int32_t acc[EIT_TILE];
         EIT_UNROLL

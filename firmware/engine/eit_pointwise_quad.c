@@ -15,7 +15,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
             eit_quad_add(acc, n, w, x, step);
             x += job->in_plane;
         }
-        eit_quad_finish(acc, n, job, channel, out);
+        eit_quad_finish(acc, n, job, channel, out, EIT_POINTWISE);
         out += EIT_QUAD * job->out_plane;
     }
 }

@@ -1,3 +1,5 @@
+#include "eit_small.h"
+
 #include "eit_pointwise.h"
 
 void eit_pointwise_row(const eit_stage *stage, uint8_t *arena, uint32_t y, uint32_t first, uint32_t end)

@@ -15,7 +15,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
     const uint32_t in_plane = job->in_plane;
     uint8_t *out = job->row + x0;
     for (uint32_t channel = job->first; channel < job->end; channel++) {
-        const eit_channel k = eit_channel_of(job->out, channel);
+        const eit_channel k = eit_channel_of(job->out, channel, EIT_POINTWISE);
         const uint8_t *x = in;
         uint32_t run = *code++;
         int32_t acc[EIT_TILE];
@@ -38,7 +38,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
                 const uint32_t steps = code[0];
                 const int32_t first = (int8_t)code[1];
                 const int32_t second = (int8_t)code[2];
-                x += (steps & 15u) * in_plane;
+                x += (steps & EIT_MAX_STEP) * in_plane;
                 EIT_UNROLL
                 for (uint32_t i = 0; i < n; i++) {
                     acc[i] += first * x[i];
@@ -49,7 +49,7 @@ EIT_INLINE void tile(const uint32_t n, const eit_row_job *job, uint32_t x0, cons
                     acc[i] += second * x[i];
                 }
             }
-            if (run != 254u) {
+            if (run != EIT_MAX_RUN) {
                 break;
             }
             run = *code++;

@@ -1,3 +1,5 @@
+#include "eit_small.h"
+
 #include "eit_pool.h"
 #include "eit_requant.h"
 

@@ -18,8 +18,8 @@ int eit_port_start(eit_port *port, void (*work)(void *), void *argument)
     port->arrived[0] = 0;
     port->arrived[1] = 0;
     port->tasks[0] = xTaskGetCurrentTaskHandle();
-    port->tasks[1] = xTaskCreateStaticPinnedToCore(task, "eit", sizeof port->stack, port, uxTaskPriorityGet(0), port->stack,
-                                                   &port->memory, xPortGetCoreID() == 0 ? 1 : 0);
+    port->tasks[1] = xTaskCreateStaticPinnedToCore(task, "eit", sizeof port->stack, port, uxTaskPriorityGet(0),
+                                                   port->stack, &port->memory, xPortGetCoreID() == 0 ? 1 : 0);
     return port->tasks[1] == 0;
 #else
     (void)task;

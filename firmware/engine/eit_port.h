@@ -1,6 +1,6 @@
 /*
- * The second core: what EIT_WORKERS 2 needs of an operating system. eit_port.c has it for FreeRTOS on chips with two cores
- * (ESP32, ESP32-S3) and for POSIX threads; another system brings its own eit_port.c and defines EIT_PORT_FIELDS.
+ * The second core: what EIT_WORKERS 2 needs of an operating system. eit_port.c has it for FreeRTOS on chips with two
+ * cores (ESP32, ESP32-S3) and for POSIX threads; another system brings its own eit_port.c and defines EIT_PORT_FIELDS.
  */
 #ifndef EIT_PORT_H
 #define EIT_PORT_H

@@ -7,8 +7,6 @@
 
 #include "eit_tiles.h"
 
-#define EIT_QUAD 4u /* the widest, and how many channels */
-
 /* Accumulators of `n` pixels; the biases come last, where the rest of a channel's constants is read. */
 EIT_INLINE void eit_quad_start(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t n)
 {
@@ -36,8 +34,8 @@ EIT_INLINE void eit_quad_add(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t n, 
 }
 
 /* To bytes, channel after channel: through memory, so that the code for a channel is there once. */
-EIT_INLINE void eit_quad_finish(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t n, const eit_row_job *job, uint32_t channel,
-                                uint8_t *out)
+EIT_INLINE void eit_quad_finish(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t n, const eit_row_job *job,
+                                uint32_t channel, uint8_t *out, const uint32_t uses)
 {
     int32_t sums[EIT_QUAD][EIT_QUAD];
     EIT_UNROLL
@@ -48,7 +46,7 @@ EIT_INLINE void eit_quad_finish(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t 
         }
     }
     for (uint32_t j = 0; j < EIT_QUAD; j++) {
-        const eit_channel k = eit_channel_of(job->out, channel + j);
+        const eit_channel k = eit_channel_of(job->out, channel + j, uses);
         int32_t sum[EIT_QUAD];
         EIT_UNROLL
         for (uint32_t i = 0; i < n; i++) {
@@ -59,7 +57,7 @@ EIT_INLINE void eit_quad_finish(int32_t acc[EIT_QUAD][EIT_QUAD], const uint32_t 
     }
 }
 
-/* Defines the functions name_1 .. name_4 from `tile(n, job, x, step)`; where registers are few the wide ones are two. */
+/* Defines the functions name_1 .. name_4 from `tile(n, job, x, step)`; where registers are few wide ones are two. */
 #if defined(__XTENSA__)
 #define EIT_QUAD_OF(n, rest, name, tile, step)                                                                         \
     void name##_##n(const eit_row_job *job, uint32_t x)                                                                \

@@ -3,11 +3,11 @@
  *
  * The reference computes y = floor((x * m + 2^30) / 2^31) and then y / 2^e rounded half away from zero. With
  * h = floor(4 * x * m / 2^32), which is one multiply-high, and 4 * 2^30 a multiple of 2^32, both roundings become one
- * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. Where the
- * reference rounds once, it is (h + 2^e) >> (e + 1), and multipliers with which a negative result could lie in the
- * middle are a step larger. The zero point is added before the shift. The compiler proves for every channel that no step
- * leaves 32 bits, and where it stores the multiplier less exactly, that each of the at most 255 accumulators at which the
- * result changes is the reference's: both are steps that only rise.
+ * addition and one shift: (h + 2^e + 1) >> (e + 1). For y < 0 the tie goes the other way: 2 is taken off first. Where
+ * the reference rounds once, it is (h + 2^e) >> (e + 1), and multipliers with which a negative result could lie in the
+ * middle are a step larger. The zero point is added before the shift. The compiler proves for every channel that no
+ * step leaves 32 bits, and where it stores the multiplier less exactly, that each of the at most 255 accumulators at
+ * which the result changes is the reference's: both are steps that only rise.
  */
 #ifndef EIT_REQUANT_H
 #define EIT_REQUANT_H
@@ -15,16 +15,20 @@
 #include "eit_engine.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-/* Loading operands early only pushes accumulators out of the registers; so does storing results only where two branches meet. */
+/* Loading operands early only pushes accumulators out of the registers; so does storing results only where two branches
+ * meet. */
 #pragma GCC optimize("no-schedule-insns", "no-tree-sink")
 #define EIT_UNROLL _Pragma("GCC unroll 12")
 #define EIT_INLINE static inline __attribute__((always_inline))
+#define EIT_COLD __attribute__((noinline))
 #elif defined(__clang__)
 #define EIT_UNROLL _Pragma("clang loop unroll(full)")
 #define EIT_INLINE static inline __attribute__((always_inline))
+#define EIT_COLD __attribute__((noinline))
 #else
 #define EIT_UNROLL
 #define EIT_INLINE static inline
+#define EIT_COLD
 #endif
 
 /* Right shifts of negative numbers must keep the sign, as they do with every compiler of these targets. */
@@ -49,15 +53,23 @@ EIT_INLINE uint32_t eit_multiply_high_unsigned(uint32_t a, uint32_t b)
     return (uint32_t)(((uint64_t)a * b) >> 32);
 }
 
-EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
+/* Whether a layer is of `some` kinds and not of `others`, bits of what a family uses: what `is` says, but known when
+ * compiling where the family has layers of one sort only. */
+EIT_INLINE uint32_t eit_among(const uint32_t uses, const uint32_t some, const uint32_t others, int is)
+{
+    return (uses & some) != 0u && ((uses & others) == 0u || is) ? 1u : 0u;
+}
+
+/* A channel's constants. `uses` is EIT_POINTWISE, EIT_CONV or EIT_DEPTHWISE, as eit_config.h has them. */
+EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel, const uint32_t uses)
 {
     eit_channel k;
     k.up = 2u;
-    k.tie = q->tie;
-    if (q->form >= EIT_SNAPPED) {
+    k.tie = eit_among(uses, 32u, 16u, q->tie != 0u);
+    if (eit_among(uses, 12u, 3u, q->form >= EIT_SNAPPED)) {
         const uint32_t word = ((const uint32_t *)q->channels)[channel];
         k.down = q->down + (word & 15u);
-        if (q->form == EIT_SNAPPED) {
+        if (eit_among(uses, 4u, 8u, q->form == EIT_SNAPPED)) {
             k.bias = (int32_t)word >> 11;
             const uint32_t wide = eit_multiply_high_unsigned(q->factor, ((word << 20) | 0x80000000u) & 0xff000000u);
             k.multiplier = (int32_t)(wide >> (wide >> 31));
@@ -71,7 +83,7 @@ EIT_INLINE eit_channel eit_channel_of(const eit_requant *q, uint32_t channel)
         k.bias = affine->bias;
         k.multiplier = affine->multiplier;
         k.down = (uint32_t)affine->multiplier & 31u;
-        if (q->form == EIT_EXACT) {
+        if (eit_among(uses, 2u, 1u, q->form == EIT_EXACT)) {
             const uint32_t shifts = ((const uint8_t *)q->more)[channel];
             k.down = (shifts & 31u) + 1u;
             k.up = 2u + (shifts >> 5);

@@ -1,3 +1,5 @@
+#include "eit_small.h"
+
 #include "eit_engine.h"
 #include "eit_port.h"
 
@@ -16,7 +18,7 @@ static uint32_t rows_needed(const eit_input *input, uint32_t y)
 static uint32_t missing(const eit_stage *stages, const uint16_t *done, uint32_t current)
 {
     const eit_stage *stage = &stages[current];
-    for (uint32_t i = 0; i < 2u && stage->input[i].tensor != 0; i++) {
+    for (uint32_t i = 0; i < EIT_INPUTS && stage->input[i].tensor != 0; i++) {
         const eit_input *input = &stage->input[i];
         if (input->producer >= 0 && done[input->producer] < rows_needed(input, done[current])) {
             return (uint32_t)input->producer;
@@ -25,6 +27,7 @@ static uint32_t missing(const eit_stage *stages, const uint16_t *done, uint32_t 
     return current;
 }
 
+#if EIT_PADDING
 /* Writes the zero point into the padding of channels first..end-1 of a finished row. */
 static void fill_padding(const eit_tensor *tensor, uint8_t *row, uint32_t first, uint32_t end)
 {
@@ -41,7 +44,9 @@ static void fill_padding(const eit_tensor *tensor, uint8_t *row, uint32_t first,
         row += tensor->plane;
     }
 }
+#endif
 
+#if EIT_LIMITS
 void eit_limit(const eit_requant *q, const eit_tensor *tensor, uint8_t *row, uint32_t first, uint32_t end)
 {
     const uint8_t low = q->low;
@@ -53,6 +58,7 @@ void eit_limit(const eit_requant *q, const eit_tensor *tensor, uint8_t *row, uin
         }
     }
 }
+#endif
 
 int eit_read_whole(void *context, uint32_t y, uint8_t *row)
 {
@@ -121,9 +127,11 @@ static int make_row(eit_team *team, const eit_stage *stage, uint32_t y, uint32_t
         if (stage->kernel != 0) {
             stage->kernel(stage, team->arena, y, first, end);
         }
+#if EIT_PADDING
         if (output->plane != output->width) {
             fill_padding(output, row, first, end);
         }
+#endif
     }
 #ifdef EIT_TRACE
     EIT_TRACE(stage, team->arena, y);

@@ -137,8 +137,6 @@ def prepare(
     file, names = _find(source, labels)
     data = _read(file, MOST_BYTES)
     model = compile_model(data, name=name, file=str(file), max_ram=max_ram)
-    if model.files.keys() & {*model.engine_sources, *model.engine_headers}:
-        raise UsageError(f"{name!r} is the name of a part of the engine", where="--name", fix="use another")
     output, cells, names = _labelled(model, names, source)
     shape = model.input.shape
     could_be = len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}

@@ -4,55 +4,55 @@ from __future__ import annotations
 
 import atexit
 import functools
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from firmware.compiler import ENGINE, CompiledModel, compile_model
+from firmware.compiler.config import CONFIG, EVERYTHING
+from firmware.compiler.repair import without_stray_dimensions
 
 Bytes = npt.NDArray[np.int8] | npt.NDArray[np.uint8]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
 PLAIN = ("-O1",)
+SHIPPED = ("-DSHIPPED",)  # besides others: the engine cut down to what the one model uses, instead of all of it
 WORKERS = ("-DEIT_WORKERS=2", "-pthread")
 THREADS = ("-O1", "-g", "-fsanitize=thread", *WORKERS)
 SANITIZED = ("-O0", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
-# Reads inputs from stdin, writes outputs to stdout; the arenas are as small as allowed and full of rubbish each time.
-# Each input is given both as a whole and row by row, every row once and in order; both must give the same.
-MAIN = """
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+# One model: reads inputs from stdin, writes outputs to stdout; the arenas are as small as allowed and full of rubbish
+# each time. Each input is given both as a whole and row by row, every row once and in order; where that gives other
+# bytes, the program ends with status 2.
+RUN = """
 #include "@.h"
-static unsigned char input[#_INPUT_BYTES];
-static uint32_t next;
-static int read_row(void *context, uint32_t y, uint8_t *row)
+static unsigned char @_bytes[#_INPUT_BYTES];
+static uint32_t @_next;
+static int @_read(void *context, uint32_t y, uint8_t *row)
 {
-    if (context != input || y != next++ || y >= #_INPUT_ROWS) {
+    if (context != @_bytes || y != @_next++ || y >= #_INPUT_ROWS) {
         return 1;
     }
     for (uint32_t i = 0; i < #_INPUT_ROW_BYTES; i++) {
-        row[i] = input[y * #_INPUT_ROW_BYTES + i] ^ FLIP;
+        row[i] = @_bytes[y * #_INPUT_ROW_BYTES + i] ^ FLIP;
     }
     return 0;
 }
-int main(void)
+static int @_run(void)
 {
     void *arena = malloc(#_ARENA_BYTES), *rows = malloc(#_ROWS_ARENA_BYTES);
-    for (;;) {
+    while (fread(@_bytes, 1, #_INPUT_BYTES, stdin) == #_INPUT_BYTES) {
         memset(arena, 0xa5, #_ARENA_BYTES);
         memset(rows, 0x5a, #_ROWS_ARENA_BYTES);
-        if (fread(input, 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
-            break;
-        }
-        memcpy(@_input(arena), input, #_INPUT_BYTES);
-        next = 0;
+        memcpy(@_input(arena), @_bytes, #_INPUT_BYTES);
+        @_next = 0;
         if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK ||
-            @_invoke_rows(rows, #_ROWS_ARENA_BYTES, read_row, input) != EIT_OK) {
+            @_invoke_rows(rows, #_ROWS_ARENA_BYTES, @_read, @_bytes) != EIT_OK) {
             return 1;
         }
         OUTPUTS
@@ -62,9 +62,37 @@ int main(void)
     return 0;
 }
 """
+OUTPUT = """if (memcmp(@_output$(arena), @_output$(rows), #_OUTPUT$_BYTES) != 0) {
+            return 2;
+        }
+        fwrite(@_output$(arena), 1, #_OUTPUT$_BYTES, stdout);"""
+MAIN = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+RUNS
+int main(int count, char **arguments)
+{
+    switch (count > 1 ? atoi(arguments[1]) : 0) {
+        CASES
+    }
+    return 3;
+}
+"""
 
 
-WRITE = "fwrite(@_output$(arena), 1, #_OUTPUT$_BYTES, stdout);"
+def _main(models: Sequence[CompiledModel]) -> str:
+    """A program that runs the model whose number it is given, the first one if none."""
+    runs, cases = [], []
+    for number, model in enumerate(models):
+        ends = [f"_{i}" if i else "" for i in range(len(model.outputs))]
+        text = RUN.replace("OUTPUTS", "\n        ".join(OUTPUT.replace("$", end) for end in ends))
+        flip = "0" if model.input.dtype == "uint8" else "0x80"
+        for key, value in {"@": model.name, "FLIP": flip, "#_": f"{model.name.upper()}_"}.items():
+            text = text.replace(key, value)
+        runs.append(text)
+        cases.append(f"case {number}: return {model.name}_run();")
+    return MAIN.replace("RUNS", "\n".join(runs)).replace("CASES", "\n        ".join(cases))
 
 
 def write(model: CompiledModel, folder: Path) -> list[str]:
@@ -76,12 +104,21 @@ def write(model: CompiledModel, folder: Path) -> list[str]:
 
 
 @functools.cache
+def everything() -> Path:
+    """A folder with the `eit_config.h` of a model that would use all of the engine."""
+    folder = Path(tempfile.mkdtemp(prefix="ei-train-engine-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / CONFIG).write_text(EVERYTHING.header("tests"))
+    return folder
+
+
+@functools.cache
 def _engine(flags: tuple[str, ...]) -> str:
     """The whole engine as a library, built once for each set of flags."""
     folder = Path(tempfile.mkdtemp(prefix="ei-train-engine-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     sources = [str(path) for path in sorted(ENGINE.glob("*.c"))]
-    subprocess.run(["gcc", *WARNINGS, *flags, f"-I{ENGINE}", "-c", *sources], cwd=folder, check=True)
+    subprocess.run(["gcc", *WARNINGS, *flags, f"-I{everything()}", "-c", *sources], cwd=folder, check=True)
     objects = [str(path) for path in sorted(folder.glob("*.o"))]
     subprocess.run(["ar", "rc", str(folder / "engine.a"), *objects], check=True)
     return str(folder / "engine.a")
@@ -94,86 +131,71 @@ class Host:
         self, data: bytes, folder: Path, flags: tuple[str, ...] = PLAIN, model: CompiledModel | None = None
     ) -> None:
         self.model = model or compile_model(data, name="model")
-        generated = write(self.model, folder)[0]
-        main, self.program = folder / "main.c", folder / "model"
-        flip = "0" if self.model.input.dtype == "uint8" else "0x80"
-        ends = [f"_{i}" if i else "" for i in range(len(self.model.outputs))]
-        text = MAIN.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
-        for key, value in {"@": self.model.name, "FLIP": flip, "#_": f"{self.model.name.upper()}_"}.items():
-            text = text.replace(key, value)
-        main.write_text(text)
-        command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", generated, str(main), _engine(flags)]
-        subprocess.run([*command, "-o", str(self.program)], check=True, capture_output=True, text=True)
+        self.program = build([self.model], folder, flags)
 
     def __call__(self, values: Bytes) -> Bytes:
         """Output bytes, all outputs one after the other, one row per row of inputs."""
         done = subprocess.run([str(self.program)], input=values.tobytes(), capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        assert done.returncode == 0, (done.returncode, done.stderr.decode()[-2000:])
         return np.frombuffer(done.stdout, np.uint8).reshape(len(values), -1)
 
 
-BATCH_MAIN = """
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-@INCLUDES@
-int main(int count, char **arguments)
-{
-    switch (count > 1 ? atoi(arguments[1]) : -1) {
-@CASES@
-    }
-    return 0;
-}
-"""
-BATCH_CASE = """    case @NUMBER@: {
-        static uint32_t arena[(#_ARENA_BYTES + 3u) / 4u];
-        for (;;) {
-            memset(arena, 0xa5, sizeof arena);
-            if (fread(@_input(arena), 1, #_INPUT_BYTES, stdin) != #_INPUT_BYTES) {
-                break;
-            }
-            if (@_invoke(arena, #_ARENA_BYTES) != EIT_OK) {
-                return 1;
-            }
-            OUTPUTS
-        }
-        break;
-    }"""
+# Names that every generated source has for itself.
+OWN = re.compile(r"\b(?:(?:row_)?(?:tensors|groups?\d*)|layer\d+_\w+|\w+_tiles_\d+|checked|engine_is_this_compilers)\b")
+
+
+def _as_one(models: Sequence[CompiledModel], folder: Path) -> Path:
+    """The generated sources in one file, which takes a compiler far less time."""
+    text = []
+    for model in models:
+        write(model, folder)
+        own = OWN.sub(rf"{model.name}_\g<0>", model.files[f"{model.name}.c"])
+        text += [f"#undef PICTURE\n{own}"]
+    path = folder / "generated.c"
+    path.write_text("\n".join(text))
+    return path
+
+
+def build(models: Sequence[CompiledModel], folder: Path, flags: tuple[str, ...]) -> Path:
+    """One program of several models, or with `SHIPPED` of one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generated = [str(_as_one(models, folder) if len(models) > 1 else write(models[0], folder)[0])]
+    main, program = folder / "main.c", folder / "models"
+    main.write_text(_main(models))
+    if SHIPPED[0] in flags:
+        [model] = models
+        parts = [*flags, f"-I{ENGINE}", f"-I{folder}", *(str(ENGINE / name) for name in model.engine_sources)]
+    else:
+        parts = [*flags, f"-I{ENGINE}", f"-I{everything()}", f"-I{folder}", _engine(flags)]
+    command = ["gcc", *WARNINGS, *generated, str(main), *parts]
+    subprocess.run([*command, "-o", str(program)], check=True, capture_output=True, text=True)
+    return program
 
 
 def batch_mismatches(datas: list[bytes], folder: Path, count: int, flags: tuple[str, ...] = PLAIN) -> list[int]:
     """For several models, built as one program: output bytes that differ from the reference."""
     models = [compile_model(data, name=f"model{i}") for i, data in enumerate(datas)]
-    generated, cases = [], []
-    for number, model in enumerate(models):
-        generated.append(write(model, folder)[0])
-        ends = [f"_{i}" if i else "" for i in range(len(model.outputs))]
-        text = BATCH_CASE.replace("OUTPUTS", " ".join(WRITE.replace("$", end) for end in ends))
-        cases.append(
-            text.replace("@NUMBER@", str(number)).replace("@", model.name).replace("#_", f"{model.name.upper()}_")
-        )
-    includes = "\n".join(f'#include "{model.name}.h"' for model in models)
-    (folder / "main.c").write_text(BATCH_MAIN.replace("@INCLUDES@", includes).replace("@CASES@", "\n".join(cases)))
-    command = ["gcc", *WARNINGS, *flags, f"-I{ENGINE}", f"-I{folder}", *generated, str(folder / "main.c")]
-    program = str(folder / "models")
-    subprocess.run([*command, _engine(flags), "-o", program], check=True, capture_output=True, text=True)
+    program = build(models, folder, flags)
     wrong = []
     for number, (data, model) in enumerate(zip(datas, models, strict=True)):
         values = pictures(model.input.shape, count, number, model.input.dtype)
-        done = subprocess.run([program, str(number)], input=values.tobytes(), capture_output=True, check=True)
+        done = subprocess.run([str(program), str(number)], input=values.tobytes(), capture_output=True, check=False)
+        assert done.returncode == 0, (number, done.returncode, done.stderr.decode()[-2000:])
         made, theirs = np.frombuffer(done.stdout, np.uint8), Reference(data)(values).reshape(-1)
         wrong.append(int(np.count_nonzero(made != theirs)) if made.size == theirs.size else theirs.size)
     return wrong
 
 
 class Reference:
-    """The reference interpreter."""
+    """The reference interpreter, which is given the file without what means nothing but makes it refuse."""
 
     def __init__(self, data: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         self.interpreter = Interpreter(
-            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1
+            model_content=without_stray_dimensions(data),
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            num_threads=1,
         )
         self.interpreter.allocate_tensors()
         self.input = self.interpreter.get_input_details()[0]

@@ -17,6 +17,7 @@ from firmware.package import package
 from tests.firmware.writer import Writer
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
+STRICT = ("-std=c99", *WARNINGS, "-Wcast-align", "-Wshadow", "-Wconversion")  # what all C that we give out passes
 SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PIXEL = 1 / 255
 
@@ -87,7 +88,7 @@ def objects(folder: Path, *flags: str, compiler: str = "gcc") -> list[str]:
     if not made.is_dir():
         made.mkdir()
         listed = [str(folder / source) for source in sources(folder)]
-        run([compiler, "-std=c99", *WARNINGS, *flags, f"-I{folder}", "-c", *listed], made)
+        run([compiler, *STRICT, *flags, f"-I{folder}", "-c", *listed], made)
     return sorted(map(str, made.glob("*.o")))
 
 

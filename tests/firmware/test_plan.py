@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firmware.compiler import compile_model, tflite
-from firmware.compiler.kernels import kernel
+from firmware.compiler.kernels import kernels
 from firmware.compiler.layers import Program
 from firmware.compiler.lower import lower
 from firmware.compiler.plan import Plan, plans
@@ -16,7 +16,7 @@ from tests.firmware import graphs
 
 def _planned(data: bytes) -> tuple[Program, Plan, Plan]:
     program = lower(tflite.read(data))
-    return program, *plans(program, [kernel(program, layer).scratch for layer in program.layers])
+    return program, *plans(program, [kernel.scratch for kernel in kernels(program)])
 
 
 @pytest.mark.shared

@@ -96,10 +96,10 @@ def test_every_tensor_at_another_tensors_place_is_found(number: int) -> None:
     source, arena = _source(graphs.graph(16))
     tensors = read_tables(source).arrays["tensors"]
     assert number < len(tensors)
-    proof.prove(source, arena, "m")
+    proof.prove(read_tables(source), arena, "m")
     moved = _changed(source, "tensors", number, 0, arena[1] - 1)
     with pytest.raises(ExportError, match="schedule is wrong"):
-        proof.prove(moved, arena, "m")
+        proof.prove(read_tables(moved), arena, "m")
 
 
 def test_a_ring_that_is_too_small_is_found() -> None:
@@ -111,11 +111,11 @@ def test_a_ring_that_is_too_small_is_found() -> None:
     ring = next(i for i, t in enumerate(tensors) if 1 < t["ring"] < t["height"])  # type: ignore[operator]
     smaller = _changed(source, "tensors", ring, 2, int(tensors[ring]["ring"]) - 1)  # type: ignore[arg-type]
     with pytest.raises(ExportError, match="does not find row"):
-        proof.prove(smaller, arena, "m")
+        proof.prove(read_tables(smaller), arena, "m")
 
 
 @pytest.mark.parametrize("less", [(8, 0), (0, 8)], ids=["rows", "whole"])
 def test_an_arena_that_is_too_small_is_found(less: tuple[int, int]) -> None:
     source, arenas = _source(graphs.graph(16))
     with pytest.raises(ExportError, match="schedule is wrong"):
-        proof.prove(source, (arenas[0] - less[0], arenas[1] - less[1]), "m")
+        proof.prove(read_tables(source), (arenas[0] - less[0], arenas[1] - less[1]), "m")

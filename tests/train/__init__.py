@@ -1,1 +1,41 @@
-"""Tests of the training service."""
+"""Tests of the training service.
+
+Modules without a file of tests under their own name, and where they are tested:
+
+    array_data               test_data
+    backbones/mobilenet_v2   backbones/test_keras_applications
+    backbones/weights_file   backbones/test_keras_applications
+    batches                  methods/test_loop
+    cli/console              cli/test_main, cli/test_data
+    cli/firmware             cli/test_main
+    cli/remote_views         cli/test_remote
+    cli/train                cli/test_main, cli/test_block_command
+    costs                    test_pipeline
+    evaluate                 test_pipeline, methods/test_qat
+    export                   test_pipeline
+    exported                 test_data
+    gates                    tasks/test_classification_gates
+    job                      test_recipe
+    methods/head             test_pipeline
+    methods/state            runs/test_checkpoint
+    methods/statistics       methods/test_int8_ready
+    methods/trainer          methods/test_loop
+    network                  methods/test_ending, test_graph
+    phases                   test_pipeline
+    result                   cli/test_progress, cli/test_data
+    runs/config              test_pipeline
+    runs/folder              test_pipeline
+    runs/report              test_pipeline
+    samples                  test_data
+    scaling                  methods/test_input_scaling
+    signals                  test_supervisor
+    sparsity                 tasks/test_classification_gates, methods/test_prune
+    start                    cli/test_main
+    streams                  test_supervisor
+    supervision              test_supervisor
+    tasks/classification     test_data, test_pipeline
+    tasks/dense_head         test_pipeline
+    tasks/regression_gates   tasks/test_regression
+    tasks/regression_scores  tasks/test_regression
+    tasks/ridge_probe        tasks/test_regression
+"""

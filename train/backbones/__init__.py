@@ -107,6 +107,10 @@ class BringsHead(Protocol):
         """See `Task.build_head`."""
         ...
 
+    def deployed_head(self, recipe: Recipe, head: keras.Model) -> keras.Model:
+        """See `Task.deployed_head`."""
+        ...
+
 
 @runtime_checkable
 class NetworkSource(Protocol):
@@ -138,7 +142,12 @@ def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSou
 
 
 BACKBONES: Registry[Backbone] = Registry(
-    "--backbone", "ei_train.backbones", {"mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2"}
+    "--backbone",
+    "ei_train.backbones",
+    {
+        "mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2",
+        "mobilenet_v1": "train.backbones.mobilenet_v1:MOBILENET_V1",
+    },
 )
 NETWORK_FILE = "train.backbones.network_file:NetworkFile"  # of the option --network
 

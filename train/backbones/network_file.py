@@ -115,6 +115,13 @@ class NetworkFile:
 
     def _fitting(self, network: FlatNetwork, task: Outputs, shape: tuple[int, ...]) -> FlatNetwork:
         """Refuses a network whose ends are not those of the task."""
+        wanted = task.build_head(Recipe(), 1).layers[-1].activation.__name__
+        if wanted != "softmax":
+            raise UsageError(
+                f"a network of one's own trains classification alone, and the data are for {task.name}",
+                where=f"--network {self.path}",
+                fix="leave --network out",
+            )
         if network.shape != shape:
             raise UsageError(
                 f"the network takes inputs {network.shape}, and the data give {shape}",
@@ -130,7 +137,6 @@ class NetworkFile:
                 fix="let the last Dense have `classes` units"
                 + ("" if len(last.shape) == 1 else ", behind a Flatten or a GlobalAveragePooling2D"),
             )
-        wanted = task.build_head(Recipe(), 1).layers[-1].activation.__name__
         if network.activation != wanted:
             raise UsageError(
                 f"the network ends with {network.activation}, and {task.name} needs {wanted}",
@@ -219,3 +225,9 @@ class UserNetwork:
         head = assemble(self.network.head, (features,), entry="features", name="head", dropout=dropout)
         head.layers[-1].activation = keras.activations.get(self.network.activation)
         return head
+
+    def deployed_head(self, recipe: Recipe, head: keras.Model) -> keras.Model:
+        """See `Task.deployed_head`; with Keras' own dropout."""
+        plain = self.build_head(recipe, head.input_shape[-1])
+        plain.set_weights(head.get_weights())
+        return plain

@@ -163,15 +163,20 @@ class Simulation:
             variable.assign(variable * unit)
 
     def measure_ranges(self, trainer: Trainer) -> None:
-        """Sets the ranges as the converter does: to the extremes on the pictures that calibrate it, zero included."""
+        """Sets the ranges as the converter does: to the extremes on the pictures that calibrate it, zero included.
+
+        The output's holds what the task asks for, too.
+        """
         import tensorflow as tf
 
         data, recipe = trainer.data, trainer.recipe
         pictures = calibration_set(data, recipe)
         parts = [pictures[first : first + BATCH] for first in range(0, len(pictures), BATCH)]
         seen = np.array([[pair.numpy() for pair in self._extremes(tf.constant(part))] for part in parts])
-        for variable, pairs in zip(self.ranges.values(), seen.swapaxes(0, 1), strict=True):
-            variable.assign([min(pairs[:, 0].min(), 0.0), max(pairs[:, 1].max(), 0.0)])
+        last, least = next(reversed(self.ranges)), data.task.output_range or (0.0, 0.0)
+        for (name, variable), pairs in zip(self.ranges.items(), seen.swapaxes(0, 1), strict=True):
+            low, high = least if name == last else (0.0, 0.0)
+            variable.assign([min(pairs[:, 0].min(), low, 0.0), max(pairs[:, 1].max(), high, 0.0)])
 
     def _least_and_greatest(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Least and greatest value [2] of each tensor that INT8 stores, none of which is rounded."""

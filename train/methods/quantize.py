@@ -49,7 +49,7 @@ def to_float(frozen: Any) -> bytes:
     return _convert(tf.lite.TFLiteConverter.from_concrete_functions([frozen]), "the float model")
 
 
-def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
+def to_int8(frozen: Any, calibration: np.ndarray, output_range: tuple[float, float] | None = None) -> bytes:
     """The INT8 `.tflite` file: int8 in and out, weights per channel.
 
     Scales that are eight significant bits but for float32's rounding become just that; see `int8_ready`.
@@ -57,6 +57,7 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
     Args:
         frozen: from `freeze`.
         calibration: float32 pictures [N, H, W, C] whose values reach exactly the ends of the input's range.
+        output_range: that the output must be able to hold at least; see `with_output_range`.
 
     Raises:
         ExportError: TensorFlow's converter failed.
@@ -68,7 +69,8 @@ def to_int8(frozen: Any, calibration: np.ndarray) -> bytes:
     converter.representative_dataset = _each_alone(calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return with_snapped_scales(_convert(converter, "the INT8 model"))
+    tflite = with_snapped_scales(_convert(converter, "the INT8 model"))
+    return tflite if output_range is None else with_output_range(tflite, *output_range)
 
 
 def eight_bits(scales: np.ndarray) -> np.ndarray:
@@ -92,6 +94,32 @@ def with_snapped_scales(tflite: bytes) -> bytes:
             snapped = eight_bits(scales)
             near = np.abs(snapped - scales) <= SAME * scales
             scales[near] = snapped[near]
+    return bytes(changed)
+
+
+def with_output_range(tflite: bytes, low: float, high: float) -> bytes:
+    """The file with an output that holds this range, 0 and what calibration saw, in 256 equal steps.
+
+    Only a dense layer's output has a scale that nothing else depends on.
+
+    Raises:
+        ExportError: another layer makes the output.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    changed = bytearray(tflite)
+    model = schema.Model.GetRootAs(changed)
+    graph = model.Subgraphs(0)
+    last = graph.Operators(graph.OperatorsLength() - 1)
+    code = model.OperatorCodes(last.OpcodeIndex()).BuiltinCode()
+    if code != schema.BuiltinOperator.FULLY_CONNECTED or last.Outputs(0) != graph.Outputs(0):
+        raise ExportError("the INT8 model's output does not come from a dense layer, so its range cannot be widened")
+    parameters = graph.Tensors(graph.Outputs(0)).Quantization()
+    scales, zero_points = parameters.ScaleAsNumpy(), parameters.ZeroPointAsNumpy()  # where they lie in the file
+    seen_low, seen_high = (float(scales[0]) * (end - int(zero_points[0])) for end in (-128, 127))
+    low, high = min(low, seen_low, 0.0), max(high, seen_high, 0.0)
+    scales[0] = (high - low) / 255
+    zero_points[0] = round(-128 - low / float(scales[0]))
     return bytes(changed)
 
 

@@ -78,8 +78,12 @@ class Task(Protocol):
     # Targets, from the data.
 
     @classmethod
-    def of_labels(cls, labels: Sequence[str]) -> Self:
-        """The task of samples that carry these labels, each of them once.
+    def of_labels(cls, labels: Mapping[str, str]) -> Self:
+        """The task of samples that carry these labels.
+
+        Args:
+            labels: each of them once, in the order of their names, with the name of a sample that carries it; no name
+                where a label was declared and no sample has it.
 
         Raises:
             DataError: nothing of this kind can be learned from such labels.
@@ -99,6 +103,10 @@ class Task(Protocol):
         """The targets in rows [N, K] of Edge Impulse's array."""
         ...
 
+    def strata(self, labels: Sequence[str]) -> list[str]:
+        """For samples with these labels, what each is counted as when a validation set is drawn: so many of each."""
+        ...
+
     def check(self, targets: Mapping[str, np.ndarray]) -> list[str]:
         """Refuses sets (`training`, `validation`, maybe `testing`) that nothing can be learned from.
 
@@ -107,6 +115,14 @@ class Task(Protocol):
 
         Raises:
             DataError: that is why.
+        """
+        ...
+
+    def fitted(self, recipe: Recipe, targets: np.ndarray) -> Self:
+        """The task as these training targets are learned by this recipe.
+
+        Raises:
+            UsageError: the recipe asks for what there is not in this task.
         """
         ...
 
@@ -124,6 +140,15 @@ class Task(Protocol):
             features: how many the backbone gives.
             dropout: makes the dropout layer of a rate; Keras' own by default.
         """
+        ...
+
+    def deployed_head(self, recipe: Recipe, head: keras.Model) -> keras.Model:
+        """The trained head as the files hold it: it gives the same, and any Keras reads its layers."""
+        ...
+
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """What the output of the INT8 file must be able to say at least; None for what calibration sees."""
         ...
 
     def losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
@@ -193,7 +218,12 @@ class Task(Protocol):
 
 
 TASKS: Registry[type[Task]] = Registry(
-    "--task", "ei_train.tasks", {"classification": "train.tasks.classification:Classification"}
+    "--task",
+    "ei_train.tasks",
+    {
+        "classification": "train.tasks.classification:Classification",
+        "regression": "train.tasks.regression:Regression",
+    },
 )
 
 

@@ -47,7 +47,7 @@ class Classification:
     labels: tuple[str, ...]
 
     @classmethod
-    def of_labels(cls, labels: Sequence[str]) -> Classification:
+    def of_labels(cls, labels: Iterable[str]) -> Classification:
         """See `Task.of_labels`; see `check_names` for what no class can be called."""
         check_names(labels)
         return cls(tuple(labels))
@@ -66,6 +66,10 @@ class Classification:
         """See `Task.targets_of_rows`."""
         classes: np.ndarray = y.argmax(axis=1)
         return classes.astype(np.int32)
+
+    def strata(self, labels: Sequence[str]) -> list[str]:
+        """The classes."""
+        return list(labels)
 
     def check(self, targets: Mapping[str, np.ndarray]) -> list[str]:
         """There must be two classes, and each in the training set."""
@@ -86,6 +90,10 @@ class Classification:
     def _counts(self, targets: np.ndarray) -> np.ndarray:
         return np.bincount(targets, minlength=len(self.labels))
 
+    def fitted(self, recipe: Recipe, targets: np.ndarray) -> Classification:
+        """See `Task.fitted`."""
+        return self
+
     def spread(self, targets: np.ndarray, count: int, seed: int) -> np.ndarray:
         """As many of each class as there are."""
         draw = np.random.default_rng(seed)
@@ -96,6 +104,17 @@ class Classification:
     def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
         """The template's dense layers and a softmax."""
         return dense_head(recipe, features, len(self.labels), "softmax", dropout)
+
+    def deployed_head(self, recipe: Recipe, head: keras.Model) -> keras.Model:
+        """With Keras' own dropout."""
+        plain = self.build_head(recipe, head.input_shape[-1])
+        plain.set_weights(head.get_weights())
+        return plain
+
+    @property
+    def output_range(self) -> None:
+        """None: a softmax has its own."""
+        return None
 
     def losses(self, y: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Cross-entropy in nats."""

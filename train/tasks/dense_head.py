@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def dense_head(
-    recipe: Recipe, features: int, outputs: int, activation: str, dropout: Callable[[float], Any] | None = None
+    recipe: Recipe,
+    features: int,
+    outputs: int,
+    activation: str | Callable[[Any], Any],
+    dropout: Callable[[float], Any] | None = None,
 ) -> keras.Model:
     """Features [N, `features`] to outputs [N, `outputs`].
 
@@ -20,7 +24,7 @@ def dense_head(
         recipe: gives units and dropout rates of the hidden layers.
         features: how many the backbone gives.
         outputs: of the last layer, `y_pred`.
-        activation: of the last layer, by Keras' name.
+        activation: of the last layer, by Keras' name or as a function.
         dropout: makes the dropout layer of a rate; Keras' own by default.
     """
     import tf_keras as keras

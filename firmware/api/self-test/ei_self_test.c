@@ -28,8 +28,7 @@ static int read_golden(void *context, size_t offset, size_t length, float *out)
 EI_IMPULSE_ERROR ei_self_test(void)
 {
     ei_impulse_result_t result;
-    EI_IMPULSE_ERROR error =
-        ei_classify_signal(read_golden, NULL, EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE, &result, false);
+    EI_IMPULSE_ERROR error = ei_classify_signal(read_golden, NULL, EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE, &result, false);
     for (size_t i = 0; error == EI_IMPULSE_OK && i < EI_CLASSIFIER_NN_OUTPUT_COUNT; i++) {
         const int given = ei_classifier_output()[i];
         if (given != ei_golden_output[i]) {

@@ -25,7 +25,7 @@
 #define SEND_SECONDS 5 /* a client that does not read its reply for so long is dropped */
 
 typedef struct {
-    int socket; /* -1: free */
+    int socket;          /* -1: free */
     uint64_t skip_until; /* ms; what arrives before then is the rest of a broken request */
     eim_request request;
 } client;
@@ -127,8 +127,8 @@ static bool feed(client *one, const char *bytes, size_t count)
             continue;
         }
         const bool there = status == JSON_DONE
-            ? request_answer(&one->request, &shared, one->socket)
-            : request_refuse(&one->request, "the request is not a JSON object", one->socket);
+                               ? request_answer(&one->request, &shared, one->socket)
+                               : request_refuse(&one->request, "the request is not a JSON object", one->socket);
         request_begin(&one->request);
         if (status == JSON_ERROR) {
             one->skip_until = ei_read_timer_ms() + QUIET_MS;

@@ -4,7 +4,9 @@
 
 Console Serial;
 
-void Console::begin(unsigned long) {}
+void Console::begin(unsigned long)
+{
+}
 
 void Console::print(const char *text)
 {
@@ -21,7 +23,9 @@ unsigned long micros(void)
     return 0;
 }
 
-void delay(unsigned long) {}
+void delay(unsigned long)
+{
+}
 
 void *ps_malloc(size_t size)
 {

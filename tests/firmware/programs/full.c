@@ -1,8 +1,19 @@
 /* An application whose memory is full. */
 #include "edge-impulse-sdk/classifier/ei_run_classifier.h"
 static int given;
-void *ei_malloc(size_t size) { (void)size; given++; return 0; }
-static int get_data(size_t offset, size_t length, float *out) { (void)offset; (void)length; out[0] = 0; return 0; }
+void *ei_malloc(size_t size)
+{
+    (void)size;
+    given++;
+    return 0;
+}
+static int get_data(size_t offset, size_t length, float *out)
+{
+    (void)offset;
+    (void)length;
+    out[0] = 0;
+    return 0;
+}
 int main(void)
 {
     ei_impulse_result_t result;

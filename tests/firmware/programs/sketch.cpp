@@ -54,12 +54,18 @@ void print_inference_result(ei_impulse_result_t result)
 #endif
 }
 
-#define CHECK(condition) do { if (!(condition)) { printf("failed: %s\n", #condition); return 1; } } while (0)
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            printf("failed: %s\n", #condition);                                                                        \
+            return 1;                                                                                                  \
+        }                                                                                                              \
+    } while (0)
 
 int main()
 {
-    ei_impulse_result_t result = { nullptr };
-    ei_impulse_result_t zeroed = { 0 };
+    ei_impulse_result_t result = {nullptr};
+    ei_impulse_result_t zeroed = {0};
     std::vector<uint8_t> frame(40 * 30 * 3, 200);
     CHECK(ei::image::processing::crop_and_interpolate_rgb888(
               frame.data(), 40, 30, frame.data(), EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT) == 0);

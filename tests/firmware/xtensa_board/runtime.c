@@ -1,4 +1,5 @@
-/* What the compiler calls and the toolchain lacks: it has no C library, and no multiplication or division of its own. */
+/* What the compiler calls and the toolchain lacks: it has no C library, and no multiplication or division of its own.
+ */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +33,8 @@ static uint32_t high(uint32_t a, uint32_t b)
 int64_t __muldi3(int64_t a, int64_t b)
 {
     const uint32_t low_a = (uint32_t)a, low_b = (uint32_t)b;
-    const uint32_t top = high(low_a, low_b) + (uint32_t)((uint64_t)a >> 32) * low_b + low_a * (uint32_t)((uint64_t)b >> 32);
+    const uint32_t top =
+        high(low_a, low_b) + (uint32_t)((uint64_t)a >> 32) * low_b + low_a * (uint32_t)((uint64_t)b >> 32);
     return (int64_t)((uint64_t)top << 32 | (uint32_t)(low_a * low_b));
 }
 

@@ -84,7 +84,9 @@ def test_every_recipe_field_is_an_option_with_its_default() -> None:
         pytest.param(
             ["{train}", "--epochs", "-1"], 2, "--epochs -1: must be greater than or equal to 0", id="negative"
         ),
-        pytest.param(["{train}", "--alpha", "0.4"], 2, "--alpha 0.4: must be 0.35, 0.5, 0.75 or 1", id="no such alpha"),
+        pytest.param(
+            ["{train}", "--alpha", "0.4"], 2, "--alpha 0.4: must be 0.25, 0.35, 0.5, 0.75 or 1", id="no such alpha"
+        ),
         pytest.param(["{train}", "--learning-rate", "nan"], 2, "--learning-rate nan: must be", id="not a number"),
         pytest.param(["{train}", "--head-units", "1,x"], 2, "--head-units", id="a list with a word"),
         pytest.param(

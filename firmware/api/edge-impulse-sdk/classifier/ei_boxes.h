@@ -15,7 +15,8 @@ void ei_boxes_add(ei_impulse_result_bounding_box_t *boxes, uint32_t *count, cons
                   uint32_t y);
 
 /* Joins boxes of a class that have come to touch, and makes cells into pixels of `cell_width` x `cell_height`. */
-void ei_boxes_finish(ei_impulse_result_bounding_box_t *boxes, uint32_t *count, uint32_t cell_width, uint32_t cell_height);
+void ei_boxes_finish(ei_impulse_result_bounding_box_t *boxes, uint32_t *count, uint32_t cell_width,
+                     uint32_t cell_height);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,7 @@
 extern "C" {
 #endif
 
-/* `last_readings` is the caller's memory for the numbers of the last winners: -1 uncertain, -2 anomaly, else a label's. */
+/* `last_readings` is the caller's memory for the last winners' numbers: -1 uncertain, -2 anomaly, else a label's. */
 typedef struct ei_classifier_smooth {
     int *last_readings;
     size_t last_readings_size;

@@ -158,11 +158,11 @@ static float score(ei_model_output_byte byte)
 
 #if EI_CLASSIFIER_OBJECT_DETECTION
 
-/* Each cell has a byte for the background, then one for each label. A label's score here is its highest of all cells. */
+/* Each cell has a byte for the background, then one for each label. A label's score is its highest of all cells. */
 static void fill_result(ei_impulse_result_t *result, bool debug)
 {
-    static ei_impulse_result_bounding_box_t boxes[EI_CLASSIFIER_LABEL_COUNT * ((EI_MODEL_ROWS + 1) / 2) *
-                                                  ((EI_MODEL_COLUMNS + 1) / 2)];
+    static ei_impulse_result_bounding_box_t
+        boxes[EI_CLASSIFIER_LABEL_COUNT * ((EI_MODEL_ROWS + 1) / 2) * ((EI_MODEL_COLUMNS + 1) / 2)];
     const ei_model_output_byte *output = ei_model_output(arena);
     uint32_t count = 0;
     for (uint32_t y = 0; y < EI_MODEL_ROWS; y++) {
@@ -205,8 +205,8 @@ static void fill_result(ei_impulse_result_t *result, bool debug)
 
 #endif
 
-EI_IMPULSE_ERROR ei_classify_signal(
-    ei_signal_reader read, void *context, size_t total_length, ei_impulse_result_t *result, bool debug)
+EI_IMPULSE_ERROR ei_classify_signal(ei_signal_reader read, void *context, size_t total_length,
+                                    ei_impulse_result_t *result, bool debug)
 {
     if (read == NULL || result == NULL) {
         return EI_IMPULSE_INPUT_TENSOR_WAS_NULL;

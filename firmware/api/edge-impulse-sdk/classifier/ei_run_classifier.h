@@ -7,8 +7,8 @@
  * In C++ `signal_t::get_data` is a std::function, or a plain function where EIDSP_SIGNAL_C_FN_POINTER is 1; in C it is
  * a plain function. The library itself is C and the same for all.
  *
- * The signal is read row by row while the model runs, each value once and in order; values that no result depends on are
- * not asked for. So nothing holds the whole picture, and the arena has no room for it.
+ * The signal is read row by row while the model runs, each value once and in order; values that no result depends on
+ * are not asked for. So nothing holds the whole picture, and the arena has no room for it.
  *
  * The arena (EI_CLASSIFIER_TFLITE_LARGEST_ARENA_SIZE bytes) is static, or where EI_CLASSIFIER_ALLOCATION_HEAP is
  * defined taken by ei_malloc when first needed and kept until run_classifier_deinit. There is one, so only one task may
@@ -42,8 +42,8 @@ extern ei_impulse_handle_t ei_default_impulse;
 typedef int (*ei_signal_reader)(void *context, size_t offset, size_t length, float *out);
 
 /* What run_classifier does, for any kind of signal. */
-EI_IMPULSE_ERROR ei_classify_signal(
-    ei_signal_reader read, void *context, size_t total_length, ei_impulse_result_t *result, bool debug);
+EI_IMPULSE_ERROR ei_classify_signal(ei_signal_reader read, void *context, size_t total_length,
+                                    ei_impulse_result_t *result, bool debug);
 
 /* The output tensor's bytes of the last run that ended well, EI_CLASSIFIER_NN_OUTPUT_COUNT of them; uint8_t where
  * EI_CLASSIFIER_TFLITE_OUTPUT_DATATYPE says so. */
@@ -62,20 +62,22 @@ void run_classifier_deinit(void);
 #include <vector>
 
 #if defined(EIDSP_SIGNAL_C_FN_POINTER) && EIDSP_SIGNAL_C_FN_POINTER == 1
-namespace ei {
+namespace ei
+{
 typedef struct ei_signal_t {
     int (*get_data)(size_t offset, size_t length, float *out_ptr);
     size_t total_length;
 } signal_t;
-}
+} // namespace ei
 #else
 #include <functional>
-namespace ei {
+namespace ei
+{
 typedef struct ei_signal_t {
     std::function<int(size_t offset, size_t length, float *out_ptr)> get_data;
     size_t total_length;
 } signal_t;
-}
+} // namespace ei
 #endif
 
 using namespace ei; // sketches say signal_t as well as ei::signal_t
@@ -95,8 +97,8 @@ inline EI_IMPULSE_ERROR run_classifier(ei::signal_t *signal, ei_impulse_result_t
 }
 
 /* The same for sketches that name the model. */
-inline EI_IMPULSE_ERROR run_classifier(
-    ei_impulse_handle_t *, ei::signal_t *signal, ei_impulse_result_t *result, bool debug = false)
+inline EI_IMPULSE_ERROR run_classifier(ei_impulse_handle_t *, ei::signal_t *signal, ei_impulse_result_t *result,
+                                       bool debug = false)
 {
     return run_classifier(signal, result, debug);
 }

@@ -8,9 +8,11 @@
 
 #if !defined(EIDSP_SIGNAL_C_FN_POINTER) || EIDSP_SIGNAL_C_FN_POINTER != 1
 
-namespace ei {
+namespace ei
+{
 
-class numpy {
+class numpy
+{
 public:
     /* Makes `signal` read from `data`, which must outlive it: EIDSP_OK. */
     static int signal_from_buffer(const float *data, size_t data_size, signal_t *signal)

@@ -7,7 +7,7 @@ typedef enum {
     EI_IMPULSE_ERROR_SHAPES_DONT_MATCH = -1, /* the signal's length is not the model's */
     EI_IMPULSE_CANCELED = -2,                /* ei_run_impulse_check_canceled said so */
     EI_IMPULSE_TFLITE_ERROR = -3,
-    EI_IMPULSE_DSP_ERROR = -5, /* the signal could not be read, or a value is out of range */
+    EI_IMPULSE_DSP_ERROR = -5,                 /* the signal could not be read, or a value is out of range */
     EI_IMPULSE_TFLITE_ARENA_ALLOC_FAILED = -6, /* no memory for the arena */
     EI_IMPULSE_CUBEAI_ERROR = -7,
     EI_IMPULSE_ALLOC_FAILED = -8,
@@ -30,9 +30,6 @@ typedef enum {
 } EI_IMPULSE_ERROR;
 
 /* What get_data and the picture functions return. */
-typedef enum {
-    EIDSP_OK = 0,
-    EIDSP_PARAMETER_INVALID = -1012
-} EIDSP_RETURN_T;
+typedef enum { EIDSP_OK = 0, EIDSP_PARAMETER_INVALID = -1012 } EIDSP_RETURN_T;
 
 #endif

@@ -1,7 +1,7 @@
 #include "edge-impulse-sdk/dsp/image/eit_picture.h"
 
-eit_crop eit_fit_shortest(
-    const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t target_width, uint32_t target_height)
+eit_crop eit_fit_shortest(const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t target_width,
+                          uint32_t target_height)
 {
     eit_crop crop = {pixels, width, 0u, 0u, width, height, 0};
     if ((uint64_t)width * target_height > (uint64_t)height * target_width) {
@@ -39,8 +39,8 @@ static uint32_t sample(const eit_crop *source, uint32_t x, uint32_t y, uint32_t 
     return five << 3 | five >> 2;
 }
 
-void eit_resize_row(
-    const eit_crop *source, uint32_t y, uint8_t *target, uint32_t width, uint32_t height, uint32_t channels)
+void eit_resize_row(const eit_crop *source, uint32_t y, uint8_t *target, uint32_t width, uint32_t height,
+                    uint32_t channels)
 {
     const uint32_t area = source->width * source->height; /* of one target pixel, in the units of `shared` squared */
     const uint32_t top = y * source->height / height;

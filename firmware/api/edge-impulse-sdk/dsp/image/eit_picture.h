@@ -20,8 +20,8 @@ typedef struct {
 } eit_crop;
 
 /* The largest rectangle in the middle of a width x height picture with the shape of target_width : target_height. */
-eit_crop eit_fit_shortest(
-    const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t target_width, uint32_t target_height);
+eit_crop eit_fit_shortest(const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t target_width,
+                          uint32_t target_height);
 
 /*
  * Resizes by area: every target pixel is the mean of what it covers, so shrinking neither skips nor repeats pixels.
@@ -30,8 +30,8 @@ eit_crop eit_fit_shortest(
 void eit_resize(const eit_crop *source, uint8_t *target, uint32_t width, uint32_t height, uint32_t channels);
 
 /* Row y of what eit_resize makes, for who wants one at a time. */
-void eit_resize_row(
-    const eit_crop *source, uint32_t y, uint8_t *target, uint32_t width, uint32_t height, uint32_t channels);
+void eit_resize_row(const eit_crop *source, uint32_t y, uint8_t *target, uint32_t width, uint32_t height,
+                    uint32_t channels);
 
 #ifdef __cplusplus
 }

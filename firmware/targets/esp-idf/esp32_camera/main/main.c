@@ -53,13 +53,14 @@ static int take_picture(void)
         }
         return -1;
     }
-    crop = eit_fit_shortest(frame->buf, FRAME_WIDTH, FRAME_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT);
+    crop =
+        eit_fit_shortest(frame->buf, FRAME_WIDTH, FRAME_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH, EI_CLASSIFIER_INPUT_HEIGHT);
     crop.rgb565 = 1;
     row_y = EI_CLASSIFIER_INPUT_HEIGHT; /* none yet */
     return 0;
 }
 
-/* Pixels in the order in which the model asks for them: each row is cut out of the frame, resized and converted once. */
+/* Pixels in the order in which the model asks for them: each row is cut out of the frame, resized and converted. */
 static int get_data(size_t offset, size_t length, float *out)
 {
     for (size_t i = 0; i < length; i++) {

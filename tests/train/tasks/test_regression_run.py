@@ -1,0 +1,111 @@
+"""Whole runs of a regression: dials in folders that are called by their angle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.core.progress import SILENT
+from tests.train.dials import dial_folders, dial_samples
+from train import pipeline
+from train.backbones import BACKBONES
+from train.evaluate import predict
+from train.job import Job
+from train.recipe import Recipe
+from train.runs.report import Report, read_report
+
+SIDE = 32
+OPTIONS: dict[str, Any] = {
+    "backbone": "places", "task": "regression", "image_size": SIDE, "weights": "none", "mirror": False,
+    "head_units": "32", "head_dropout": "0", "epochs": 25, "learning_rate": 0.01, "fine_tune_epochs": 10,
+    "fine_tune_learning_rate": 0.003, "min_steps": 0, "batch_size": 16, "initial_sparsity": 0.3,
+    "final_sparsity": 0.5, "max_prune_error": 1.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Places:
+    """Three convolutions whose planes are the features, so that they say where something is."""
+
+    name: str = "places"
+
+    def check(self, recipe: Recipe, shape: tuple[int, ...]) -> None:
+        pass
+
+    def defaults(self, *, pretrained: bool) -> Mapping[str, object]:
+        return {}
+
+    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Any) -> None:
+        return None
+
+    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> Any:
+        import tf_keras as keras
+
+        layers = keras.layers
+        x = entry = layers.Input(shape, name="x_input")
+        for filters in (8, 12, 16):
+            x = layers.Conv2D(filters, 3, 2, "same", use_bias=False)(x)
+            x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+        return keras.Model(entry, layers.Flatten()(x), name="places")
+
+    def load_weights(self, model: Any, file: Any, zero: Any) -> None:
+        raise AssertionError("there are none")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Job, Report]]:
+    BACKBONES.register(Places())
+    folder = tmp_path_factory.mktemp("regression")
+    angles = np.round(np.random.default_rng(1).uniform(-75, 75, 240))
+    job = Job(dial_folders(folder / "dials", angles, SIDE), folder / "out", Recipe(**OPTIONS), frozenset(OPTIONS))
+    yield job, pipeline.run(job, SILENT)
+    BACKBONES.unregister("places")
+
+
+def test_an_angle_is_learned_from_folders_that_are_called_by_it(run: tuple[Job, Report]) -> None:
+    job, report = run
+    assert report.task == "regression"
+    assert report.samples["validation"] == pytest.approx(48, abs=2)  # of 240, of which most angles have one or two
+    found = report.metrics["int8"]["validation"]
+    assert found.r2 > 0.8
+    assert found.root_mean_square_error <= 1.05 * report.metrics["float32"]["validation"].root_mean_square_error
+    assert all(gate.met for gate in report.gates)
+    assert (job.out / "labels.txt").read_text() == "value\n"
+    config = json.loads((job.out / "config.json").read_text())
+    assert config["mode"] == "regression"
+    assert config["target_range"] == pytest.approx([-75, 75], abs=1)
+    assert "val_mean_absolute_error" in (job.out / "training_log.csv").read_text()
+    read = read_report(json.loads((job.out / "report.json").read_text()))
+    assert read.metrics == report.metrics
+    result, whole, parts = report.as_tables()
+    assert result.header[1] == "validation mean absolute error"
+    assert whole.title == "INT8 on validation"
+    assert len(parts.rows) == 5
+
+
+def test_both_files_give_the_number_itself(run: tuple[Job, Report]) -> None:
+    job, report = run
+    others = dial_samples(np.random.default_rng(2).uniform(-70, 70, 60), SIDE)
+    for name, kind in ((FLOAT_FILE, "float32"), (INT8_FILE, "int8")):
+        errors = predict((job.out / name).read_bytes(), others)[:, 0] - others.y
+        assert np.abs(errors).mean() < 2 * report.metrics[kind]["validation"].metric
+
+
+def test_the_int8_output_covers_the_targets(run: tuple[Job, Report]) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    job, _ = run
+    exit_ = Interpreter(str(job.out / INT8_FILE)).get_output_details()[0]
+    assert exit_["dtype"] == np.int8
+    assert exit_["shape"].tolist() == [1, 1]
+    scale, zero_point = exit_["quantization"]
+    low, high = json.loads((job.out / "config.json").read_text())["target_range"]
+    assert scale * (-128 - zero_point) <= low + scale / 2
+    assert scale * (127 - zero_point) >= high - scale / 2
+    assert scale < 2 * (high - low) / 255
