@@ -4,6 +4,7 @@ Modules without a file of tests under their own name, and where they are tested:
 
     compiler/affine      test_encode
     compiler/compile     test_bit_exact
+    compiler/config      test_engine
     compiler/cost        test_profile
     compiler/ctables     test_proof
     compiler/emit        test_bit_exact, test_packages

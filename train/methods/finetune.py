@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 PHASE, NUMBER = "finetune", 8
 END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
-# Factors in that end of what is said by the network before: little is left to recover then, and labels say more, unless
-# there are so few that it takes several passes to make enough steps of them. After pruning its rate is higher, too.
+# Factors in that end of the rate, after pruning, and of what is said by the network before: little is left to recover
+# then, and labels say more.
 END_RATE, END_SOFT_ANSWERS, END_DISTILL = 3.0, 0.4, 0.1
-END_PASSES = 2  # through the pictures in an epoch of that end, which costs less than half of one of everything
+END_PASSES = 2  # through the pictures in an epoch of that end, unless they are so few that all epochs have several
 ANSWERS_BATCH = 256
 
 
@@ -182,12 +182,10 @@ def _fine_tune_end(
     known, held = planes(trainer, end.beginning, views)
     own = {id(variable) for variable in end.network.variables}
     first = done * (len(plan.rates) // plan.epochs)
-    recipe, pruner = trainer.recipe, plan.pruner
-    few = plan.passes > 1
-    passes = plan.passes if few else END_PASSES
+    recipe, pruner, network = trainer.recipe, plan.pruner, end.network
+    passes = max(plan.passes, END_PASSES)
     steps = (plan.epochs - done) * math.ceil(passes * len(views) / plan.batch_size)
     planned = first + np.arange(steps) * (len(plan.rates) - first) // steps  # the step whose rate each one takes
-    soft, near = (1.0, 1.0) if few else (END_SOFT_ANSWERS, END_DISTILL)
     plan = replace(
         plan,
         phase=END if done else PHASE,
@@ -195,14 +193,14 @@ def _fine_tune_end(
         epochs=plan.epochs - done,
         earlier=done,
         passes=passes,
-        rates=plan.rates[planned] * (END_RATE if done and not few else 1.0),
-        forward=end.network,
-        forward_training=distilling(trainer, end.network, soft, near) if plan.forward_training else None,
-        label_weight=1 - soft * recipe.soft_answers,
+        rates=plan.rates[planned] * (END_RATE if done else 1.0),
+        forward=network,
+        forward_training=distilling(trainer, network, END_SOFT_ANSWERS, END_DISTILL) if plan.forward_training else None,
+        label_weight=1 - END_SOFT_ANSWERS * recipe.soft_answers,
         trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
         pruner=None if pruner is None else pruner.of(own, planned),
-        average=plan.average and Average(end.network.variables, recipe.average, 0),
-        statistics=moving_statistics(end.network),
+        average=plan.average and Average(network.variables, recipe.average, 0),
+        statistics=moving_statistics(network),
     )
     return fit(plan, known, held, state, trainer.checkpointer, trainer.progress)
 

@@ -48,11 +48,10 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
 
 
 @pytest.mark.parametrize(
-    ("least_steps", "rate", "hard", "again"),
-    [pytest.param(0, 0.0015, 0.8, 2, id="enough pictures"), pytest.param(40, 0.0005, 0.5, 1, id="few pictures")],
+    ("least_steps", "again"), [pytest.param(0, 2, id="enough pictures"), pytest.param(40, 1, id="few pictures")]
 )
 def test_the_end_goes_on_where_the_whole_network_stopped(
-    least_steps: int, rate: float, hard: float, again: int, monkeypatch: pytest.MonkeyPatch
+    least_steps: int, again: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tensorflow as tf
 
@@ -74,9 +73,9 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     (whole, pictures), (end, known) = plans
     assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
     assert len(end.rates) == len(end.pruner.sparsities) == again * 6 * len(whole.rates) // 10
-    assert end.rates[-1] == pytest.approx(rate / recipe.fine_tune_learning_rate * whole.rates[-1]), "falls to the end"
-    assert end.rates[0] == pytest.approx(rate)
-    assert end.label_weight == pytest.approx(hard)
+    assert end.rates[-1] == pytest.approx(3 * whole.rates[-1]), "falls to the end"
+    assert end.rates[0] == pytest.approx(0.0015)
+    assert end.label_weight == pytest.approx(0.8)
     assert whole.number != end.number, "or both would draw the same order"
     assert set(end.pruner.sparsities) == {recipe.final_sparsity}
     assert 0 < len(end.trainable_variables) < len(whole.trainable_variables)
