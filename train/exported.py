@@ -152,9 +152,15 @@ def _say(job: Job, info: Path | None, progress: Progress) -> None:
 
 def _from_arrays(job: Job, shape: tuple[int, ...] | None, progress: Progress) -> TrainInput:
     from ei_compat.block.inferred_input import describe_arrays
+    from ei_compat.block.train_input import Mode
 
-    info = describe_arrays(job.data, shape=shape, classes=job.classes, validation_share=job.recipe.validation_share)
-    named = "" if job.classes is not None else f"; the classes are called {', '.join(info.classes[:3])}"
+    mode = Mode(job.recipe.task) if job.recipe.task in set(Mode) else Mode.CLASSIFICATION
+    info = describe_arrays(
+        job.data, shape=shape, classes=job.classes, validation_share=job.recipe.validation_share, mode=mode
+    )
+    named = (
+        "" if job.classes is not None or not info.classes else f"; the classes are called {', '.join(info.classes[:3])}"
+    )
     more = ", …" if job.classes is None and len(info.classes) > 3 else ""
     progress.warn(
         f"no {INFO} in the working directory or in {job.data}: the arrays are taken as pictures of "

@@ -245,13 +245,20 @@ def _numbers(y: NDArray[Any], info: TrainInput, *, where: Path | str) -> NDArray
 
     if y.ndim == 2 and y.shape[1] in {2, 4}:
         try:
-            values = np.array([float(name) for name in info.classes], np.float32)
+            named = np.array([float(name) for name in info.classes])
         except ValueError:
             raise DataError("a class of a regression is not a number", where=where) from None
-        return values[_class_indices(y, len(values), where=where)].reshape(-1, 1)
-    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1) or not np.all(np.isfinite(y)):
-        raise DataError(f"shape {y.shape} is no list of finite numbers", where=where)
-    return y.astype(np.float32).reshape(-1, 1)
+        if not len(named):
+            raise DataError("holds class indices, but there are no classes that say the numbers", where=where)
+        values = named[_class_indices(y, len(named), where=where)].reshape(-1, 1)
+    elif y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
+        values = y.astype(np.float64).reshape(-1, 1)
+    else:
+        raise DataError(f"shape {y.shape} is no list of numbers", where=where)
+    bad = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))
+    if len(bad):
+        raise DataError(f"{values[bad[0], 0]:g} in row {bad[0]} is no finite number", where=where)
+    return values.astype(np.float32)
 
 
 def _split_rows(

@@ -24,17 +24,19 @@ def describe_arrays(
     shape: tuple[int, ...] | None = None,
     classes: Sequence[str] | None = None,
     validation_share: float = 0.2,
+    mode: Mode = Mode.CLASSIFICATION,
 ) -> TrainInput:
-    """What a `train_input.json` beside these arrays would say, for classification.
+    """What a `train_input.json` beside these arrays would say.
 
     Args:
         folder: holds the split or the unsplit form.
         shape: of one input; needed where X is flat.
         classes: names in the order of Y; `class 1` and so on without them.
         validation_share: of the unsplit form.
+        mode: classification, or regression, whose Y are numbers.
 
     Raises:
-        DataError: X is flat and no shape is given, or Y is neither one-hot nor class indices.
+        DataError: X is flat and no shape is given, or Y of a classification is neither one-hot nor class indices.
         UsageError: `shape` or `classes` contradicts the arrays.
     """
     split = (folder / X_TRAIN).is_file()
@@ -46,6 +48,8 @@ def describe_arrays(
             where=folder,
             fix='give --input-shape "(height, width, channels)", or the file with --info-file',
         )
+    if mode is Mode.REGRESSION:
+        return TrainInput(tuple(classes or ()), mode, str(shape or found), "npy", train_test_split=validation_share)
     count = _class_count(y, where=folder / (Y_TRAIN if split else Y_UNSPLIT))
     if classes is not None and len(classes) != count:
         raise UsageError(f"{len(classes)} names for the {count} classes of Y", where="--classes")
@@ -59,8 +63,12 @@ def _class_count(y: NDArray[Any], *, where: Path) -> int:
     """Classes of one-hot rows, or the highest index of rows (class, id) or (class, id, start, end)."""
     import numpy as np
 
-    if y.ndim != 2 or not len(y):
-        raise DataError(f"shape {y.shape} is neither one-hot nor class indices", where=where)
+    if y.ndim != 2 or not len(y) or y.shape[1] == 1:
+        raise DataError(
+            f"shape {y.shape} is neither one-hot nor class indices",
+            where=where,
+            fix="if these are numbers to learn, say --task regression",
+        )
     if y.shape[1] not in {2, 4} or (np.all(y >= -1) and np.all(y < 2) and y[:, 0].min() < 1):
         check_one_hot(y, where=where)
         return int(y.shape[1])

@@ -18,7 +18,7 @@ SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
 LABELS, LOG, CONFIG, REPORT = "labels.txt", "training_log.csv", "config.json", "report.json"
 RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, CONFIG, REPORT)
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
-SCALING = "imageInputScaling"  # in `config.json`, as in `train_input.json`
+SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
 MOST_LABELS = 4095
 LONGEST_LABEL = 200  # bytes
 LARGEST_CONFIG = 1 << 20  # bytes
@@ -69,11 +69,22 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
+        return self._configured(SCALING)
+
+    def mode(self) -> str | None:
+        """What was learned, such as `classification` or `regression`, or None where the run does not say.
+
+        Raises:
+            FormatError: `config.json` is no JSON object.
+        """
+        return self._configured(MODE)
+
+    def _configured(self, name: str) -> str | None:
         path = self.path / CONFIG
         if not path.is_file():
             return None
         try:
-            value = json.loads(_read(path, LARGEST_CONFIG)).get(SCALING)
+            value = json.loads(_read(path, LARGEST_CONFIG)).get(name)
         except (ValueError, AttributeError):
             raise FormatError("is no JSON object", where=path) from None
         return None if value is None else str(value)

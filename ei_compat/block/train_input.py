@@ -137,7 +137,8 @@ def parse_train_input(document: Any, *, where: str = "train_input.json") -> Trai
         FormatError: with the field that is missing or wrong.
     """
     info = from_document(TrainInput, document, where=where)
-    if not info.classes or len(set(info.classes)) != len(info.classes):
+    needed = info.mode is not Mode.REGRESSION  # numbers need no names
+    if (needed and not info.classes) or len(set(info.classes)) != len(info.classes):
         raise FormatError("is empty or names a class twice", where=f"{where}, classes")
     if not 0 <= info.train_test_split < 1:
         raise FormatError(f"{info.train_test_split} is not from 0 to below 1", where=f"{where}, trainTestSplit")

@@ -34,12 +34,15 @@ def values(job: Job) -> dict[str, str]:
 
 
 def _sentence(job: Job) -> str:
+    height, width, channels = job.size if job.picture else (0, 0, 0)
+    colours = "RGB" if channels == 3 else "grayscale"
+    if job.regression and job.picture:
+        return f"An image regression: {width} x {height} {colours} to a number."
+    if job.regression:
+        return f"A regression of {job.values} values to a number."
     if not job.picture:
         return f"A classifier of {job.values} values into {len(job.labels)} classes."
-    height, width, channels = job.size
-    return (
-        f"An image classifier: {width} x {height} {'RGB' if channels == 3 else 'grayscale'}, {len(job.labels)} classes."
-    )
+    return f"An image classifier: {width} x {height} {colours}, {len(job.labels)} classes."
 
 
 def _facts(job: Job) -> str:

@@ -28,6 +28,7 @@ class Job:
         name: the package's name as people write it.
         version: as it was given, such as "3".
         labels: in the order of the outputs.
+        regression: whether the outputs are numbers rather than scores of classes.
         tflite: the model file's bytes.
         model: the model compiled.
         sensor: where the input comes from, one of `SENSORS`.
@@ -41,6 +42,7 @@ class Job:
     name: str
     version: str
     labels: tuple[str, ...]
+    regression: bool
     tflite: bytes
     model: CompiledModel
     sensor: str
@@ -152,7 +154,8 @@ def prepare(
         raise UsageError(f"the model's input {list(shape)} is not taken for a picture", where=where, fix=fix)
     reference = Reference(data, model)
     golden = golden_input(reference, model, chosen, picture, output)
-    return Job(name, version, names, data, model, sensor, chosen, output, cells, golden, reference)
+    regression = source.is_dir() and RunFolder(source).mode() == "regression"
+    return Job(name, version, names, regression, data, model, sensor, chosen, output, cells, golden, reference)
 
 
 def _looks_like_picture(shape: tuple[int, ...]) -> bool:

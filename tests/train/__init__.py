@@ -21,7 +21,6 @@ Modules without a file of tests under their own name, and where they are tested:
     methods/statistics       methods/test_int8_ready
     methods/trainer          methods/test_loop
     network                  methods/test_ending, test_graph
-    phases                   test_pipeline
     result                   cli/test_progress, cli/test_data
     runs/config              test_pipeline
     runs/folder              test_pipeline

@@ -20,6 +20,7 @@ from train.tasks.classification_gates import Pair, int8_gates, training_gates
 from train.tasks.classification_scores import Scores, read_scores, score
 from train.tasks.comparison import drop
 from train.tasks.dense_head import dense_head
+from train.tasks.labels import is_number
 from train.tasks.linear_probe import LinearProbe, fit_probe
 
 if TYPE_CHECKING:
@@ -80,9 +81,12 @@ class Classification:
             )
         if absent := self._absent(targets["training"]):
             raise DataError(f"no training sample of class {absent}", fix="add some, or leave the class out")
+        lines = []
         if absent := self._absent(targets["validation"]):
-            return [f"no validation sample of class {absent}: nothing is known of how well it is recognised"]
-        return []
+            lines.append(f"no validation sample of class {absent}: nothing is known of how well it is recognised")
+        if all(map(is_number, self.labels)) and not all(label.isdigit() for label in self.labels):
+            lines.append("all classes are numbers, and learned as classes; --task regression learns them as numbers")
+        return lines
 
     def _absent(self, targets: np.ndarray) -> str:
         return ", ".join(label for label, count in zip(self.labels, self._counts(targets), strict=True) if not count)

@@ -17,6 +17,7 @@ import numpy as np
 from ei_compat.core.errors import DataError, UsageError
 from train.tasks import Drop
 from train.tasks.dense_head import dense_head
+from train.tasks.labels import is_number
 from train.tasks.regression_gates import error_added, int8_gates, training_gates
 from train.tasks.regression_scores import Scores, read_scores, score
 from train.tasks.ridge_probe import RidgeProbe, fit_ridge
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from train.gates import Gate
     from train.recipe import Recipe
 
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-LARGEST = float(np.finfo(np.float32).max)
 STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a validation split
 COARSE = 16  # steps of INT8 between the least and the greatest target; fewer are worth a word
 # The standard deviation of absolute errors, in their mean, where errors are normally distributed.
@@ -72,6 +71,7 @@ class Regression:
                     where=sample or "labels",
                     fix="write labels such as -12.5 or 30, or train a classification with --task classification",
                 )
+            _check_whole(label, sample)
         return cls()
 
     @classmethod
@@ -232,6 +232,16 @@ class Regression:
         return {"mode": self.name, "target_range": [self.least, self.greatest]}
 
 
-def is_number(label: str) -> bool:
-    """Whether a label is a finite number that float32 can hold."""
-    return NUMBER.fullmatch(label) is not None and abs(float(label)) <= LARGEST
+def _check_whole(label: str, sample: str) -> None:
+    """Refuses a label that was cut out of a longer number: a file name's label ends at its first dot.
+
+    Raises:
+        DataError: it was.
+    """
+    *_, folder, name = ("", *sample.split("/"))
+    if folder != label and re.match(rf"{re.escape(label)}\.\d+(\.|$)", name) and "." not in label:
+        raise DataError(
+            f"a file name's label ends at its first dot, so this one would be {label}",
+            where=sample,
+            fix="put the pictures into folders that are called by their numbers, or give an info.labels",
+        )

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.progress import SILENT
+from tests.train.dials import dial_folders
+from train.data import load_data
+from train.job import Job
 from train.methods.distillation import learning_from
 from train.network import Network
 from train.recipe import Recipe
 from train.tasks import TASKS, Drop, better
-from train.tasks.regression import Regression, is_number
+from train.tasks.classification import Classification
+from train.tasks.labels import is_number
+from train.tasks.regression import Regression
 from train.tasks.regression_gates import error_added, int8_gates, training_gates
 from train.tasks.regression_scores import read_scores, score
 from train.tasks.ridge_probe import fit_ridge
@@ -231,3 +238,68 @@ def test_the_gates_fail_what_is_clearly_worse() -> None:
 def test_config_says_what_was_learned() -> None:
     assert fitted().deployment() == {"mode": "regression", "target_range": [-3.0, 45.0]}
     assert fitted().output_range == (-3.0, 45.0)
+
+
+def test_a_number_that_a_file_name_cuts_at_its_dot_is_refused() -> None:
+    with pytest.raises(DataError, match=r"^30\.5\.a\.png: a file name's label ends at its first dot, so .* be 30;"):
+        Regression.of_labels({"30": "30.5.a.png"})
+    for label, sample in {
+        "30": "30.a.png",
+        "31": "31/30.5.a.png",
+        "30.5": "train/30.5.a.png",
+        "-2": "-2/-2.5.png",
+    }.items():
+        Regression.of_labels({label: sample})
+
+
+@pytest.mark.parametrize(("labels", "count"), [(("-1", "2.5"), 1), (("0", "1", "7"), 0), (("1.5", "cat"), 0)])
+def test_a_classification_of_numbers_is_mentioned_unless_they_are_digits(labels: tuple[str, ...], count: int) -> None:
+    y = np.arange(len(labels))
+    lines = Classification(labels).check({"training": y, "validation": y})
+    assert len(lines) == count
+    assert all("--task regression" in line for line in lines)
+
+
+def write_arrays(folder: Path, y: np.ndarray, **info: object) -> Job:
+    x = np.random.default_rng(1).uniform(size=(len(y), 32, 32, 1)).astype(np.float32)
+    for name in ("train", "test"):
+        np.save(folder / f"X_split_{name}.npy", x)
+        np.save(folder / f"Y_split_{name}.npy", y)
+    if info:
+        described = {"classes": [], "mode": "regression", "inputShapeString": "(32, 32, 1)", "yType": "npy"}
+        (folder / "train_input.json").write_text(json.dumps(described | info))
+    return Job(folder, folder / "out", Recipe())
+
+
+@pytest.mark.parametrize("classes", [[], ["1.5", "3", "4", "-2"]])
+def test_arrays_of_a_regression_project_are_numbers(tmp_path: Path, classes: list[str]) -> None:
+    loaded = load_data(write_arrays(tmp_path, np.array([1.5, 3, 4, -2.0]), classes=classes), SILENT)
+    assert isinstance(loaded.task, Regression)
+    assert loaded.training.y.tolist() == [1.5, 3, 4, -2]
+    assert loaded.training.y.dtype == np.float32
+    assert (loaded.task.least, loaded.task.greatest, loaded.task.mean) == (-2, 4, 1.625)
+
+
+def test_arrays_without_a_description_are_numbers_where_the_option_says_so(tmp_path: Path) -> None:
+    job = write_arrays(tmp_path, np.array([[1.5], [3], [4]], np.float32))
+    with pytest.raises(DataError, match="--task regression"):
+        load_data(job, SILENT)
+    asked = replace(job, recipe=Recipe(task="regression"))
+    assert load_data(asked, SILENT).validation.y.tolist() == [1.5, 3, 4]
+
+
+def test_a_row_that_is_no_number_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Y_split_train\.npy: nan in row 2 is no finite number"):
+        load_data(write_arrays(tmp_path, np.array([1, 2, np.nan]), classes=["1", "2"]), SILENT)
+
+
+def test_folders_are_numbers_only_where_the_option_says_so(tmp_path: Path) -> None:
+    folder = dial_folders(tmp_path / "dials", np.repeat([-30.5, 0.0, 12.0], 10), 32)
+    recipe = Recipe(image_size=32, task="regression")
+    loaded = load_data(Job(folder, tmp_path / "out", recipe), SILENT)
+    assert sorted(set(loaded.training.y.tolist())) == [-30.5, 0, 12]
+    assert len(loaded.validation) == 6
+    assert load_data(Job(folder, tmp_path / "out", Recipe(image_size=32)), SILENT).task.name == "classification"
+    (folder / "12").rename(folder / "noon")
+    with pytest.raises(DataError, match=r"noon/dial20\.png: label 'noon' is no finite number"):
+        load_data(Job(folder, tmp_path / "out", recipe), SILENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ import pytest
 
 from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
 from ei_compat.core.progress import SILENT
+from firmware.package import package
+from tests.firmware import host
+from tests.firmware.packages_made import unpacked
+from tests.firmware.test_eim import Runner
 from tests.train.dials import dial_folders, dial_samples
 from train import pipeline
 from train.backbones import BACKBONES
@@ -109,3 +114,41 @@ def test_the_int8_output_covers_the_targets(run: tuple[Job, Report]) -> None:
     assert scale * (-128 - zero_point) <= low + scale / 2
     assert scale * (127 - zero_point) >= high - scale / 2
     assert scale < 2 * (high - low) / 255
+
+
+def test_the_library_gives_the_references_bytes(run: tuple[Job, Report], tmp_path: Path) -> None:
+    tflite = (run[0].out / INT8_FILE).read_bytes()
+    dials = dial_samples(np.linspace(-75, 75, 40), SIDE).x
+    values = (dials.astype(np.int16) - 128).astype(np.int8)
+    given = np.concatenate([values, host.pictures((1, SIDE, SIDE, 3), 40, 1, "int8").reshape(values.shape)])
+    made = host.Host(tflite, tmp_path / "c")(given.view(np.uint8))
+    np.testing.assert_array_equal(made, host.Reference(tflite)(given).reshape(made.shape).view(np.uint8))
+    assert len(set(made[:40].ravel().tolist())) > 20
+
+
+def test_the_headers_are_those_of_a_regression(run: tuple[Job, Report], tmp_path: Path) -> None:
+    folder = unpacked(package(run[0].out, name="dial", version="1", output=tmp_path / "d.zip").path, tmp_path / "d")
+    metadata = (folder / "model-parameters/model_metadata.h").read_text()
+    for line in ("LABEL_COUNT 1", "NN_OUTPUT_COUNT 1", "OBJECT_DETECTION 0", "TFLITE_OUTPUT_QUANTIZED 1"):
+        assert f"#define EI_CLASSIFIER_{line}\n" in metadata
+    assert '    "value",' in (folder / "model-parameters/model_variables.c").read_text()
+    assert "An image regression: 32 x 32 RGB to a number." in (folder / "README.md").read_text()
+
+
+def test_the_runner_answers_with_the_value(run: tuple[Job, Report], tmp_path: Path) -> None:
+    """As Studio's own runners do, which call the type of a regression classification and its label value."""
+    job, _ = run
+    runner = Runner(
+        package(job.out, name="dial", version="1", target="linux", output=tmp_path / "d.eim").path, tmp_path
+    )
+    try:
+        described = runner.client.ask({"hello": 1, "id": 1})["model_parameters"]
+        assert (described["labels"], described["label_count"]) == (["value"], 1)
+        assert described["model_type"] == "classification"
+        dials = dial_samples(np.array([-60.0, -20.0, 35.0, 70.0]), SIDE)
+        for pixels, value in zip(dials.x, predict((job.out / INT8_FILE).read_bytes(), dials)[:, 0], strict=True):
+            wide = pixels.reshape(-1, 3).astype(np.int64) @ [1 << 16, 1 << 8, 1]
+            answer = runner.client.ask({"classify": wide.tolist(), "id": 2})
+            assert answer["result"] == {"classification": {"value": pytest.approx(value, rel=1e-6, abs=1e-6)}}
+    finally:
+        runner.stop()

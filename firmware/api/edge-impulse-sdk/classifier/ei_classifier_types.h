@@ -10,7 +10,7 @@
 
 #include "model-parameters/model_metadata.h"
 
-/* One label and its score, 0 to 1 for a model that ends in a softmax. */
+/* One label and its score, 0 to 1 for a model that ends in a softmax; of a regression, "value" and the number. */
 typedef struct {
     const char *label;
     float value;
