@@ -43,9 +43,6 @@ def keras_zip(network: Network) -> bytes:
     """`model.h5`, which `load_model` of Keras 3 and of tf-keras opens without any code of ours, zipped."""
     import h5py
 
-    network.backbone.trainable = (
-        True  # as of a fresh model; which of its layers learned here is no business of the file
-    )
     with h5py.File("model.h5", "w", driver="core", backing_store=False) as file:  # in memory
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*HDF5", category=UserWarning)  # the format users ask for

@@ -58,7 +58,9 @@ class Graph:
         if isinstance(layer, layers.BatchNormalization) or kernel_of(layer) is not None:
             folding = layers.BatchNormalization | layers.ReLU
             return not any(isinstance(reader, folding) for reader in self.readers[layer.name])
-        return isinstance(layer, layers.ReLU | layers.Add | layers.GlobalAveragePooling2D)
+        joins = layers.Add | layers.Multiply | layers.Concatenate
+        pools = layers.GlobalAveragePooling2D | layers.AveragePooling2D
+        return isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.Activation | joins | pools)
 
 
 def kernel_of(layer: keras.layers.Layer) -> tf.Variable | None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from train.backbones import BringsHead
+
 if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
@@ -61,20 +63,28 @@ def build_network(
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps
-    return Network(body, task.build_head(recipe, body.output_shape[-1], dropout))
+    builds_head = backbone if isinstance(backbone, BringsHead) else task
+    return Network(body, builds_head.build_head(recipe, body.output_shape[-1], dropout))
 
 
 def as_one_model(network: Network) -> keras.Model:
     """The network as a single Keras model with an input named `x_input`, for saving.
 
-    It is flat: Keras 3 cannot read what Keras 2 writes of models within models.
+    It is flat: Keras 3 cannot read what Keras 2 writes of models within models. Dropout is Keras' own, and every layer
+    is trainable, as of a fresh model; which of them learned here is no business of the file.
     """
     import tf_keras as keras
 
-    x = network.backbone.output
-    for layer in network.head.layers[1:]:
-        x = layer(x)
-    return keras.Model(network.backbone.input, x, name="ei_train")
+    def saved(layer: keras.layers.Layer, x: Any) -> Any:
+        return (layer.plain() if hasattr(layer, "plain") else layer)(x)
+
+    backbone = network.backbone
+    features = backbone.output
+    if any(hasattr(layer, "plain") for layer in backbone.layers):
+        features = walk(backbone, backbone.input, saved)
+    model = keras.Model(backbone.input, walk(network.head, features, saved), name="ei_train")
+    model.trainable = True
+    return model
 
 
 def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer, Any], tf.Tensor]) -> tf.Tensor:

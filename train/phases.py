@@ -88,7 +88,7 @@ def train(work: Work, watch: Stopwatch) -> None:
 
 
 def _extract(work: Work) -> None:
-    if work.trainer.pretrained:
+    if work.trainer.is_frozen:
         work.features = features.extract(work.trainer, mirror=work.trainer.recipe.mirror)
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
-from ei_compat.core.errors import Interrupted
+from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
-from train.backbones import BACKBONES, Backbone
+from train.backbones import Backbone, BringsHead, NetworkSource, chosen
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
 from train.evaluate import predict
@@ -79,8 +79,9 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     with watch("prepare"):
         if not (job.resume or job.overwrite):
             folder.refuse_earlier()
-        backbone = BACKBONES.named(job.recipe.backbone)
+        source = chosen(job.recipe, job.overridden)
         data = load_data(job, progress)
+        backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
         asked = with_defaults(job, backbone.defaults(pretrained=True))
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)
@@ -115,7 +116,8 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     models: dict[str, bytes] = {}
     trainer, data = work.trainer, work.trainer.data
     with watch("convert_float"):
-        network = Network(trainer.network.backbone, data.task.deployed_head(recipe, trainer.network.head))
+        own = backbone if isinstance(backbone, BringsHead) else data.task
+        network = Network(trainer.network.backbone, own.deployed_head(recipe, trainer.network.head))
         frozen = quantize.freeze(network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
         folder.write({FLOAT_FILE: models[FLOAT_FILE]})
@@ -164,6 +166,14 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     return report
 
 
+def _built(source: NetworkSource, job: Job, data: TrainingData, place: Place | None) -> Backbone:
+    """The backbone of a network that has to be built to be known, before processes could join."""
+    if place is not None:
+        raise UsageError("a network of one's own trains in one process", where="--network", fix="unset TF_CONFIG")
+    backend.start(deterministic=job.deterministic)
+    return source.of(data.task, data.shape, job.recipe.seed)
+
+
 def _wait_for_chief(workers: Workers, results: Path, progress: Progress) -> None:
     """Stays until the chief, who goes on alone, is done; who leaves earlier is not there when it has to start again."""
     progress.note("Waiting for the chief, who goes on alone")
@@ -207,8 +217,11 @@ def _start(
     global_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="global_step")
     network = build_network(backbone, data.task, recipe, data.shape, seeded_dropout(recipe.seed, global_step))
     if weights is not None:
-        backbone.load_weights(network.backbone, weights, data.scaling.zero)
-    return Trainer(recipe, network, global_step, data, weights is not None, checkpoints, progress, workers, job.out)
+        body = network.backbone
+        backbone.load_weights(body, weights, data.scaling.zero)
+        if all(layer.trainable for layer in body.layers):
+            body.trainable = False
+    return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out)
 
 
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:

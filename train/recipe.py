@@ -49,6 +49,9 @@ class Recipe(BaseModel):
         "mobilenet_v2",
         "the network: mobilenet_v2, mobilenet_v1 for boards with the least memory, or another that is installed",
     )
+    network: str = knob(
+        "none", "a Python file whose build(input_shape, classes) returns the network, see docs/network.md; it is run"
+    )
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")
     input_scaling: InputScaling = knob(

@@ -10,8 +10,9 @@ point of the group `ei_train.backbones`; then `--backbone NAME` trains it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+import pkgutil
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from train.registry import Registry
 
@@ -71,6 +72,8 @@ class Backbone(Protocol):
     def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
         """Puts published weights into what `build` gave, with the rescale of its inputs folded in.
 
+        Phase one leaves all of the network alone then, or the layers that are no longer `trainable`.
+
         Args:
             model: as it was built.
             file: from `find_weights`.
@@ -82,6 +85,62 @@ class Backbone(Protocol):
         ...
 
 
+class Outputs(Protocol):
+    """What a whole network has to know of a task; see `train.tasks.Task`."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
+        """A head with the last layer that the task needs."""
+        ...
+
+
+@runtime_checkable
+class BringsHead(Protocol):
+    """A backbone that is one half of a whole network, whose other half is the head."""
+
+    def build_head(self, recipe: Recipe, features: int, dropout: Callable[[float], Any] | None = None) -> keras.Model:
+        """See `Task.build_head`."""
+        ...
+
+    def deployed_head(self, recipe: Recipe, head: keras.Model) -> keras.Model:
+        """See `Task.deployed_head`."""
+        ...
+
+
+@runtime_checkable
+class NetworkSource(Protocol):
+    """What becomes a backbone once the task and the inputs are known."""
+
+    def of(self, task: Outputs, shape: tuple[int, ...], seed: int) -> Backbone:
+        """The backbone of the network for this task; TensorFlow has been started.
+
+        Raises:
+            UsageError: there is no such network, or it fits neither the task nor inputs of this shape.
+        """
+        ...
+
+
+def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSource:
+    """The backbone that the recipe asks for.
+
+    Args:
+        recipe: names it, or a file that builds it.
+        overridden: names of the recipe's fields that the command line set.
+
+    Raises:
+        UsageError: there is none of that name, or the options do not fit together.
+    """
+    if recipe.network == "none":
+        return BACKBONES.named(recipe.backbone)
+    source: NetworkSource = pkgutil.resolve_name(NETWORK_FILE).named(recipe.network, overridden)
+    return source
+
+
 BACKBONES: Registry[Backbone] = Registry(
     "--backbone",
     "ei_train.backbones",
@@ -90,6 +149,7 @@ BACKBONES: Registry[Backbone] = Registry(
         "mobilenet_v1": "train.backbones.mobilenet_v1:MOBILENET_V1",
     },
 )
+NETWORK_FILE = "train.backbones.network_file:NetworkFile"  # of the option --network
 
 # What changes in a network of images without weights to start from. Five epochs of a head on random features and ten of
 # recovery from pruning would leave a network that knows nothing, and only varied pictures keep so free a network from

@@ -29,7 +29,7 @@ from train.tasks import better
 from train.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import tensorflow as tf
 
@@ -103,7 +103,7 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
         before: what the network before fine-tuning says.
     """
     recipe, data = trainer.recipe, trainer.data
-    frozen = not trainer.network.backbone.trainable
+    learned = [layer.trainable for layer in trainer.network.backbone.layers]
     views = views_to_learn(trainer, before)
     plan = _plan(trainer, views)
     whole = _epochs_of_everything(plan)
@@ -118,7 +118,7 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
         state = _fine_tune_end(trainer, plan, whole, end, views, state)
         end.beginning.trainable = False  # what it stores is what the end learned behind
     if not recipe.prune:
-        _keep_the_better(trainer, state, before, frozen)
+        _keep_the_better(trainer, state, before, learned)
     return state
 
 
@@ -213,8 +213,15 @@ def zeros(trainer: Trainer) -> list[float]:
     return allocate.balanced(trainer.network, kernels, recipe.final_sparsity)
 
 
-def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, frozen: bool) -> None:
-    """Puts the network before fine-tuning back where validation says that it was better."""
+def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, learned: Sequence[bool]) -> None:
+    """Puts the network before fine-tuning back where validation says that it was better.
+
+    Args:
+        trainer: the network after it.
+        state: of the phase.
+        before: what the network before says.
+        learned: for each layer of the backbone whether it learned before.
+    """
     task = trainer.data.task
     was = float(before.held_out["head"]["validation"].mean())
     lines = [line for line in state.history if line.phase == PHASE]
@@ -227,7 +234,10 @@ def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, frozen
     state.best_epochs[PHASE] = 0
     for variable, value in zip(trainer.network.variables, state.teacher, strict=True):
         variable.assign(value)
-    trainer.network.backbone.trainable = not frozen
+    backbone = trainer.network.backbone
+    backbone.trainable = any(learned)
+    for layer, trainable in zip(backbone.layers, learned, strict=True):
+        layer.trainable = trainable
 
 
 def _unfreeze(trainer: Trainer) -> list[tf.Variable]:

@@ -272,5 +272,5 @@ def _apply(layer: keras.layers.Layer, x: tf.Tensor, kernel: tf.Tensor) -> tf.Ten
         return x @ kernel
     padding = layer.padding.upper()
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return tf.nn.depthwise_conv2d(x, kernel, (1, *layer.strides, 1), padding)
-    return tf.nn.conv2d(x, kernel, layer.strides, padding)
+        return tf.nn.depthwise_conv2d(x, kernel, (1, *layer.strides, 1), padding, dilations=layer.dilation_rate)
+    return tf.nn.conv2d(x, kernel, layer.strides, padding, dilations=layer.dilation_rate)

@@ -32,7 +32,6 @@ class Trainer:
         network: what learns; its dropout draws from `global_step`.
         global_step: int64 variable with the number of the step.
         data: the sets, and the task that they are for.
-        pretrained: whether the backbone came with published weights.
         checkpointer: saves checkpoints and hears signals.
         progress: where to report.
         workers: the processes that train together, or None.
@@ -43,11 +42,15 @@ class Trainer:
     network: Network
     global_step: tf.Variable
     data: TrainingData
-    pretrained: bool
     checkpointer: Checkpointer
     progress: Progress
     workers: Workers | None = None
     folder: Path | None = None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of the backbone learns, as it is now."""
+        return not self.network.backbone.trainable_variables
 
     def passes(self, epochs: int, least_steps: int, least: int = 1) -> int:
         """How often each of the epochs goes through the training set so that they have `least_steps` in all."""
@@ -89,6 +92,10 @@ def seeded_dropout(seed: int, global_step: tf.Variable) -> Any:
             super().__init__(name=f"dropout_{len(made) + 1}")
             self._rate, self._key = rate, seed * 64 + len(made)
             made.append(self)
+
+        def plain(self) -> keras.layers.Layer:
+            """Keras' own, for saving."""
+            return keras.layers.Dropout(self._rate, name=self.name)
 
         def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
             if not training or self._rate == 0:

@@ -7,10 +7,12 @@ import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ei_compat.block.run_folder import SCALING
 from train import __version__, backend
+from train.backbones.weights_file import digest
 
 if TYPE_CHECKING:
     from train.backbones.weights_file import WeightsFile
@@ -48,6 +50,7 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
             "sha256": data.sha256,
             "samples": {name: len(samples) for name, samples in data.sets().items()},
         },
+        **({} if job.recipe.network == "none" else {"network": {"sha256": digest(Path(job.recipe.network))}}),
         "weights": None
         if weights is None
         else {

@@ -31,18 +31,20 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
     import tensorflow as tf
 
     weight = tf.Variable(2.0)
-    backbone = SimpleNamespace(trainable=True)
+    layers = [SimpleNamespace(trainable=True), SimpleNamespace(trainable=True)]
+    backbone = SimpleNamespace(trainable=True, layers=layers)
     network, data = SimpleNamespace(variables=[weight], backbone=backbone), SimpleNamespace(task=classification(2))
     training = SimpleNamespace(network=network, data=data, progress=SILENT)
     line = Epoch(PHASE, 3, 1.0, 0.9, 1.0, 0.5, 0.0, 0.0, 1.0)
     state = TrainState(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
     before = Before(None, np.zeros(0), {"head": {"validation": np.array(right)}})
 
-    _keep_the_better(training, state, before, frozen=True)
+    _keep_the_better(training, state, before, learned=[False, True])
 
     assert float(weight) == kept
     assert state.best_epochs[PHASE] == epoch
-    assert backbone.trainable == (epoch > 0), "its statistics are those of a frozen network"
+    learns = [layer.trainable for layer in layers]
+    assert learns == [epoch > 0, True], "the statistics of what was frozen are those of a frozen network"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_the_end_goes_on_where_the_whole_network_stopped(
     network, global_step = mobilenet_v2(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
     data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
-    training = Trainer(recipe, network, global_step, data, True, SimpleNamespace(), SILENT)
+    training = Trainer(recipe, network, global_step, data, SimpleNamespace(), SILENT)
     before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
     plans: list[tuple[PhasePlan, Views]] = []
 

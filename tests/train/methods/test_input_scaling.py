@@ -63,7 +63,7 @@ def test_folding_keeps_every_output(name: str) -> None:
     network = mobilenet_v2(Recipe(), (32, 32, 3), 2)
     samples = Samples(scaling.for_training(PIXELS), np.zeros(5, np.int32))
     data = TrainingData(classification(2), samples, samples, None, "", (), None, scaling, None, None, "")
-    training = Trainer(Recipe(), network, tf.Variable(0), data, False, None, SILENT)
+    training = Trainer(Recipe(), network, tf.Variable(0), data, None, SILENT)
 
     def first(x: np.ndarray) -> np.ndarray:
         values = x.astype(np.float32) / 255 if x.dtype == np.uint8 else x

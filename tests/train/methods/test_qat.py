@@ -77,7 +77,7 @@ def make_training(loud: float = LOUD, **options: Any) -> Trainer:
     data = SimpleNamespace(
         training=pictures(256, 1), validation=pictures(100, 2), task=classification(2), scaling=Scaling.of("0..1", 3)
     )
-    return Trainer(recipe, network, tf.Variable(0, dtype=tf.int64), data, True, Checkpointer(), SILENT)
+    return Trainer(recipe, network, tf.Variable(0, dtype=tf.int64), data, Checkpointer(), SILENT)
 
 
 def weights(training: Trainer) -> list[np.ndarray]:
