@@ -14,6 +14,8 @@ Modules without a file of tests under their own name, and where they are tested:
     evaluate                 test_pipeline, methods/test_qat
     export                   test_pipeline
     exported                 test_data
+    backbones/flat           backbones/test_network_file
+    backbones/own_layers     backbones/test_network_file
     gates                    tasks/test_classification_gates
     job                      test_recipe
     methods/head             test_pipeline
