@@ -3,7 +3,9 @@
 Modules without a file of tests under their own name, and where they are tested:
 
     array_data               test_data
+    backbones/flat           backbones/test_network_file
     backbones/mobilenet_v2   backbones/test_keras_applications
+    backbones/own_layers     backbones/test_network_file
     backbones/weights_file   backbones/test_keras_applications
     batches                  methods/test_loop
     cli/console              cli/test_main, cli/test_data
@@ -14,8 +16,6 @@ Modules without a file of tests under their own name, and where they are tested:
     evaluate                 test_pipeline, methods/test_qat
     export                   test_pipeline
     exported                 test_data
-    backbones/flat           backbones/test_network_file
-    backbones/own_layers     backbones/test_network_file
     gates                    tasks/test_classification_gates
     job                      test_recipe
     methods/head             test_pipeline
