@@ -63,7 +63,11 @@ def compare(name: str, shared: Path, arrays: Path, folder: Path) -> bool:
     weights = shared / "weights" / (WEIGHTS if "160" in name else WEIGHTS.replace("224", "96"))
     out = folder / f"{arrays.name}-ours"
     ours = measure("-m", "train", "train", "--data-directory", arrays, "--out-directory", out, "--weights", weights)
+    report = json.loads((out / "report.json").read_text())
+    accuracy = {kind: by_set["testing"]["accuracy"] for kind, by_set in report["metrics"].items()}
     print(f"{name}: {ours.wall:.1f} s, {ours.cpu:.1f} CPU s, {ours.memory / 2**20:.0f} MiB")
+    print("  " + ", ".join(f"{kind} {value:.3f}" for kind, value in accuracy.items()) + " of the testing set right")
+    print("  of the time " + ", ".join(f"{lap} {s / ours.wall:.2f}" for lap, s in report["seconds"].items()))
     good = True
     for mode, bar in BARS[name].items():
         recipe = shared / "baseline/seed_recipe.py"
