@@ -240,14 +240,22 @@ def _class_indices(y: NDArray[Any], classes: int, *, where: Path | str) -> NDArr
     return indices
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _numbers(y: NDArray[Any], info: TrainInput, *, where: Path | str) -> NDArray[np.float32]:
     import numpy as np
 
     if y.ndim == 2 and y.shape[1] in {2, 4}:
-        try:
-            named = np.array([float(name) for name in info.classes])
-        except ValueError:
-            raise DataError("a class of a regression is not a number", where=where) from None
+        words = [name for name in info.classes if not _is_number(name)]
+        if words:
+            raise DataError(f"mode regression, but the class {words[0]!r} is not a number", where=where)
+        named = np.array([float(name) for name in info.classes])
         if not len(named):
             raise DataError("holds class indices, but there are no classes that say the numbers", where=where)
         values = named[_class_indices(y, len(named), where=where)].reshape(-1, 1)

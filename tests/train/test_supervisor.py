@@ -91,11 +91,12 @@ def test_a_signal_ends_it_soon_with_one_line(body: str, number: signal.Signals) 
 
 
 def test_a_terminal_that_is_gone_stops_it_but_under_nohup() -> None:
-    code, errors, _ = ended("time.sleep(20)", signal.SIGHUP)
-    assert (code, errors) == (129, "error: stopped by SIGHUP\n")
-
     before = {number: signal.getsignal(number) for number in STOPPING}
     try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may themselves run under nohup
+        code, errors, _ = ended("time.sleep(20)", signal.SIGHUP)
+        assert (code, errors) == (129, "error: stopped by SIGHUP\n")
+
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         assert on_signals(signal.SIG_DFL).keys() == {signal.SIGINT, signal.SIGTERM}
     finally:

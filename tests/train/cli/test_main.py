@@ -174,7 +174,13 @@ GOOD_X, GOOD_Y = np.full((4, 32, 32, 3), 0.5, np.float32), np.eye(2, dtype=np.fl
             "no picture this network",
             id="not a picture",
         ),
-        pytest.param(GOOD_X, GOOD_Y, {"mode": "regression"}, "mode regression is not supported yet", id="regression"),
+        pytest.param(
+            GOOD_X,
+            GOOD_Y,
+            {"mode": "regression"},
+            "mode regression, but the class 'a' is not a number",
+            id="regression",
+        ),
         pytest.param(GOOD_X, GOOD_Y, {"classes": ["a"]}, "train", id="one class"),
         pytest.param(
             np.moveaxis(GOOD_X, -1, 1),
