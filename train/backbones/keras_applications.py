@@ -1,4 +1,4 @@
-"""What networks of `keras.applications` share: published ImageNet weights, and the rescale that these expect.
+"""Networks of `keras.applications` as backbones: their published ImageNet weights, and the rescale that these expect.
 
 Keras publishes one file for each width and input size. Convolutions do not depend on the input's size, so a file for
 another size serves where the exact one is missing.
@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ei_compat.core.errors import DataError, RemoteError, UsageError
+from train.backbones import FROM_SCRATCH
 from train.backbones.weights_file import WeightsFile, digest, read_tensors
 from train.graph import Graph, first_kernel
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from ei_compat.core.progress import Progress
+    from train.recipe import Recipe
 
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
@@ -100,6 +102,56 @@ class PublishedWeights:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class KerasApplication:
+    """A network of `keras.applications` up to its last activation, averaged over the picture; see `Backbone`.
+
+    Attributes:
+        name: what `--backbone` takes.
+        network: what its paper calls it, for messages.
+        application: its function in `keras.applications`.
+        alphas: the width multipliers that there are.
+        published: its weights.
+        top: the layers of Keras' classifier that have weights; a file may hold them.
+        own_defaults: fields of the recipe that have another default, with weights or without.
+    """
+
+    name: str
+    network: str
+    application: str
+    alphas: Collection[float]
+    published: PublishedWeights
+    top: Collection[str]
+    own_defaults: Mapping[str, object] = field(default_factory=dict)
+
+    def check(self, recipe: Recipe, shape: tuple[int, ...]) -> None:
+        """Pictures from 32x32 on, and a published width."""
+        _check_alpha(recipe.alpha, self.alphas, self.name)
+        _check_image(shape)
+
+    def defaults(self, *, pretrained: bool) -> Mapping[str, object]:
+        """See `Backbone.defaults`."""
+        return dict(self.own_defaults) if pretrained else {**self.own_defaults, **FROM_SCRATCH}
+
+    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:
+        """Keras' own, for the nearest size."""
+        return self.published.find(recipe.weights, alpha=recipe.alpha, size=max(shape[:2]), progress=progress)
+
+    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> keras.Model:
+        """See `Backbone.build`."""
+        import tf_keras as keras
+
+        pixels = keras.layers.Input(shape, name="x_input")
+        application = getattr(keras.applications, self.application)
+        cells = application(input_tensor=pixels, alpha=recipe.alpha, include_top=False, weights=None)
+        average = keras.layers.GlobalAveragePooling2D(name="average")(cells.output)  # the same name in every run
+        return keras.Model(cells.input, average, name=cells.name)
+
+    def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float = 0.0) -> None:
+        """See `Backbone.load_weights`; the file's are for [-1, 1]."""
+        _load_published(model, file, zero, network=self.network, top=self.top)
+
+
 def _local_folders() -> Iterator[Path]:
     """Where weights may lie: in the image, beside the user's work, in an Edge Impulse export, downloaded before."""
     if baked := os.environ.get("EI_TRAIN_WEIGHTS"):
@@ -145,7 +197,7 @@ def _download(group: str, name: str) -> Path:
         partial.unlink(missing_ok=True)
 
 
-def load_published(
+def _load_published(
     backbone: keras.Model, file: WeightsFile, zero: np.ndarray | float, *, network: str, top: Collection[str]
 ) -> None:
     """Puts ImageNet weights into the backbone, with the [-1, 1] rescale and, for one channel, the colours folded in.
@@ -205,7 +257,7 @@ def _fold_rescale(backbone: keras.Model, kernel: np.ndarray, zero: np.ndarray | 
     normalisation.set_weights([gamma, beta, mean + total, variance])
 
 
-def check_alpha(alpha: float, published: Collection[float], network: str) -> None:
+def _check_alpha(alpha: float, published: Collection[float], network: str) -> None:
     """Raises UsageError where there is no network of that width."""
     if alpha not in published:
         *most, last = map(str, published)
@@ -214,7 +266,7 @@ def check_alpha(alpha: float, published: Collection[float], network: str) -> Non
         )
 
 
-def check_image(shape: tuple[int, ...]) -> None:
+def _check_image(shape: tuple[int, ...]) -> None:
     """Raises DataError where inputs of this shape are no pictures that are large enough."""
     if len(shape) != 3 or shape[2] not in (1, 3) or min(shape[:2]) < SMALLEST_SIDE:
         raise DataError(
