@@ -133,12 +133,12 @@ def views_to_learn(trainer: Trainer, before: Before) -> Views:
 
 def _plan(trainer: Trainer, views: Views) -> PhasePlan:
     """What all epochs of the phase do where the whole network learns."""
-    recipe, network, pictures = trainer.recipe, trainer.network, len(trainer.data.training)
+    recipe, network = trainer.recipe, trainer.network
     learning = _unfreeze(trainer)
     passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
-    steps = recipe.fine_tune_epochs * math.ceil(passes * pictures / recipe.batch_size)
+    steps = trainer.steps(recipe.fine_tune_epochs, passes)
     if passes > 1:
-        few = recipe.fine_tune_epochs * math.ceil(pictures / recipe.batch_size)
+        few = trainer.steps(recipe.fine_tune_epochs)
         trainer.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
     pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(trainer)) if recipe.prune else None
     average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
@@ -184,7 +184,7 @@ def _fine_tune_end(
     first = done * (len(plan.rates) // plan.epochs)
     recipe, pruner, network = trainer.recipe, plan.pruner, end.network
     passes = max(plan.passes, END_PASSES)
-    steps = (plan.epochs - done) * math.ceil(passes * len(views) / plan.batch_size)
+    steps = trainer.steps(plan.epochs - done, passes)
     planned = first + np.arange(steps) * (len(plan.rates) - first) // steps  # the step whose rate each one takes
     plan = replace(
         plan,

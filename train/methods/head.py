@@ -10,7 +10,6 @@ frozen in part, the rest does.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from train.methods.features import Features
@@ -36,7 +35,7 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
     """
     recipe, network, data = trainer.recipe, trainer.network, trainer.data
     passes = 1 if features is None else trainer.passes(recipe.epochs, STEPS, PASSES)
-    steps = recipe.epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
+    steps = trainer.steps(recipe.epochs, passes)
     plan = PhasePlan(
         task=data.task,
         phase=PHASE,

@@ -13,7 +13,6 @@ converter takes the extremes of the calibration pictures. Here both are the same
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -73,7 +72,7 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
         else:
             state.best, state.best_metric = [variable.numpy() for variable in everything], scores[1]
     passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
-    steps = recipe.qat_epochs * math.ceil(passes * len(data.training) / recipe.batch_size)
+    steps = trainer.steps(recipe.qat_epochs, passes)
     views = finetune.views_to_learn(trainer, before)
     plan = PhasePlan(
         task=data.task,

@@ -57,6 +57,10 @@ class Trainer:
         pictures = max(1, epochs) * len(self.data.training)
         return max(least, math.ceil(least_steps * self.recipe.batch_size / pictures))
 
+    def steps(self, epochs: int, passes: int = 1) -> int:
+        """How many steps so many epochs have that go so often through the training set."""
+        return epochs * math.ceil(passes * len(self.data.training) / self.recipe.batch_size)
+
     def sample_weights(self) -> Callable[[tf.Tensor], tf.Tensor] | None:
         """Targets of a batch to factors of their losses, or None where the recipe asks for none."""
         return self.data.task.sample_weights(self.recipe, self.data.training.y)
