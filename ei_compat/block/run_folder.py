@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ei_compat.core.errors import DataError, FormatError, LimitError
+from ei_compat.core.files import read_at_most
 
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
@@ -84,7 +85,7 @@ class RunFolder:
         if not path.is_file():
             return None
         try:
-            value = json.loads(_read(path, LARGEST_CONFIG)).get(name)
+            value = json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
         except (ValueError, AttributeError):
             raise FormatError("is no JSON object", where=path) from None
         return None if value is None else str(value)
@@ -103,7 +104,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         FormatError: a line is empty, too long or there twice; names the line.
     """
     try:
-        text = _read(path, MOST_LABELS * (LONGEST_LABEL + 2)).decode("utf-8-sig")
+        text = read_at_most(path, MOST_LABELS * (LONGEST_LABEL + 2)).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError(f"is no UTF-8 text at byte {error.start}", where=path) from None
     labels = [line.strip() for line in text.rstrip().splitlines()]
@@ -126,14 +127,3 @@ def _check_labels(labels: Sequence[str], path: Path) -> None:
         if label in seen:
             raise FormatError(f"label {label!r} for the second time", where=where)
         seen.add(label)
-
-
-def _read(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(most + 1)
-    except OSError as error:
-        raise DataError(f"cannot be read ({(error.strerror or 'error').lower()})", where=path) from None
-    if len(data) > most:
-        raise LimitError(f"is larger than {most} bytes", where=path)
-    return data

@@ -16,13 +16,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ei_compat.core.errors import DataError, FormatError
+from ei_compat.core.errors import DataError, FormatError, LimitError
 
 CHUNK = 1 << 20
 SMALL = 1 << 16  # bytes of a file that is read when its size is asked for
 DIGEST = 20  # bytes
 LONGEST_NAME = 255  # bytes of a file's name on every common file system; characters of other scripts take two to four
 _UNSAFE = re.compile(r"[^\w .()+=,@-]+")
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        DataError: it cannot be read.
+        LimitError: it holds more than `most`.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise DataError(f"cannot be read ({(error.strerror or 'error').lower()})", where=path) from None
+    if len(data) > most:
+        raise LimitError(f"is larger than {most} bytes", where=path)
+    return data
 
 
 @contextmanager

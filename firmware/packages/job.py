@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ei_compat.block.run_folder import RunFolder, read_labels
-from ei_compat.core.errors import DataError, LimitError, UsageError
+from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.files import read_at_most
 from firmware.compiler import CompiledModel, CompiledTensor, compile_model
 from firmware.packages.golden import Golden, Reference, golden_input
 from firmware.packages.scaling import Scaling, scaling
@@ -137,7 +138,7 @@ def prepare(
     if sensor is not None and sensor not in SENSORS:
         raise UsageError(f"no sensor {sensor!r}", where="--sensor", fix="use " + ", ".join(SENSORS))
     file, names = _find(source, labels)
-    data = _read(file, MOST_BYTES)
+    data = read_at_most(file, MOST_BYTES)
     model = compile_model(data, name=name, file=str(file), max_ram=max_ram)
     output, cells, names = _labelled(model, names, source)
     shape = model.input.shape
@@ -210,14 +211,3 @@ def _find(source: Path, labels: Path | None) -> tuple[Path, tuple[str, ...]]:
             f"{source.name} has no labels with it", where="--labels", fix="name a file with one label per line"
         )
     return source, read_labels(labels)
-
-
-def _read(path: Path, most: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(most + 1)
-    except OSError as error:
-        raise DataError(f"cannot be read ({(error.strerror or 'error').lower()})", where=path) from None
-    if len(data) > most:
-        raise LimitError(f"is larger than {most} bytes", where=path)
-    return data
