@@ -11,6 +11,7 @@ from ei_compat.block.npy import CHUNK_BYTES, open_npy
 from ei_compat.block.rows import Rows
 from ei_compat.block.train_input import Mode, TrainInput
 from ei_compat.core.errors import DataError, FormatError
+from ei_compat.core.numbers import is_number
 from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.stratify import apportion
@@ -240,19 +241,11 @@ def _class_indices(y: NDArray[Any], classes: int, *, where: Path | str) -> NDArr
     return indices
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _numbers(y: NDArray[Any], info: TrainInput, *, where: Path | str) -> NDArray[np.float32]:
     import numpy as np
 
     if y.ndim == 2 and y.shape[1] in {2, 4}:
-        words = [name for name in info.classes if not _is_number(name)]
+        words = [name for name in info.classes if not is_number(name)]
         if words:
             raise DataError(f"mode regression, but the class {words[0]!r} is not a number", where=where)
         named = np.array([float(name) for name in info.classes])

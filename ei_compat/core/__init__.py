@@ -6,6 +6,7 @@
     limits     how much of somebody else's data is read at most
     progress   how long work reports what it is doing
     files      files that appear whole or not at all, and paths that stay inside their folder
+    numbers    labels that are numbers
     parsing    JSON with limits and positions, checked against a dataclass
     documents  Edge Impulse's JSON documents as dataclasses and back
 """

@@ -36,7 +36,6 @@ Modules without a file of tests under their own name, and where they are tested:
     supervision              test_supervisor
     tasks/classification     test_data, test_pipeline
     tasks/dense_head         test_pipeline
-    tasks/labels             tasks/test_regression
     tasks/regression_gates   tasks/test_regression
     tasks/regression_scores  tasks/test_regression
     tasks/ridge_probe        tasks/test_regression

@@ -15,12 +15,12 @@ import numpy as np
 
 from ei_compat.core.errors import DataError
 from ei_compat.core.files import encodable
+from ei_compat.core.numbers import is_number
 from train.tasks import Drop
 from train.tasks.classification_gates import Pair, int8_gates, training_gates
 from train.tasks.classification_scores import Scores, read_scores, score
 from train.tasks.comparison import drop
 from train.tasks.dense_head import dense_head
-from train.tasks.labels import is_number
 from train.tasks.linear_probe import LinearProbe, fit_probe
 
 if TYPE_CHECKING:

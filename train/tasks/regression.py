@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.numbers import is_number
 from train.tasks import Drop
 from train.tasks.dense_head import dense_head
-from train.tasks.labels import is_number
 from train.tasks.regression_gates import error_added, int8_gates, training_gates
 from train.tasks.regression_scores import Scores, read_scores, score
 from train.tasks.ridge_probe import RidgeProbe, fit_ridge

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.numbers import is_number
 from ei_compat.core.progress import SILENT
 from tests.train.dials import dial_folders
 from train.data import load_data
@@ -19,7 +20,6 @@ from train.network import Network
 from train.recipe import Recipe
 from train.tasks import TASKS, Drop, better
 from train.tasks.classification import Classification
-from train.tasks.labels import is_number
 from train.tasks.regression import Regression
 from train.tasks.regression_gates import error_added, int8_gates, training_gates
 from train.tasks.regression_scores import read_scores, score
