@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from train.samples import TrainingData
 
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
-# from what the network knew before.
-FEW_PICTURES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
+# from what the network knew before, and zeros come more slowly.
+FEW_PICTURES: dict[str, object] = {
+    "soft_answers": 0.8,
+    "distill": 20.0,
+    "fine_tune_learning_rate": 0.0003,
+    "prune_ramp": 0.3,
+}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 

@@ -38,7 +38,6 @@ END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network lea
 # Factors in that end of the rate, after pruning, and of what is said by the network before: little is left to recover
 # then, and labels say more.
 END_RATE, END_SOFT_ANSWERS, END_DISTILL = 3.0, 0.4, 0.1
-END_PASSES = 2  # through the pictures in an epoch of that end, unless they are so few that all epochs have several
 ANSWERS_BATCH = 256
 
 
@@ -183,22 +182,18 @@ def _fine_tune_end(
     own = {id(variable) for variable in end.network.variables}
     first = done * (len(plan.rates) // plan.epochs)
     recipe, pruner, network = trainer.recipe, plan.pruner, end.network
-    passes = max(plan.passes, END_PASSES)
-    steps = trainer.steps(plan.epochs - done, passes)
-    planned = first + np.arange(steps) * (len(plan.rates) - first) // steps  # the step whose rate each one takes
     plan = replace(
         plan,
         phase=END if done else PHASE,
         number=END_NUMBER if done else NUMBER,
         epochs=plan.epochs - done,
         earlier=done,
-        passes=passes,
-        rates=plan.rates[planned] * (END_RATE if done else 1.0),
+        rates=plan.rates[first:] * (END_RATE if done else 1.0),
         forward=network,
         forward_training=distilling(trainer, network, END_SOFT_ANSWERS, END_DISTILL) if plan.forward_training else None,
         label_weight=1 - END_SOFT_ANSWERS * recipe.soft_answers,
         trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
-        pruner=None if pruner is None else pruner.of(own, planned),
+        pruner=None if pruner is None else pruner.of(own, first),
         average=plan.average and Average(network.variables, recipe.average, 0),
         statistics=moving_statistics(network),
     )

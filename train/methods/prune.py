@@ -42,11 +42,11 @@ class Pruner:
         """The first step that runs entirely at the final sparsity."""
         return int(np.argmax(self.sparsities >= self.sparsities[-1]))
 
-    def of(self, own: Collection[int], steps: np.ndarray) -> Pruner:
-        """The pruner of the kernels with these ids alone, for these of its steps, one after the other."""
+    def of(self, own: Collection[int], first: int) -> Pruner:
+        """The pruner of the kernels with these ids alone, from that of its steps on."""
         parts = [part for part in zip(self.kernels, self.masks, self.finals, strict=True) if id(part[0]) in own]
         kernels, masks, finals = zip(*parts, strict=True)
-        return Pruner(kernels, masks, finals, self.sparsities[steps], self.every)
+        return Pruner(kernels, masks, finals, self.sparsities[first:], self.every)
 
     def before_step(self, step: int) -> None:
         """Tightens the masks when this step (0-based) is due to; at the final sparsity they stay as they are."""
