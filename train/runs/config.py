@@ -43,7 +43,7 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
         "machine": backend.machine(),
         "input_shape": list(data.shape),
         **data.task.deployment(),
-        SCALING: data.scaling.name,
+        **({} if data.scaling.name is None else {SCALING: data.scaling.name}),
         "classes": list(data.task.labels),
         "data": {
             "format": data.format,
