@@ -161,7 +161,7 @@ def _decode(
     payloads = [sample.payload for sample in samples]
     prepared = load_pictures(payloads, spec, out=out, max_broken=1.0, progress=progress)
     y = task.targets([class_of(samples[row]) for row in prepared.kept])
-    return Samples(prepared.pixels, y), prepared.broken
+    return Samples(prepared.pixels, y, [samples[row].id for row in prepared.kept]), prepared.broken
 
 
 def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
