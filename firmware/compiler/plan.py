@@ -257,7 +257,7 @@ def _peak(
     if born[program.input] >= first:
         block = _picture(program, [[(n, *event) for event, n in times.items()]], [stages])
         picture[0] += block.size
-        gone = block.death + (0 if kept and source.stride == source.width else 1)  # in place: counted below from then on
+        gone = block.death + (0 if kept and source.stride == source.width else 1)  # in place: counted below
         np.subtract.at(picture, np.maximum(gone, 0), block.row_bytes)
     for number, plane in enumerate(planes):
         if number not in lives:
