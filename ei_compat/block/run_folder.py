@@ -1,7 +1,7 @@
 """What a learning block leaves in its output directory: the names of the files, and what later commands read from them.
 
 The four models have the names that Edge Impulse gives them. What stands beside them is ours: `labels.txt` has a label a
-line, `predictions.csv` what both `.tflite` files say of every held-out sample, `config.json` what decided the result, and
+line, `predictions.csv` what both `.tflite` files say of every held-out sample, `config.json` what decided the result.
 `report.json` is written last, which makes a run a finished one.
 """
 
