@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ei_compat.block.arrays import Arrays
+    from ei_compat.block.rows import Rows
     from ei_compat.block.train_input import TrainInput
     from ei_compat.core.progress import Progress
-    from train.exported import Description
     from train.feature_scaling import FeatureScaling
     from train.job import Job
     from train.samples import Samples, TrainingData
@@ -28,9 +28,11 @@ TELLING = 0.02  # share of the range that real pictures pass; values within less
 
 
 def read_pictures(
-    job: Job, described: Description, kind: type[Task], progress: Progress
+    job: Job, info: TrainInput, file: Path | None, kind: type[Task], progress: Progress
 ) -> tuple[Task, dict[str, Samples], Scaling]:
     """The task and the sets of a folder of arrays of pictures, checked against its description and the options.
+
+    `file` is where the description stands, if anywhere.
 
     Raises:
         DataError: the arrays are no pictures in this scaling.
@@ -38,16 +40,16 @@ def read_pictures(
     """
     from ei_compat.media.pixels import value_range
 
-    scaling = _picture_scaling(job, described.info, described.path)
-    arrays = _opened(job, described.info, value_range(scaling.name), progress)
+    scaling = _picture_scaling(job, info, file)
+    arrays = _opened(job, info, value_range(scaling.name), progress)
     check_scaling(arrays, scaling.name, job.data, progress)
-    task, sets = _sets(arrays, described.info, kind)
+    task, sets = _sets(arrays, info, kind)
     scaled = {name: replace(samples, x=scaling.for_training(samples.x)) for name, samples in sets.items()}
     return task, scaled, scaling
 
 
 def read_features(
-    job: Job, described: Description, kind: type[Task], progress: Progress
+    job: Job, info: TrainInput, _: Path | None, kind: type[Task], progress: Progress
 ) -> tuple[Task, dict[str, Samples], FeatureScaling]:
     """The task and the sets of a folder of arrays of features, and what these are like.
 
@@ -62,7 +64,6 @@ def read_features(
         if name in job.given:
             option = "--" + name.replace("_", "-")
             progress.warn(f"{option} is for pictures; {job.data} holds features, so it is not used")
-    info = described.info
     task, sets = _sets(_opened(job, info, None, progress), info, kind)
     scaling = FeatureScaling.measured(sets["training"].x)
     for line in scaling.lines():
@@ -94,15 +95,26 @@ def _opened(job: Job, info: TrainInput, limits: tuple[float, float] | None, prog
 
 def _sets(arrays: Arrays, info: TrainInput, kind: type[Task]) -> tuple[Task, dict[str, Samples]]:
     """The task and the sets as they are stored."""
+    from ei_compat.block.arrays import X_TESTING, X_TRAIN, X_UNSPLIT, X_VALIDATION
     from train.samples import Samples
 
-    pairs: dict[str, tuple[Any, Any]] = {
-        "training": (arrays.x_train, arrays.y_train),
-        "validation": (arrays.x_validation, arrays.y_validation),
-        "testing": (arrays.x_testing, arrays.y_testing),
+    first, second = (X_UNSPLIT, X_UNSPLIT) if arrays.split_here else (X_TRAIN, X_VALIDATION)
+    sets: dict[str, tuple[str, Any, Any]] = {
+        "training": (first, arrays.x_train, arrays.y_train),
+        "validation": (second, arrays.x_validation, arrays.y_validation),
+        "testing": (X_TESTING, arrays.x_testing, arrays.y_testing),
     }
     task = kind.of_rows(info.classes, arrays.y_train)
-    return task, {name: Samples(x, task.targets_of_rows(y)) for name, (x, y) in pairs.items() if x is not None}
+    return task, {
+        name: Samples(x, task.targets_of_rows(y), _row_names(file, x))
+        for name, (file, x, y) in sets.items()
+        if x is not None
+    }
+
+
+def _row_names(file: str, x: Rows) -> list[str]:
+    """Such as `X_split_test.npy[7]`: arrays know no names of files."""
+    return [f"{file}[{row}]" for row in (range(len(x)) if x.chosen is None else x.chosen)]
 
 
 def _picture_scaling(job: Job, info: TrainInput, file: Path | None) -> Scaling:
