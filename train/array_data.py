@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ei_compat.block.arrays import Arrays
+    from ei_compat.block.rows import Rows
     from ei_compat.block.train_input import TrainInput
     from ei_compat.core.progress import Progress
     from train.job import Job
@@ -33,7 +34,7 @@ def read_arrays(
         DataError: the arrays are no pictures in this scaling.
         UsageError: an option contradicts them.
     """
-    from ei_compat.block.arrays import open_arrays
+    from ei_compat.block.arrays import X_TESTING, X_TRAIN, X_UNSPLIT, X_VALIDATION, open_arrays
     from ei_compat.media.pixels import value_range
     from train.samples import Samples
 
@@ -42,18 +43,24 @@ def read_arrays(
     arrays = open_arrays(job.data, info, value_range=value_range(scaling.name), progress=progress)
     if "validation_share" in job.overridden and not arrays.split_here:
         progress.warn("--validation-share (--validation-set-size) is not used: the arrays are split already")
-    pairs = {
-        "training": (arrays.x_train, arrays.y_train),
-        "validation": (arrays.x_validation, arrays.y_validation),
-        "testing": (arrays.x_testing, arrays.y_testing),
+    first, second = (X_UNSPLIT, X_UNSPLIT) if arrays.split_here else (X_TRAIN, X_VALIDATION)
+    sets = {
+        "training": (first, arrays.x_train, arrays.y_train),
+        "validation": (second, arrays.x_validation, arrays.y_validation),
+        "testing": (X_TESTING, arrays.x_testing, arrays.y_testing),
     }
     check_scaling(arrays, scaling.name, job.data, progress)
     task = kind.of_rows(info.classes, arrays.y_train)
     return task, {
-        name: Samples(scaling.for_training(x), task.targets_of_rows(y))
-        for name, (x, y) in pairs.items()
+        name: Samples(scaling.for_training(x), task.targets_of_rows(y), _row_names(file, x))
+        for name, (file, x, y) in sets.items()
         if x is not None and y is not None
     }
+
+
+def _row_names(file: str, x: Rows) -> list[str]:
+    """Such as `X_split_test.npy[7]`: arrays know no names of files."""
+    return [f"{file}[{row}]" for row in (range(len(x)) if x.chosen is None else x.chosen)]
 
 
 def picture_shape(job: Job, info: TrainInput, file: Path | None) -> tuple[int, int, int]:

@@ -121,14 +121,17 @@ class Decoded(NamedTuple):
     """Pictures as a network sees them.
 
     Attributes:
-        sets: uint8 pixels and targets of each set that has any.
-        names: of their samples, by set and in the same order.
+        sets: uint8 pixels, targets and names of each set that has any.
         broken: pictures that were skipped, with the reason.
     """
 
     sets: dict[str, Samples]
-    names: dict[str, tuple[str, ...]]
     broken: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> dict[str, Sequence[str]]:
+        """Names of the samples, by set."""
+        return {name: samples.names for name, samples in self.sets.items()}
 
 
 def decode_sets(
@@ -150,13 +153,11 @@ def decode_sets(
     from ei_compat.dataset.dataset import Category
 
     sets: dict[str, Samples] = {}
-    names: dict[str, tuple[str, ...]] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
         chosen = dataset.only(category).samples
         if chosen:
-            sets[category.value], kept, skipped = _decode(chosen, task, spec, scratch, progress)
-            names[category.value] = tuple(chosen[row].id for row in kept)
+            sets[category.value], skipped = _decode(chosen, task, spec, scratch, progress)
             broken.extend(skipped)
     for name, reason in broken[:MOST_WARNINGS]:
         progress.warn(f"{name}: skipped, {reason}")
@@ -166,7 +167,7 @@ def decode_sets(
             where=dataset.root,
             fix="repair or remove them, or raise --max-broken",
         )
-    return Decoded(sets, names, tuple(broken))
+    return Decoded(sets, tuple(broken))
 
 
 def labels_of(dataset: Dataset) -> dict[str, str]:
@@ -200,11 +201,8 @@ def with_validation(dataset: Dataset, task: Task, recipe: Recipe, progress: Prog
 
 def _decode(
     samples: Sequence[Sample], task: Task, spec: PictureSpec, scratch: Path, progress: Progress
-) -> tuple[Samples, np.ndarray, tuple[tuple[str, str], ...]]:
-    """Pictures as the model sees them, in memory or, where they are many, in an unlinked file under `scratch`.
-
-    Beside them the positions of those that could be decoded, and the others with the reason.
-    """
+) -> tuple[Samples, tuple[tuple[str, str], ...]]:
+    """Pictures as the model sees them, in memory or, where they are many, in an unlinked file under `scratch`."""
     from ei_compat.dataset.split import class_of
     from ei_compat.media.images import load_pictures
 
@@ -213,7 +211,8 @@ def _decode(
     payloads = [sample.payload for sample in samples]
     prepared = load_pictures(payloads, spec, out=out, max_broken=1.0, progress=progress)
     y = task.targets([class_of(samples[row]) for row in prepared.kept])
-    return Samples(prepared.pixels, y), prepared.kept, prepared.broken
+    named = [samples[row].id for row in prepared.kept]
+    return Samples(prepared.pixels, y, named), prepared.broken
 
 
 def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:

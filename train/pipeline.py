@@ -28,6 +28,7 @@ from train.network import Network, build_network
 from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
+from train.runs.predictions import answered, predictions_text
 from train.runs.report import Report
 from train.samples import TrainingData
 from train.sparsity import Sparsity, count_zeros, sparsity_gates
@@ -159,7 +160,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         best_epochs=work.reached.best_epochs,
         resumed=resumed,
     )
-    folder.write(texts(report, config))
+    folder.write(texts(report, config, predictions_text(data.task, answered(data.sets(), answers))))
     checkpoints.remove()
     if trainer.workers is not None:
         _dismiss(trainer.workers, progress)

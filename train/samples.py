@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +25,13 @@ class Samples:
         x: uint8 pixels [N, H, W, C], float32 pixels or float32 features; may be memory-mapped, or look like an array
             (`ei_compat.block.rows.Rows`, `train.scaling.Inputs`).
         y: the task's targets [N] or [N, K], such as int32 class indices.
+        names: where each came from: a file below the data's folder, or a row of an array such as `X_split_test.npy[7]`;
+            empty for what is no sample of the user's, such as features.
     """
 
     x: np.ndarray
     y: np.ndarray
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.y)

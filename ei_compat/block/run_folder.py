@@ -1,7 +1,8 @@
 """What a learning block leaves in its output directory: the names of the files, and what later commands read from them.
 
 The four models have the names that Edge Impulse gives them. What stands beside them is ours: `labels.txt` has a label a
-line, `config.json` what decided the result, and `report.json` is written last, which makes a run a finished one.
+line, `predictions.csv` what both `.tflite` files say of every held-out sample, `config.json` what decided the result.
+`report.json` is written last, which makes a run a finished one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from ei_compat.core.files import read_at_most
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
 LABELS, LOG, CONFIG, REPORT = "labels.txt", "training_log.csv", "config.json", "report.json"
-RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, CONFIG, REPORT)
+PREDICTIONS = "predictions.csv"
+RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, CONFIG, REPORT)
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
 SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
 MOST_LABELS = 4095

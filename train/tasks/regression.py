@@ -54,6 +54,7 @@ class Regression:
     name: ClassVar[str] = "regression"
     metric: ClassVar[str] = "mean_absolute_error"
     higher_is_better: ClassVar[bool] = False
+    truth: ClassVar[str] = "value"
     labels: tuple[str, ...] = ("value",)
     mean: float = 0.0
     unit: float = 1.0
@@ -86,6 +87,11 @@ class Regression:
     def targets_of_rows(self, y: np.ndarray) -> np.ndarray:
         """See `Task.targets_of_rows`."""
         return np.ascontiguousarray(y[:, 0], np.float32)
+
+    def truths(self, y: np.ndarray) -> list[str]:
+        """The numbers, with the fewest digits that make the same float32."""
+        digits: list[str] = y.astype(np.float32).astype(str).tolist()
+        return digits
 
     def strata(self, labels: Sequence[str]) -> list[str]:
         """Quantiles of the numbers; equal ones are in the same."""
@@ -222,6 +228,14 @@ class Regression:
     def read_scores(cls, document: Mapping[str, Any]) -> Scores:
         """See `Task.read_scores`."""
         return read_scores(document)
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, list[str]]:
+        """The number, and its absolute error."""
+        return {"value": self.truths(outputs[:, 0]), "error": self.measure(y, outputs).astype(str).tolist()}
+
+    def read_answers(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
+        """The numbers."""
+        return np.array(columns["value"], np.float32)[:, np.newaxis]
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """What INT8 adds to the root mean square error."""
