@@ -40,6 +40,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/regression_gates   tasks/test_regression
     tasks/regression_scores  tasks/test_regression
     tasks/ridge_probe        tasks/test_regression
+    trained/comparison       trained/test_evaluation
     trained/model            trained/test_evaluation
     trained/sets             trained/test_evaluation
 """

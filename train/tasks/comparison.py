@@ -1,11 +1,9 @@
-"""Two models on the same samples: what one loses against the other, and how much of it that many samples show.
+"""Two classifiers on the same pictures: what one loses against the other, and how much of it that many pictures show.
 
-Both are measured on the same samples, so only those count on which one is right and the other wrong (McNemar 1947).
+Both are measured on the same pictures, so only those count on which one is right and the other wrong (McNemar 1947).
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -26,18 +24,3 @@ def drop(before: np.ndarray, after: np.ndarray) -> Drop:
     measured = (lost - won) / count
     error = np.sqrt(max(lost + won - (lost - won) ** 2 / count, 0.0)) / count
     return Drop(measured, float(measured - ONE_SIDED_95 * error))
-
-
-def exact_test(better: int, worse: int) -> float:
-    """How likely at least so unequal counts are where neither of two models is the better one: McNemar's exact test.
-
-    Then each sample that the two judge differently is as likely better as worse, so that the smaller count has a
-    binomial distribution; two-sided. For errors instead of right and wrong it is the sign test.
-
-    Args:
-        better: samples on which the one model is better.
-        worse: samples on which it is worse.
-    """
-    total = better + worse
-    chances = sum(math.comb(total, count) for count in range(min(better, worse) + 1))
-    return min(1.0, chances / (1 << total) * 2)  # of whole numbers, so exact however many there are

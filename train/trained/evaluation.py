@@ -1,4 +1,4 @@
-"""How good a trained model is on a data set, where it answers only if it is sure, and against another model."""
+"""How good a trained model is on a data set, and what is left where it answers only if it is sure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.errors import UsageError
 from train.evaluate import predict
 from train.result import Columns
-from train.samples import Selected
-from train.tasks.comparison import exact_test
+from train.trained.comparison import Comparison, compared
 from train.trained.model import KINDS
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from train.tasks import Scores, Task
     from train.trained.model import Model
     from train.trained.sets import Sets
-
-SHOWN = 10  # pictures of each kind that a table names; JSON names them all
-LEVEL = 0.05  # below which a difference is called more than chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,87 +41,6 @@ class Sure:
         of_answers = self.right / self.answered if self.answered else None
         shares = {"answered_share": self.answered / self.samples, "accuracy_of_answers": of_answers}
         return asdict(self) | shares | {"accuracy": self.right / self.samples}
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One set, sample by sample, against another model.
-
-    Attributes:
-        metric, other_metric: of the two on these samples.
-        better, worse: names of the samples on which this model is better, or worse, than the other.
-        samples: how many were compared.
-        learned: how many of them the other model's run trained on.
-    """
-
-    metric: float
-    other_metric: float
-    better: tuple[str, ...]
-    worse: tuple[str, ...]
-    samples: int
-    learned: int
-
-    @property
-    def chance(self) -> float:
-        """See `exact_test`."""
-        return exact_test(len(self.better), len(self.worse))
-
-    @property
-    def verdict(self) -> str:
-        """In words."""
-        if self.chance >= LEVEL:
-            return "may be chance"
-        return "better" if len(self.better) > len(self.worse) else "worse"
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """This model's deployed file against another's.
-
-    Attributes:
-        other: what the user named.
-        sets: the difference on each.
-    """
-
-    other: Path
-    sets: Mapping[str, Difference]
-
-    def as_json(self) -> dict[str, Any]:
-        """The whole comparison, with the names of all samples that differ."""
-        return {
-            "model": str(self.other),
-            "sets": {
-                name: asdict(each) | {"chance": each.chance, "verdict": each.verdict}
-                for name, each in self.sets.items()
-            },
-        }
-
-    def as_tables(self, metric: str) -> list[Columns]:
-        """One row per set, and the first samples that differ."""
-        rows = [
-            [
-                name,
-                f"{each.metric:.3f}",
-                f"{each.other_metric:.3f}",
-                str(len(each.better)),
-                str(len(each.worse)),
-                f"{each.chance:.2g}",
-                each.verdict,
-            ]
-            for name, each in self.sets.items()
-        ]
-        header = ["set", metric, "other's", "better", "worse", "p", "verdict"]
-        caption = "Better and worse count samples; p is McNemar's exact test: how likely chance alone is."
-        named = [
-            [name, kind, sample]
-            for name, each in self.sets.items()
-            for kind, samples in (("worse", each.worse), ("better", each.better))
-            for sample in samples[:SHOWN]
-        ]
-        tables = [Columns(f"Against {self.other}", header, rows, caption)]
-        if named:
-            tables.append(Columns("Samples that differ", ["set", "", "sample"], named, texts=3))
-        return tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +74,7 @@ class Evaluation:
             "own_data": self.sets.own,
             "task": self.model.task.name,
             "classes": list(self.model.task.labels),
-            "samples": {name: len(names) for name, names in self.sets.names.items()},
+            "samples": {name: len(each) for name, each in self.sets.samples.items()},
             "broken": [list(each) for each in self.sets.broken],
             "metrics": {
                 kind: {name: asdict(scores) for name, scores in by_set.items()}  # type: ignore[call-overload]
@@ -172,7 +87,7 @@ class Evaluation:
 
     def as_tables(self) -> Sequence[Columns]:
         """The metric of each file on every set, what a threshold leaves, details of the last set, the comparison."""
-        task, names = self.model.task, list(self.sets.names)
+        task, names = self.model.task, list(self.sets.samples)
         metric = task.metric.replace("_", " ")
         rows = [
             [
@@ -191,7 +106,7 @@ class Evaluation:
         return tables + ([] if self.against is None else self.against.as_tables(metric))
 
     def _caption(self) -> str:
-        counts = ", ".join(f"{len(names)} {name}" for name, names in self.sets.names.items())
+        counts = ", ".join(f"{len(each)} {name}" for name, each in self.sets.samples.items())
         skipped = f"; {len(self.sets.broken)} broken ones were skipped" if self.sets.broken else ""
         own = "the run's own data, held out from its training: " if self.sets.own else ""
         return f"{own}{counts} samples{skipped}"
@@ -246,7 +161,7 @@ def evaluate(
         },
         threshold=threshold,
         sure={} if threshold is None else _sure(task, sets, outputs[model.deployed], threshold),
-        against=None if other is None else _compared(model, sets, outputs[model.deployed], *other, progress),
+        against=None if other is None else compared(model, sets, outputs[model.deployed], *other, progress),
     )
 
 
@@ -266,55 +181,3 @@ def _sure(task: Task, sets: Sets, outputs: Mapping[str, np.ndarray], threshold: 
         answered, right = confidence >= threshold, task.measure(sets.samples[name].y, said) > 0
         found[name] = Sure(int(answered.sum()), int((answered & right).sum()), len(said))
     return found
-
-
-def _compared(
-    model: Model, sets: Sets, outputs: Mapping[str, np.ndarray], other: Model, theirs: Sets, progress: Progress
-) -> Comparison:
-    """Both deployed files on the samples that both could read."""
-    if other.task.name != model.task.name or set(other.task.labels) != set(model.task.labels):
-        what = f"was trained for {other.task.name} of {', '.join(other.task.labels)}"
-        raise UsageError(what, where=f"--against {other.source}", fix="compare models of the same labels")
-    place = {name: (part, row) for part, names in theirs.names.items() for row, name in enumerate(names)}
-    differences = {}
-    for name, names in sets.names.items():
-        rows = [row for row, sample in enumerate(names) if sample in place]
-        if not rows:
-            raise DataError(f"no sample of the {name} set can be read for both models", where=other.source)
-        differences[name] = _difference(
-            [names[row] for row in rows],
-            model.task.measure(sets.samples[name].y, outputs[name])[rows],
-            _measured_there(other, theirs, [place[names[row]] for row in rows], f"other {name}", progress),
-            theirs.learned,
-            higher_is_better=model.task.higher_is_better,
-        )
-    return Comparison(other.source, differences)
-
-
-def _measured_there(
-    other: Model, theirs: Sets, places: Sequence[tuple[str, int]], name: str, progress: Progress
-) -> np.ndarray:
-    """The other model's figure for each of these samples, in order."""
-    measured = np.empty(len(places))
-    for part, samples in theirs.samples.items():
-        wanted = [index for index, (of, _) in enumerate(places) if of == part]
-        if wanted:
-            rows = np.array([places[index][1] for index in wanted])
-            said = predict(other.files[other.deployed], Selected(samples, rows), name=name, progress=progress)
-            measured[wanted] = other.task.measure(samples.y[rows], said)
-    return measured
-
-
-def _difference(
-    names: Sequence[str], ours: np.ndarray, theirs: np.ndarray, learned: frozenset[str], *, higher_is_better: bool
-) -> Difference:
-    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
-    gain = ours - theirs if higher_is_better else theirs - ours
-    return Difference(
-        metric=float(ours.mean()),
-        other_metric=float(theirs.mean()),
-        better=tuple(name for name, each in zip(names, gain, strict=True) if each > 0),
-        worse=tuple(name for name, each in zip(names, gain, strict=True) if each < 0),
-        samples=len(names),
-        learned=len(learned.intersection(names)),
-    )

@@ -34,8 +34,7 @@ class Sets:
     """Samples as the model's files are given them.
 
     Attributes:
-        samples: by set, as the deployed model takes them.
-        names: of the samples, by set and in the same order.
+        samples: by set, with their names, as the deployed model takes them.
         learned: names of the samples that the model's run trained on, where this is its own data; else empty.
         own: whether this is the data of the model's own run.
         format: how it is stored.
@@ -43,7 +42,6 @@ class Sets:
     """
 
     samples: Mapping[str, Samples]
-    names: Mapping[str, tuple[str, ...]]
     learned: frozenset[str]
     own: bool
     format: str
@@ -74,16 +72,9 @@ def read_sets(
     else:
         found = _of_pictures(model, open_dataset(data, format=data_format), scratch, progress)
     if found.own and not whole:
-        held_out = [name for name in found.samples if name != LEARNED]
-        return replace(
-            found,
-            samples={name: found.samples[name] for name in held_out},
-            names={name: found.names[name] for name in held_out},
-        )
+        return replace(found, samples={name: each for name, each in found.samples.items() if name != LEARNED})
     if not found.own and len(found.samples) == 1:
-        return replace(
-            found, samples={WHOLE: next(iter(found.samples.values()))}, names={WHOLE: next(iter(found.names.values()))}
-        )
+        return replace(found, samples={WHOLE: next(iter(found.samples.values()))})
     return found
 
 
@@ -107,7 +98,7 @@ def _of_pictures(model: Model, dataset: Dataset, scratch: Path, progress: Progre
     if not own:
         found = _regrouped(found, {each.id: str(each.category or UNDIVIDED) for each in dataset.samples})
     samples = {name: _deployed(model, each) for name, each in found.sets.items()}
-    return Sets(samples, found.names, _learned(found.names, own=own), own, dataset.format, found.broken)
+    return Sets(samples, _learned(samples, own=own), own, dataset.format, found.broken)
 
 
 def _divided(model: Model, dataset: Dataset, task: Task, progress: Progress) -> Dataset:
@@ -130,19 +121,18 @@ def _divided(model: Model, dataset: Dataset, task: Task, progress: Progress) -> 
 def _regrouped(found: reading.Decoded, set_of: Mapping[str, str]) -> reading.Decoded:
     """The same samples in the sets that the data itself has."""
     rows: dict[str, list[tuple[str, int]]] = {}
-    for name, names in found.names.items():
-        for row, sample in enumerate(names):
+    for name, samples in found.sets.items():
+        for row, sample in enumerate(samples.names):
             rows.setdefault(set_of[sample], []).append((name, row))
-    sets, names_of = {}, {}
+    sets = {}
     for group, members in sorted(rows.items()):
-        names_of[group] = tuple(found.names[name][row] for name, row in members)
-        whole = members[0][0]
-        if names_of[group] == found.names[whole]:
-            sets[group] = found.sets[whole]
+        whole, names = found.sets[members[0][0]], [found.sets[name].names[row] for name, row in members]
+        if names == list(whole.names):
+            sets[group] = whole
         else:
             x, y = (np.stack([getattr(found.sets[name], part)[row] for name, row in members]) for part in "xy")
-            sets[group] = Samples(x, y)
-    return reading.Decoded(sets, names_of, found.broken)
+            sets[group] = Samples(x, y, names)
+    return reading.Decoded(sets, found.broken)
 
 
 def _of_arrays(model: Model, data: Path, scratch: Path, progress: Progress) -> Sets:
@@ -170,8 +160,7 @@ def _of_arrays(model: Model, data: Path, scratch: Path, progress: Progress) -> S
     if tuple(shape) != model.shape:
         raise DataError(f"rows of {list(shape)} do not fit the model's input {list(model.shape)}", where=data)
     samples = {name: replace(each, x=model.scaling.for_deployment(each.x)) for name, each in sets.items()}
-    names = {name: tuple(f"{name}/{row}" for row in range(len(each))) for name, each in sets.items()}
-    return Sets(samples, names, _learned(names, own=own), own, known.format, known.broken)
+    return Sets(samples, _learned(samples, own=own), own, known.format, known.broken)
 
 
 def _check_labels(model: Model, theirs: Task, labels: Mapping[str, str], where: Path | None) -> None:
@@ -200,5 +189,5 @@ def _is_own(model: Model, task: Task, sets: Mapping[str, Samples]) -> bool:
     return reading.digest_of(task.labels, sets.values()) == model.run.sha256
 
 
-def _learned(names: Mapping[str, tuple[str, ...]], *, own: bool) -> frozenset[str]:
-    return frozenset(names[LEARNED]) if own else frozenset()
+def _learned(samples: Mapping[str, Samples], *, own: bool) -> frozenset[str]:
+    return frozenset(samples[LEARNED].names) if own else frozenset()

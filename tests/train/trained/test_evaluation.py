@@ -15,8 +15,7 @@ from tests.train.conftest import draw_classes
 from train.cli.main import main
 from train.job import Job
 from train.runs.report import Report
-from train.tasks.comparison import exact_test
-from train.trained.evaluation import Difference
+from train.trained.comparison import Difference, exact_test
 
 
 @pytest.fixture
