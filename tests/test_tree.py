@@ -35,7 +35,7 @@ ROOMS = {
         ("job", "sparsity", "views"),
         ("array_data", "batches", "exported"),
         ("data", "evaluate", "methods"),
-        ("export", "phases", "runs"),
+        ("export", "phases", "runs", "trained"),
         ("pipeline",),
         ("cli",),
         ("supervisor",),

@@ -53,6 +53,26 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """Some rows of samples, in an order of their own, read when they are asked for.
+
+    Attributes:
+        samples: that they are of.
+        rows: which.
+    """
+
+    samples: Samples
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """These rows of the selection."""
+        return self.samples.take(self.rows[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
     """What a run learns from and is measured on.
 

@@ -12,6 +12,7 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/firmware             cli/test_main
     cli/remote_views         cli/test_remote
     cli/train                cli/test_main, cli/test_block_command
+    cli/trained              trained/test_evaluation
     costs                    test_pipeline
     evaluate                 test_pipeline, methods/test_qat
     export                   test_pipeline
@@ -39,4 +40,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/regression_gates   tasks/test_regression
     tasks/regression_scores  tasks/test_regression
     tasks/ridge_probe        tasks/test_regression
+    trained/comparison       trained/test_evaluation
+    trained/model            trained/test_evaluation
+    trained/sets             trained/test_evaluation
 """
