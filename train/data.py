@@ -105,9 +105,14 @@ def _from_pictures(
 
 
 def with_labels(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that have a label; what was not read or has none is warned of."""
+    """The samples that have a label; what was not read or has none is warned of.
+
+    Raises:
+        DataError: most of them are no pictures: they are signals, or rows of features.
+    """
     from ei_compat.dataset.split import labelled
 
+    _refuse_signals(dataset)
     for line in dataset.reading.lines():
         progress.warn(line)
     dataset, bare = labelled(dataset)
@@ -147,11 +152,10 @@ def decode_sets(
         progress: counts pictures, and warns of each that is broken.
 
     Raises:
-        DataError: more are broken, or most samples are signals or rows of features.
+        DataError: more are broken.
     """
     from ei_compat.dataset.dataset import Category
 
-    _refuse_signals(dataset)
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):

@@ -38,7 +38,7 @@ FEATURES = 72
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
     """A regression."""
     folder = export(tmp_path_factory.mktemp("dense"), mode="regression", count=600)
-    options = {"epochs": 20, "fine_tune_epochs": 10, "min_steps": 0, "final_sparsity": 0.5, "max_prune_error": 1.0}
+    options = {"epochs": 40, "learning_rate": 0.01, "fine_tune_epochs": 30, "min_steps": 0}
     job = Job(
         folder / "data", folder / "out", Recipe(**options), frozenset(options), info_file=folder / "train_input.json"
     )
