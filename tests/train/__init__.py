@@ -2,7 +2,6 @@
 
 Modules without a file of tests under their own name, and where they are tested:
 
-    array_data               test_data
     backbones/feature_network  backbones/test_dense, backbones/test_conv1d
     backbones/flat           backbones/test_network_file
     backbones/mobilenet_v2   backbones/test_keras_applications

@@ -16,7 +16,6 @@ from ei_compat.core.progress import SILENT
 from tests.train.conftest import draw_classes
 from tests.train.features import export
 from train import data
-from train.array_data import normalised
 from train.data import load_data
 from train.exported import find_parameters
 from train.job import Job, adapted
@@ -361,47 +360,6 @@ def test_arrays_of_any_type_are_not_copied_whole(tmp_path: Path, kind: str) -> N
 
     assert isinstance(loaded.training.x.stored, np.memmap)
     assert loaded.training.take(np.array([2, 0]))[0].dtype == np.float32
-
-
-def test_features_are_stored_as_they_are_and_options_for_pictures_mentioned(tmp_path: Path) -> None:
-    folder = export(tmp_path / "block", mode="classification", count=60)
-    asked = replace(job(folder / "data", channels=1), info_file=folder / "train_input.json")
-    watcher = Watcher()
-
-    loaded = load_data(asked, watcher)
-
-    assert (loaded.shape, loaded.format, loaded.scaling.name) == ((72,), "arrays", None)
-    np.testing.assert_array_equal(loaded.training.x[:], np.load(folder / "data" / "X_split_train.npy"))
-    assert watcher.warnings[0] == f"--channels is for pictures; {folder / 'data'} holds features, so it is not used"
-    assert "vary by less than a step" in watcher.warnings[1]
-    assert adapted(asked, loaded, {"mirror": False}).channels == 1
-    divided = normalised(loaded, 6)
-    assert divided.shape == (72,)
-    assert not divided.scaling.plain
-    assert normalised(divided.changed(divided.scaling.as_given), 6).scaling.divisors.shape == (72,)
-
-
-def test_features_without_a_description_need_their_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = export(tmp_path / "block", mode="classification", count=60) / "data"
-    with pytest.raises(DataError, match=r"whether they are pictures or features .* --input-shape \"\(72,\)\" for"):
-        load_data(job(folder), Watcher())
-
-    watcher = Watcher()
-    loaded = load_data(replace(job(folder), input_shape="(12, 6)", classes=("a", "b", "c")), watcher)
-
-    assert loaded.shape == (12, 6)
-    assert any("the arrays are taken as features of (12, 6)" in line for line in watcher.warnings)
-
-
-def test_a_value_that_is_no_number_is_named(tmp_path: Path) -> None:
-    folder = export(tmp_path / "block", mode="classification", count=60)
-    x = np.load(folder / "data" / "X_split_train.npy")
-    x[3, 5] = np.inf
-    np.save(folder / "data" / "X_split_train.npy", x)
-
-    with pytest.raises(DataError, match=r"X_split_train\.npy: value inf in row 3 is not finite"):
-        load_data(replace(job(folder / "data"), info_file=folder / "train_input.json"), Watcher())
 
 
 def test_signals_without_features_are_refused_as_such(tmp_path: Path) -> None:
