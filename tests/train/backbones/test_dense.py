@@ -23,6 +23,7 @@ from tests.train.features import export, windows
 from train import pipeline
 from train.backbones import BACKBONES, usual
 from train.backbones.dense import DENSE
+from train.cli.main import main
 from train.evaluate import predict
 from train.graph import first_kernel
 from train.job import Job
@@ -117,6 +118,19 @@ def test_the_model_takes_the_features_as_they_are_in_their_own_range(run: tuple[
     others, speed = windows(100, seed=9)
     said = predict((job.out / INT8_FILE).read_bytes(), Samples(others, speed))[:, 0]
     assert np.abs(said - 100 * speed).mean() < 2 * report.metrics["int8"]["validation"].metric
+
+
+def test_it_is_evaluated_on_its_own_arrays_as_in_its_report(
+    run: tuple[Job, Report], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, report = run
+    monkeypatch.chdir(job.data.parent)
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", str(job.out), str(job.data), "--json"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    error = report.metrics["int8"]["validation"].root_mean_square_error
+    assert f'"root_mean_square_error": {error!r}' in said
 
 
 def test_the_library_takes_features_and_gives_the_references_bytes(run: tuple[Job, Report], tmp_path: Path) -> None:
