@@ -2,7 +2,7 @@
 
 Modules without a file of tests under their own name, and where they are tested:
 
-    array_data               test_data
+    backbones/feature_network  backbones/test_dense, backbones/test_conv1d
     backbones/flat           backbones/test_network_file
     backbones/mobilenet_v2   backbones/test_keras_applications
     backbones/own_layers     backbones/test_network_file
