@@ -15,7 +15,7 @@ from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS,
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
 from train.array_data import normalised
-from train.backbones import Backbone, BringsHead, NetworkSource, TakesFeatures, chosen, usual
+from train.backbones import Backbone, BringsHead, NetworkSource, TakesFeatures, chosen, unused_options, usual
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
 from train.evaluate import predict
@@ -85,6 +85,8 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         data = load_data(job, progress)
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
         backbone = backbone or usual(data.shape)
+        for option in unused_options(backbone, job.overridden):
+            progress.warn(f"{option} is not used: {backbone.name} has no such thing")
         asked = with_defaults(job, backbone.defaults(pretrained=True))
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)
