@@ -17,9 +17,10 @@ from train.tasks import TASKS
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
-    from ei_compat.dataset.dataset import Dataset, Sample
+    from ei_compat.dataset.dataset import Dataset, Payload, Sample
     from ei_compat.dataset.reading import Reading
     from ei_compat.media.images import PictureSpec
+    from train.feature_scaling import FeatureScaling
     from train.job import Job
     from train.recipe import Recipe
     from train.scaling import Scaling
@@ -33,6 +34,8 @@ MOST_WARNINGS = 20  # about single pictures; the report names them all
 
 def load_data(job: Job, progress: Progress) -> TrainingData:
     """Reads the user's folder: arrays or an export of Edge Impulse, class folders or labelled file names.
+
+    Features are as they are stored; a backbone says how they are scaled (see `array_data.normalised`).
 
     Args:
         job: names the folder and, for arrays, their `train_input.json`; its recipe gives the picture's size and
@@ -72,20 +75,16 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
 def sets_of_arrays(job: Job, progress: Progress) -> tuple[Task, dict[str, Samples], Found]:
     """The task, the sets and what else is known of a folder of arrays; raises what `load_data` does."""
     from ei_compat.formats import account_of_arrays
-    from train.array_data import picture_shape, read_arrays
+    from train.array_data import read_features, read_pictures
     from train.exported import describe
-    from train.scaling import Scaling
 
     info, path = (described := describe(job, progress)).info, described.path
     kind = _task_named(job, str(info.mode), path)
-    named = info.image_input_scaling or job.recipe.input_scaling
-    if "input_scaling" in job.given and named != job.recipe.input_scaling:
-        raise UsageError(f"{path} says {named}", where=f"--input-scaling {job.recipe.input_scaling}")
-    scaling = Scaling.of(named, picture_shape(job, info, path)[2])
     reading = account_of_arrays(job.data)
     for line in reading.lines():
         progress.warn(line)
-    task, sets = read_arrays(job, info, kind, scaling, progress)
+    read = read_pictures if len(info.input_shape) > 2 else read_features
+    task, sets, scaling = read(job, info, path, kind, progress)
     return task, sets, Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
 
 
@@ -106,9 +105,14 @@ def _from_pictures(
 
 
 def with_labels(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that have a label; what was not read or has none is warned of."""
+    """The samples that have a label; what was not read or has none is warned of.
+
+    Raises:
+        DataError: most of them are no pictures: they are signals, or rows of features.
+    """
     from ei_compat.dataset.split import labelled
 
+    _refuse_signals(dataset)
     for line in dataset.reading.lines():
         progress.warn(line)
     dataset, bare = labelled(dataset)
@@ -168,6 +172,29 @@ def decode_sets(
             fix="repair or remove them, or raise --max-broken",
         )
     return Decoded(sets, tuple(broken))
+
+
+def _refuse_signals(dataset: Dataset) -> None:
+    """Raises DataError where most samples are no pictures at all, of which not each has to be named."""
+    from ei_compat.dataset.dataset import SIGNAL_SUFFIXES, ArrayRow, FilePayload, Signal
+
+    def is_signal(payload: Payload) -> bool:
+        stored = isinstance(payload, FilePayload) and payload.suffix in SIGNAL_SUFFIXES
+        return stored or isinstance(payload, Signal)
+
+    signals = [sample.id for sample in dataset.samples if is_signal(sample.payload)]
+    if 2 * len(signals) > len(dataset):
+        raise DataError(
+            f"{len(signals)} of {len(dataset)} samples are signals, such as {signals[0]}, which have no features yet",
+            where=dataset.root,
+            fix="let a processing block make them, and train on the block's arrays: `ei-train download block`, or "
+            '"Edit block locally" in Studio',
+        )
+    rows = [sample.payload for sample in dataset.samples if isinstance(sample.payload, ArrayRow)]
+    if 2 * sum(row.array.ndim < 4 for row in rows) > len(dataset):
+        raise DataError(
+            "its arrays hold features", where=dataset.root, fix="name the folder that the arrays themselves lie in"
+        )
 
 
 def labels_of(dataset: Dataset) -> dict[str, str]:
@@ -246,7 +273,7 @@ class Found(NamedTuple):
     format: str
     broken: tuple[tuple[str, str], ...]
     reading: Reading
-    scaling: Scaling
+    scaling: Scaling | FeatureScaling
     info_file: Path | None = None
     max_training_seconds: float | None = None
 

@@ -95,11 +95,7 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Rec
         data: that it is trained on.
         defaults: the backbone's own, in place of the recipe's.
     """
-    shape = data.shape
-    changes: dict[str, object] = {"task": data.task.name, "channels": shape[2]}
-    changes["input_scaling"] = InputScaling(data.scaling.name)
-    if shape[0] == shape[1]:
-        changes["image_size"] = shape[0]
+    changes: dict[str, object] = {"task": data.task.name, **_of_pictures(data)}
     changes |= {name: value for name, value in defaults.items() if name not in job.given}
     effort = EFFORT[job.recipe.effort]
     for name in ("fine_tune_epochs", "min_steps"):
@@ -107,6 +103,15 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Rec
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
     if recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size:
-        few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given}
+        few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given | defaults.keys()}
         recipe = recipe.model_copy(update=few)
     return recipe
+
+
+def _of_pictures(data: TrainingData) -> dict[str, object]:
+    """Fields of the recipe that say what pictures are like; none where there are features."""
+    if len(data.shape) != 3:
+        return {}
+    height, width, channels = data.shape
+    size = {"image_size": height} if height == width else {}
+    return {"channels": channels, "input_scaling": InputScaling(str(data.scaling.name)), **size}

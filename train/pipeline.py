@@ -15,7 +15,18 @@ from ei_compat.block.arrays import holds_arrays
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
-from train.backbones import Backbone, BringsHead, Finished, FinishedModel, NetworkSource, chosen, finished
+from train.array_data import normalised
+from train.backbones import (
+    Backbone,
+    BringsHead,
+    Finished,
+    FinishedModel,
+    NetworkSource,
+    TakesFeatures,
+    chosen,
+    finished,
+    usual,
+)
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
 from train.evaluate import predict
@@ -87,10 +98,14 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         if model is not None and data.info_file is None and len(data.shape) == 3:
             model.check_pictures()
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
+        backbone = backbone or usual(data.shape)
         asked = with_defaults(job, backbone.defaults(pretrained=True))
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)
-        recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
+        named = {"backbone": backbone.name} if source is None else {}
+        recipe = adapted(job, data, named | dict(backbone.defaults(pretrained=weights is not None)))
+        if isinstance(backbone, TakesFeatures):
+            data = normalised(data, backbone.columns(recipe, data.shape))
         config = make_config(job, recipe, data, weights)
         checkpoints = Checkpoints(job.out, fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
@@ -134,6 +149,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             models[name] = export(network)
             folder.write({name: models[name]})
     with watch("evaluate"):
+        data = data.changed(data.scaling.as_given)
         answers = {
             kind: _answers(models[name], kind, data, progress)
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))

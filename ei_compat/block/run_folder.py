@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import read_at_most
@@ -22,6 +23,7 @@ PREDICTIONS = "predictions.csv"
 RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, CONFIG, REPORT)
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
 SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
+SHAPE = "input_shape"  # in `config.json`
 MOST_LABELS = 4095
 LONGEST_LABEL = 200  # bytes
 LARGEST_CONFIG = 1 << 20  # bytes
@@ -72,7 +74,7 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
-        return self._configured(SCALING)
+        return self._said(SCALING)
 
     def mode(self) -> str | None:
         """What was learned, such as `classification` or `regression`, or None where the run does not say.
@@ -80,17 +82,29 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
-        return self._configured(MODE)
+        return self._said(MODE)
 
-    def _configured(self, name: str) -> str | None:
+    def takes_features(self) -> bool:
+        """Whether the run says that its inputs are features, and no pictures.
+
+        Raises:
+            FormatError: `config.json` is no JSON object.
+        """
+        shape = self._configured(SHAPE)
+        return isinstance(shape, list) and len(shape) < 3
+
+    def _said(self, name: str) -> str | None:
+        value = self._configured(name)
+        return None if value is None else str(value)
+
+    def _configured(self, name: str) -> Any:
         path = self.path / CONFIG
         if not path.is_file():
             return None
         try:
-            value = json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
+            return json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
         except (ValueError, AttributeError):
             raise FormatError("is no JSON object", where=path) from None
-        return None if value is None else str(value)
 
 
 def labels_text(labels: Iterable[str]) -> str:

@@ -143,7 +143,7 @@ def prepare(
     output, cells, names = _labelled(model, names, source)
     shape = model.input.shape
     could_be = len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}
-    sensor = sensor or ("camera" if source.is_dir() or (could_be and _looks_like_picture(shape)) else "unknown")
+    sensor = sensor or ("camera" if could_be and (source.is_dir() or _looks_like_picture(shape)) else "unknown")
     if sensor == "camera" and not could_be:
         raise UsageError(f"the model's input {list(shape)} is no picture", where="--sensor", fix="use another")
     chosen = None

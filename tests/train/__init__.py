@@ -2,7 +2,7 @@
 
 Modules without a file of tests under their own name, and where they are tested:
 
-    array_data               test_data
+    backbones/feature_network  backbones/test_dense, backbones/test_conv1d
     backbones/flat           backbones/test_network_file
     backbones/keras_config   backbones/test_keras_file
     backbones/mobilenet_v2   backbones/test_keras_applications
@@ -14,6 +14,7 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/firmware             cli/test_main
     cli/remote_views         cli/test_remote
     cli/train                cli/test_main, cli/test_block_command
+    cli/trained              trained/test_evaluation
     costs                    test_pipeline
     evaluate                 test_pipeline, methods/test_qat
     export                   test_pipeline
@@ -42,4 +43,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/regression_gates   tasks/test_regression
     tasks/regression_scores  tasks/test_regression
     tasks/ridge_probe        tasks/test_regression
+    trained/comparison       trained/test_evaluation
+    trained/model            trained/test_evaluation
+    trained/sets             trained/test_evaluation
 """

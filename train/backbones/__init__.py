@@ -63,12 +63,19 @@ class Backbone(Protocol):
         """
         ...
 
-    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> keras.Model:
+    def build(
+        self, recipe: Recipe, shape: tuple[int, ...], dropout: Callable[[float], Any] | None = None
+    ) -> keras.Model:
         """The network with fresh weights: an input named `x_input` of this shape to features [N, D].
 
         Pixels come as value / 255 less a zero that the input's scaling gives (see `train.scaling`). Its layers have
         names of their own, the same in every run. Every layer is one of Keras' own, used once, and has an INT8 form;
         normalisations are layers behind a convolution or a dense layer, activations are layers.
+
+        Args:
+            recipe: gives what the network depends on.
+            shape: of one input.
+            dropout: makes the dropout layer of a rate, where there is any; Keras' own by default.
         """
         ...
 
@@ -116,6 +123,15 @@ class BringsHead(Protocol):
 
 
 @runtime_checkable
+class TakesFeatures(Protocol):
+    """A backbone that learns on features which are divided by how much they vary; see `train.feature_scaling`."""
+
+    def columns(self, recipe: Recipe, shape: tuple[int, ...]) -> int:
+        """How many features in a row have weights of their own in the first layer; those of other rows share them."""
+        ...
+
+
+@runtime_checkable
 class NetworkSource(Protocol):
     """What becomes a backbone once the task and the inputs are known."""
 
@@ -157,8 +173,8 @@ def finished(path: Path, *, scaling: str | None, labels: tuple[str, ...] | None)
     return model
 
 
-def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSource:
-    """The backbone that the recipe asks for.
+def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSource | None:
+    """The backbone that the recipe asks for, or None where the inputs decide; see `usual`.
 
     Args:
         recipe: names it, or a file that builds it.
@@ -168,17 +184,25 @@ def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSou
         UsageError: there is none of that name, or the options do not fit together.
     """
     if recipe.network == "none":
-        return BACKBONES.named(recipe.backbone)
+        return None if recipe.backbone == AUTO else BACKBONES.named(recipe.backbone)
     source: NetworkSource = pkgutil.resolve_name(NETWORK_FILE).named(recipe.network, overridden)
     return source
 
 
+def usual(shape: tuple[int, ...]) -> Backbone:
+    """The backbone of inputs of this shape where none is asked for: of pictures, of features, of rows of features."""
+    return BACKBONES.named({1: "dense", 2: "conv1d"}.get(len(shape), "mobilenet_v2"))
+
+
+AUTO = "auto"  # in place of a backbone's name
 BACKBONES: Registry[Backbone] = Registry(
     "--backbone",
     "ei_train.backbones",
     {
         "mobilenet_v2": "train.backbones.mobilenet_v2:MOBILENET_V2",
         "mobilenet_v1": "train.backbones.mobilenet_v1:MOBILENET_V1",
+        "dense": "train.backbones.dense:DENSE",
+        "conv1d": "train.backbones.conv1d:CONV1D",
     },
 )
 NETWORK_FILE = "train.backbones.network_file:NetworkFile"  # of the option --network

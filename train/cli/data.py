@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ei_compat.core.errors import UsageError
-from ei_compat.core.progress import SILENT, Progress
 from train.cli import console
 from train.result import Columns
 
@@ -134,10 +133,11 @@ def split(
     from ei_compat.core.files import refuse_occupied
     from ei_compat.dataset.split import Shares, count_split, find_copies, labelled, split_dataset
     from ei_compat.formats import WriteOptions, write_dataset
+    from train.cli.progress import bars
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
-    progress = _progress()
+    progress = bars()
     dataset, bare = labelled(open_source(source, form))
     if bare is not None:
         console.warn(bare)
@@ -160,17 +160,6 @@ def open_source(source: Path, form: str | None) -> Dataset:
     for line in dataset.reading.lines():
         console.warn(line)
     return dataset
-
-
-def _progress() -> Progress:
-    """Bars on stderr where a person watches; the result alone goes to stdout."""
-    import sys
-
-    from rich.console import Console
-
-    from train.cli.progress import TerminalProgress
-
-    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else SILENT
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -197,6 +186,7 @@ def convert(
     from ei_compat.core.files import refuse_occupied
     from ei_compat.formats import WriteOptions, conversion, format_named
     from ei_compat.media.images import PictureSpec
+    from train.cli.progress import bars
 
     chosen = format_named(ALIASES.get(to, to))
     if image_size is not None and chosen.name != "arrays":
@@ -205,7 +195,7 @@ def convert(
     refuse_occupied(target)
     options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
     dataset = open_source(source, form)
-    done = conversion.convert(dataset, target, chosen.name, options=options, progress=_progress())
+    done = conversion.convert(dataset, target, chosen.name, options=options, progress=bars())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
     for line in done.reading.remarks[len(dataset.reading.remarks) :]:

@@ -35,7 +35,7 @@ def train(
         None, "--info-file", "--input-file", help="train_input.json of arrays; else looked for here and beside them."
     ),
     input_shape: str | None = typer.Option(
-        None, help='Of a picture, such as "(96, 96, 3)", for flat arrays without a train_input.json.'
+        None, help='Of one input, such as "(96, 96, 3)" or "(156,)", for flat arrays without a train_input.json.'
     ),
     classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     data_format: str | None = typer.Option(

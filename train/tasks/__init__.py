@@ -183,6 +183,10 @@ class Task(Protocol):
         """The figure [N] of every sample whose mean is the metric: whether it is right, or how far off it is."""
         ...
 
+    def confidence(self, outputs: np.ndarray) -> np.ndarray | None:
+        """How sure each output is, float [N] within 0 and 1; None where a task's outputs say nothing of it."""
+        ...
+
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Whether a metric on so many samples is as good as the best one, as far as they can tell."""
         ...

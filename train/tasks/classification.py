@@ -167,6 +167,11 @@ class Classification:
         right: np.ndarray = outputs.argmax(axis=1) == y
         return right
 
+    def confidence(self, outputs: np.ndarray) -> np.ndarray:
+        """The highest probability."""
+        highest: np.ndarray = outputs.max(axis=1)
+        return highest
+
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Within a standard error of the best."""
         return metric >= best - math.sqrt(best * (1 - best) / samples)

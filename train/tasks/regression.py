@@ -204,6 +204,10 @@ class Regression:
         errors: np.ndarray = np.abs(outputs[:, 0].astype(np.float64) - y)
         return errors
 
+    def confidence(self, outputs: np.ndarray) -> None:
+        """None: a number comes without one."""
+        return
+
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Within a standard error of the best, as normally distributed errors have it."""
         return metric <= best * (1 + VARIATION / math.sqrt(samples))

@@ -93,8 +93,8 @@ bool request_refuse(const eim_request *request, const char *why, int socket)
 static void write_parameters(eim_reply *reply)
 {
     const bool picture = EI_CLASSIFIER_INPUT_WIDTH > 0;
-    reply_text(reply, ",\"model_parameters\":{\"axis_count\":1,\"frequency\":%d,\"has_anomaly\":0,",
-               EI_CLASSIFIER_FREQUENCY);
+    reply_text(reply, ",\"model_parameters\":{\"axis_count\":%d,\"frequency\":%d,\"has_anomaly\":0,",
+               EI_CLASSIFIER_RAW_SAMPLES_PER_FRAME, EI_CLASSIFIER_FREQUENCY);
     reply_text(reply, "\"input_features_count\":%d,\"image_input_height\":%d,\"image_input_width\":%d,", EIM_FEATURES,
                EI_CLASSIFIER_INPUT_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH);
     reply_text(reply, "\"image_input_frames\":%d,\"image_channel_count\":%d,", EI_CLASSIFIER_INPUT_FRAMES,
