@@ -14,7 +14,7 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/firmware             cli/test_main
     cli/remote_views         cli/test_remote
     cli/train                cli/test_main, cli/test_block_command
-    cli/trained              trained/test_evaluation
+    cli/trained              trained/test_evaluation, trained/test_prediction
     costs                    test_pipeline
     evaluate                 test_pipeline, methods/test_qat
     export                   test_pipeline
@@ -45,5 +45,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/ridge_probe        tasks/test_regression
     trained/comparison       trained/test_evaluation
     trained/model            trained/test_evaluation
+    trained/pictures         trained/test_prediction
+    trained/runner           trained/test_prediction
     trained/sets             trained/test_evaluation
 """
