@@ -25,6 +25,7 @@ from train.backbones import (
     TakesFeatures,
     chosen,
     finished,
+    unused_options,
     usual,
 )
 from train.costs import Stopwatch, peak_memory
@@ -99,6 +100,8 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             model.check_pictures()
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
         backbone = backbone or usual(data.shape)
+        for option in unused_options(backbone, job.overridden):
+            progress.warn(f"{option} is not used: {backbone.name} has no such thing")
         asked = with_defaults(job, backbone.defaults(pretrained=True))
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)

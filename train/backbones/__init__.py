@@ -189,12 +189,29 @@ def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSou
     return source
 
 
+def unused_options(backbone: Backbone, overridden: Collection[str]) -> list[str]:
+    """The options of the command line that are for other backbones of this package, as it spells them."""
+    own = {name for name, users in OPTIONS_OF.items() if backbone.name in users}
+    known = {user for users in OPTIONS_OF.values() for user in users}
+    if backbone.name not in known:
+        return []  # one from outside, which may use any
+    return ["--" + name.replace("_", "-") for name in OPTIONS_OF if name in overridden and name not in own]
+
+
 def usual(shape: tuple[int, ...]) -> Backbone:
     """The backbone of inputs of this shape where none is asked for: of pictures, of features, of rows of features."""
     return BACKBONES.named({1: "dense", 2: "conv1d"}.get(len(shape), "mobilenet_v2"))
 
 
 AUTO = "auto"  # in place of a backbone's name
+OPTIONS_OF: Mapping[str, Collection[str]] = {  # fields of the recipe that only some backbones use
+    "alpha": ("mobilenet_v2", "mobilenet_v1"),
+    "units": ("dense",),
+    "columns": ("conv1d",),
+    "filters": ("conv1d",),
+    "kernel_size": ("conv1d",),
+    "conv_dropout": ("conv1d",),
+}
 BACKBONES: Registry[Backbone] = Registry(
     "--backbone",
     "ei_train.backbones",

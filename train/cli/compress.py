@@ -12,6 +12,7 @@ from train.cli.train import finish, recipe_of, recipe_options, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
+    *("units", "columns", "filters", "kernel_size", "conv_dropout"),
     *("epochs", "learning_rate", "huber", "max_prune_error", "max_int8_error"),
 }
 
