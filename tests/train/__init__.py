@@ -4,10 +4,12 @@ Modules without a file of tests under their own name, and where they are tested:
 
     backbones/feature_network  backbones/test_dense, backbones/test_conv1d
     backbones/flat           backbones/test_network_file
+    backbones/keras_config   backbones/test_keras_file
     backbones/mobilenet_v2   backbones/test_keras_applications
     backbones/own_layers     backbones/test_network_file
     backbones/weights_file   backbones/test_keras_applications
     batches                  methods/test_loop
+    cli/compress             cli/test_main, backbones/test_given_model
     cli/console              cli/test_main, cli/test_data
     cli/firmware             cli/test_main
     cli/remote_views         cli/test_remote
@@ -21,6 +23,7 @@ Modules without a file of tests under their own name, and where they are tested:
     exported                 test_data
     gates                    tasks/test_classification_gates
     job                      test_recipe
+    methods/given            backbones/test_given_model
     methods/head             test_pipeline
     methods/state            runs/test_checkpoint
     methods/statistics       methods/test_int8_ready
