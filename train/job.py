@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,8 @@ class Job:
         resume: go on from a checkpoint in `out`.
         overwrite: replace what an earlier run left in `out`.
         enforce_time_limit: whether `maxTrainingTimeSeconds` stops the training.
+        model: a finished one to compress, or None to train a fresh one.
+        labels: its classes in the order of its outputs, where the user said so.
     """
 
     data: Path
@@ -70,11 +72,19 @@ class Job:
     resume: bool = False
     overwrite: bool = False
     enforce_time_limit: bool = False
+    model: Path | None = None
+    labels: tuple[str, ...] | None = None
 
 
 def with_defaults(job: Job, defaults: Mapping[str, object]) -> Recipe:
     """The recipe as it was asked for, with these defaults in place of its own."""
     return job.recipe.model_copy(update={name: value for name, value in defaults.items() if name not in job.given})
+
+
+def settled(job: Job, answers: Mapping[str, object]) -> Job:
+    """The job with these fields of the recipe as a finished model has them."""
+    recipe = job.recipe.model_copy(update=dict(answers))
+    return replace(job, recipe=recipe, given=job.given | frozenset(answers))
 
 
 def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Recipe:

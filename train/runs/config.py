@@ -50,7 +50,11 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
             "sha256": data.sha256,
             "samples": {name: len(samples) for name, samples in data.sets().items()},
         },
-        **({} if job.recipe.network == "none" else {"network": {"sha256": digest(Path(job.recipe.network))}}),
+        **(
+            {}
+            if job.recipe.network == "none" or job.model
+            else {"network": {"sha256": digest(Path(job.recipe.network))}}
+        ),
         "weights": None
         if weights is None
         else {
