@@ -17,8 +17,10 @@ from train.tasks import TASKS
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
-    from ei_compat.dataset.dataset import Dataset, Sample
+    from ei_compat.dataset.dataset import Dataset, Payload, Sample
     from ei_compat.dataset.reading import Reading
+    from ei_compat.media.images import PictureSpec
+    from train.feature_scaling import FeatureScaling
     from train.job import Job
     from train.recipe import Recipe
     from train.scaling import Scaling
@@ -32,6 +34,8 @@ MOST_WARNINGS = 20  # about single pictures; the report names them all
 
 def load_data(job: Job, progress: Progress) -> TrainingData:
     """Reads the user's folder: arrays or an export of Edge Impulse, class folders or labelled file names.
+
+    Features are as they are stored; a backbone says how they are scaled (see `array_data.normalised`).
 
     Args:
         job: names the folder and, for arrays, their `train_input.json`; its recipe gives the picture's size and
@@ -65,61 +69,135 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
 
 
 def _from_arrays(job: Job, progress: Progress) -> TrainingData:
+    return _checked(*sets_of_arrays(job, progress), job.recipe, progress)
+
+
+def sets_of_arrays(job: Job, progress: Progress) -> tuple[Task, dict[str, Samples], Found]:
+    """The task, the sets and what else is known of a folder of arrays; raises what `load_data` does."""
     from ei_compat.formats import account_of_arrays
-    from train.array_data import picture_shape, read_arrays
+    from train.array_data import read_features, read_pictures
     from train.exported import describe
-    from train.scaling import Scaling
 
     info, path = (described := describe(job, progress)).info, described.path
     kind = _task_named(job, str(info.mode), path)
-    named = info.image_input_scaling or job.recipe.input_scaling
-    if "input_scaling" in job.given and named != job.recipe.input_scaling:
-        raise UsageError(f"{path} says {named}", where=f"--input-scaling {job.recipe.input_scaling}")
-    scaling = Scaling.of(named, picture_shape(job, info, path)[2])
     reading = account_of_arrays(job.data)
     for line in reading.lines():
         progress.warn(line)
-    task, sets = read_arrays(job, info, kind, scaling, progress)
-    found = _Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
-    return _checked(task, sets, found, job.recipe, progress)
+    read = read_pictures if len(info.input_shape) > 2 else read_features
+    task, sets, scaling = read(job, info, path, kind, progress)
+    return task, sets, Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
 
 
 def _from_pictures(
     dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Path, progress: Progress
 ) -> TrainingData:
-    from ei_compat.dataset.dataset import Category
-    from ei_compat.dataset.split import labelled
+    from ei_compat.media.images import PictureSpec
     from train.scaling import Scaling
 
+    dataset = with_labels(dataset, progress)
+    task = kind.of_labels(labels_of(dataset))
+    dataset = with_validation(dataset, task, recipe, progress)
+    scaling = Scaling.of(recipe.input_scaling, recipe.channels)
+    spec = PictureSpec(recipe.image_size, recipe.image_size, recipe.channels)
+    decoded = decode_sets(dataset, task, spec, recipe.max_broken, scratch, progress)
+    sets = {name: replace(samples, x=scaling.for_training(samples.x)) for name, samples in decoded.sets.items()}
+    return _checked(task, sets, Found(dataset.format, decoded.broken, dataset.reading, scaling), recipe, progress)
+
+
+def with_labels(dataset: Dataset, progress: Progress) -> Dataset:
+    """The samples that have a label; what was not read or has none is warned of.
+
+    Raises:
+        DataError: most of them are no pictures: they are signals, or rows of features.
+    """
+    from ei_compat.dataset.split import labelled
+
+    _refuse_signals(dataset)
     for line in dataset.reading.lines():
         progress.warn(line)
     dataset, bare = labelled(dataset)
     if bare is not None:
         progress.warn(bare)
-    task = kind.of_labels(_labels(dataset))
-    dataset = _with_validation(dataset, task, recipe, progress)
-    scaling = Scaling.of(recipe.input_scaling, recipe.channels)
+    return dataset
+
+
+class Decoded(NamedTuple):
+    """Pictures as a network sees them.
+
+    Attributes:
+        sets: uint8 pixels, targets and names of each set that has any.
+        broken: pictures that were skipped, with the reason.
+    """
+
+    sets: dict[str, Samples]
+    broken: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> dict[str, Sequence[str]]:
+        """Names of the samples, by set."""
+        return {name: samples.names for name, samples in self.sets.items()}
+
+
+def decode_sets(
+    dataset: Dataset, task: Task, spec: PictureSpec, max_broken: float, scratch: Path, progress: Progress
+) -> Decoded:
+    """Decodes every set.
+
+    Args:
+        dataset: of samples that have a label.
+        task: makes targets of the labels.
+        spec: of the pictures.
+        max_broken: share of pictures that may be left out, 0 to 1.
+        scratch: a folder for what does not fit in memory.
+        progress: counts pictures, and warns of each that is broken.
+
+    Raises:
+        DataError: more are broken.
+    """
+    from ei_compat.dataset.dataset import Category
+
     sets: dict[str, Samples] = {}
     broken: list[tuple[str, str]] = []
     for category in (Category.TRAINING, Category.VALIDATION, Category.TESTING):
         chosen = dataset.only(category).samples
         if chosen:
-            samples, skipped = _decode(chosen, task, recipe, scratch, progress)
-            sets[category.value] = replace(samples, x=scaling.for_training(samples.x))
+            sets[category.value], skipped = _decode(chosen, task, spec, scratch, progress)
             broken.extend(skipped)
     for name, reason in broken[:MOST_WARNINGS]:
         progress.warn(f"{name}: skipped, {reason}")
-    if len(broken) > recipe.max_broken * len(dataset):
+    if len(broken) > max_broken * len(dataset):
         raise DataError(
-            f"{len(broken)} of {len(dataset)} pictures are broken, more than {recipe.max_broken:.1%}: {broken[0][0]} …",
+            f"{len(broken)} of {len(dataset)} pictures are broken, more than {max_broken:.1%}: {broken[0][0]} …",
             where=dataset.root,
             fix="repair or remove them, or raise --max-broken",
         )
-    found = _Found(dataset.format, tuple(broken), dataset.reading, scaling)
-    return _checked(task, sets, found, recipe, progress)
+    return Decoded(sets, tuple(broken))
 
 
-def _labels(dataset: Dataset) -> dict[str, str]:
+def _refuse_signals(dataset: Dataset) -> None:
+    """Raises DataError where most samples are no pictures at all, of which not each has to be named."""
+    from ei_compat.dataset.dataset import SIGNAL_SUFFIXES, ArrayRow, FilePayload, Signal
+
+    def is_signal(payload: Payload) -> bool:
+        stored = isinstance(payload, FilePayload) and payload.suffix in SIGNAL_SUFFIXES
+        return stored or isinstance(payload, Signal)
+
+    signals = [sample.id for sample in dataset.samples if is_signal(sample.payload)]
+    if 2 * len(signals) > len(dataset):
+        raise DataError(
+            f"{len(signals)} of {len(dataset)} samples are signals, such as {signals[0]}, which have no features yet",
+            where=dataset.root,
+            fix="let a processing block make them, and train on the block's arrays: `ei-train download block`, or "
+            '"Edit block locally" in Studio',
+        )
+    rows = [sample.payload for sample in dataset.samples if isinstance(sample.payload, ArrayRow)]
+    if 2 * sum(row.array.ndim < 4 for row in rows) > len(dataset):
+        raise DataError(
+            "its arrays hold features", where=dataset.root, fix="name the folder that the arrays themselves lie in"
+        )
+
+
+def labels_of(dataset: Dataset) -> dict[str, str]:
     """Every label with the name of the first sample that carries it, or none."""
     from ei_compat.dataset.split import class_of
 
@@ -129,39 +207,50 @@ def _labels(dataset: Dataset) -> dict[str, str]:
     return named
 
 
-def _with_validation(dataset: Dataset, task: Task, recipe: Recipe, progress: Progress) -> Dataset:
+def with_validation(dataset: Dataset, task: Task, recipe: Recipe, progress: Progress) -> Dataset:
     """The same samples with a validation set: their own, or a share of the others that are not for testing."""
-    from ei_compat.dataset.dataset import Category, ClassLabel
-    from ei_compat.dataset.split import Shares, class_of, split_dataset
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import Shares, split_dataset
 
     if any(sample.category is Category.VALIDATION for sample in dataset.samples):
         return dataset
     held = recipe.validation_share
     testing = tuple(sample for sample in dataset.samples if sample.category is Category.TESTING)
-    rest = tuple(sample for sample in dataset.samples if sample.category is not Category.TESTING)
-    strata = task.strata([class_of(sample) for sample in rest])
-    counted = tuple(replace(sample, label=ClassLabel(name)) for sample, name in zip(rest, strata, strict=True))
-    split = split_dataset(
-        replace(dataset, samples=counted), Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress
-    )
+    rest = replace(dataset, samples=tuple(each for each in dataset.samples if each.category is not Category.TESTING))
+    split = split_dataset(in_strata(rest, task), Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress)
+    return replace(dataset, samples=with_sides_of(split, rest).samples + testing)
+
+
+def in_strata(dataset: Dataset, task: Task) -> Dataset:
+    """The samples labelled by what each is counted as when sets are drawn; see `Task.strata`."""
+    from ei_compat.dataset.dataset import ClassLabel
+    from ei_compat.dataset.split import class_of
+
+    strata = task.strata([class_of(sample) for sample in dataset.samples])
+    counted = zip(dataset.samples, strata, strict=True)
+    return replace(dataset, samples=tuple(replace(sample, label=ClassLabel(name)) for sample, name in counted))
+
+
+def with_sides_of(split: Dataset, dataset: Dataset) -> Dataset:
+    """The dataset's samples in the sets that they have in a split of the same ones."""
     sides = {sample.id: sample.category for sample in split.samples}
-    return replace(dataset, samples=tuple(sample.with_category(sides[sample.id]) for sample in rest) + testing)
+    return replace(dataset, samples=tuple(sample.with_category(sides[sample.id]) for sample in dataset.samples))
 
 
 def _decode(
-    samples: Sequence[Sample], task: Task, recipe: Recipe, scratch: Path, progress: Progress
+    samples: Sequence[Sample], task: Task, spec: PictureSpec, scratch: Path, progress: Progress
 ) -> tuple[Samples, tuple[tuple[str, str], ...]]:
     """Pictures as the model sees them, in memory or, where they are many, in an unlinked file under `scratch`."""
     from ei_compat.dataset.split import class_of
-    from ei_compat.media.images import PictureSpec, load_pictures
+    from ei_compat.media.images import load_pictures
 
-    spec = PictureSpec(recipe.image_size, recipe.image_size, recipe.channels)
     size = (len(samples), *spec.shape)
     out = _mapped(scratch, size) if int(np.prod(size)) > IN_MEMORY else None
     payloads = [sample.payload for sample in samples]
     prepared = load_pictures(payloads, spec, out=out, max_broken=1.0, progress=progress)
     y = task.targets([class_of(samples[row]) for row in prepared.kept])
-    return Samples(prepared.pixels, y), prepared.broken
+    named = [samples[row].id for row in prepared.kept]
+    return Samples(prepared.pixels, y, named), prepared.broken
 
 
 def _mapped(scratch: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -189,18 +278,18 @@ def _task_named(job: Job, mode: str, path: Path | None) -> type[Task]:
     return TASKS.named(mode)
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What is known of the data beside the sets; see `TrainingData`."""
 
     format: str
     broken: tuple[tuple[str, str], ...]
     reading: Reading
-    scaling: Scaling
+    scaling: Scaling | FeatureScaling
     info_file: Path | None = None
     max_training_seconds: float | None = None
 
 
-def _checked(task: Task, sets: dict[str, Samples], found: _Found, recipe: Recipe, progress: Progress) -> TrainingData:
+def _checked(task: Task, sets: dict[str, Samples], found: Found, recipe: Recipe, progress: Progress) -> TrainingData:
     """Refuses data that nothing can be learned from."""
     sets = {name: samples for name, samples in sets.items() if len(samples)}
     for name in ("training", "validation"):
@@ -213,12 +302,12 @@ def _checked(task: Task, sets: dict[str, Samples], found: _Found, recipe: Recipe
         training=sets["training"],
         validation=sets["validation"],
         testing=sets.get("testing"),
-        sha256=_digest(task.labels, sets.values()),
+        sha256=digest_of(task.labels, sets.values()),
         **found._asdict(),
     )
 
 
-def _digest(labels: tuple[str, ...], sets: Iterable[Samples]) -> str:
+def digest_of(labels: tuple[str, ...], sets: Iterable[Samples]) -> str:
     """SHA-256 over the labels and every set's pixels and classes, in order."""
     digest = hashlib.sha256(repr(labels).encode())
     for samples in sets:

@@ -84,7 +84,7 @@ def output_axes(layer: keras.layers.Layer) -> tuple[int, ...]:
 
 
 def first_kernel(model: keras.Model) -> keras.layers.Layer:
-    """The convolution or dense layer that alone reads the model's input, maybe through padding.
+    """The convolution or dense layer that alone reads the model's input, maybe through padding or in another shape.
 
     Raises:
         ValueError: there is none.
@@ -92,8 +92,8 @@ def first_kernel(model: keras.Model) -> keras.layers.Layer:
     import tf_keras as keras
 
     graph = Graph.of(model)
-    layer = graph.layers[0]
-    while isinstance(layer, keras.layers.InputLayer | keras.layers.ZeroPadding2D):
+    layer, kinds = graph.layers[0], keras.layers
+    while isinstance(layer, kinds.InputLayer | kinds.ZeroPadding2D | kinds.Reshape | kinds.Flatten):
         if len(graph.readers[layer.name]) != 1:
             break
         layer = graph.readers[layer.name][0]

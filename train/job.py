@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ class Job:
         resume: go on from a checkpoint in `out`.
         overwrite: replace what an earlier run left in `out`.
         enforce_time_limit: whether `maxTrainingTimeSeconds` stops the training.
+        model: a finished one to compress, or None to train a fresh one.
+        labels: its classes in the order of its outputs, where the user said so.
     """
 
     data: Path
@@ -75,11 +77,19 @@ class Job:
     resume: bool = False
     overwrite: bool = False
     enforce_time_limit: bool = False
+    model: Path | None = None
+    labels: tuple[str, ...] | None = None
 
 
 def with_defaults(job: Job, defaults: Mapping[str, object]) -> Recipe:
     """The recipe as it was asked for, with these defaults in place of its own."""
     return job.recipe.model_copy(update={name: value for name, value in defaults.items() if name not in job.given})
+
+
+def settled(job: Job, answers: Mapping[str, object]) -> Job:
+    """The job with these fields of the recipe as a finished model has them."""
+    recipe = job.recipe.model_copy(update=dict(answers))
+    return replace(job, recipe=recipe, given=job.given | frozenset(answers))
 
 
 def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Recipe:
@@ -90,11 +100,7 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Rec
         data: that it is trained on.
         defaults: the backbone's own, in place of the recipe's.
     """
-    shape = data.shape
-    changes: dict[str, object] = {"task": data.task.name, "channels": shape[2]}
-    changes["input_scaling"] = InputScaling(data.scaling.name)
-    if shape[0] == shape[1]:
-        changes["image_size"] = shape[0]
+    changes: dict[str, object] = {"task": data.task.name, **_of_pictures(data)}
     changes |= {name: value for name, value in defaults.items() if name not in job.given}
     effort = EFFORT[job.recipe.effort]
     for name in ("fine_tune_epochs", "min_steps"):
@@ -102,6 +108,15 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Rec
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
     if recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size:
-        few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given}
+        few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given | defaults.keys()}
         recipe = recipe.model_copy(update=few)
     return recipe
+
+
+def _of_pictures(data: TrainingData) -> dict[str, object]:
+    """Fields of the recipe that say what pictures are like; none where there are features."""
+    if len(data.shape) != 3:
+        return {}
+    height, width, channels = data.shape
+    size = {"image_size": height} if height == width else {}
+    return {"channels": channels, "input_scaling": InputScaling(str(data.scaling.name)), **size}

@@ -59,7 +59,7 @@ def build_network(
     import tf_keras as keras
 
     keras.utils.set_random_seed(recipe.seed)
-    body = backbone.build(recipe, shape)
+    body = backbone.build(recipe, shape, dropout)
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = recipe.batch_norm_momentum  # Keras' 0.999 never arrives within a few hundred steps

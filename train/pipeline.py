@@ -11,16 +11,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ei_compat.block.arrays import holds_arrays
 from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
-from train.backbones import Backbone, BringsHead, NetworkSource, chosen
+from train.array_data import normalised
+from train.backbones import (
+    Backbone,
+    BringsHead,
+    Finished,
+    FinishedModel,
+    NetworkSource,
+    TakesFeatures,
+    chosen,
+    finished,
+    unused_options,
+    usual,
+)
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
-from train.job import Job, adapted, with_defaults
+from train.job import Job, adapted, settled, with_defaults
 from train.methods import quantize
 from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
@@ -28,6 +41,7 @@ from train.network import Network, build_network
 from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
+from train.runs.predictions import answered, predictions_text
 from train.runs.report import Report
 from train.samples import TrainingData
 from train.sparsity import Sparsity, count_zeros, sparsity_gates
@@ -79,13 +93,22 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     with watch("prepare"):
         if not (job.resume or job.overwrite):
             folder.refuse_earlier()
-        source = chosen(job.recipe, job.overridden)
+        job, model = _with_model(job)
+        source = chosen(job.recipe, job.overridden) if model is None else model
         data = load_data(job, progress)
+        if model is not None and data.info_file is None and len(data.shape) == 3:
+            model.check_pictures()
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
+        backbone = backbone or usual(data.shape)
+        for option in unused_options(backbone, job.overridden):
+            progress.warn(f"{option} is not used: {backbone.name} has no such thing")
         asked = with_defaults(job, backbone.defaults(pretrained=True))
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)
-        recipe = adapted(job, data, backbone.defaults(pretrained=weights is not None))
+        named = {"backbone": backbone.name} if source is None else {}
+        recipe = adapted(job, data, named | dict(backbone.defaults(pretrained=weights is not None)))
+        if isinstance(backbone, TakesFeatures):
+            data = normalised(data, backbone.columns(recipe, data.shape))
         config = make_config(job, recipe, data, weights)
         checkpoints = Checkpoints(job.out, fingerprint(config), deadline=_deadline(job, data))
         if job.resume and (earlier := folder.finished(config)) is not None:
@@ -129,6 +152,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             models[name] = export(network)
             folder.write({name: models[name]})
     with watch("evaluate"):
+        data = data.changed(data.scaling.as_given)
         answers = {
             kind: _answers(models[name], kind, data, progress)
             for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
@@ -159,11 +183,23 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         best_epochs=work.reached.best_epochs,
         resumed=resumed,
     )
-    folder.write(texts(report, config))
+    folder.write(texts(report, config, predictions_text(data.task, answered(data.sets(), answers))))
     checkpoints.remove()
     if trainer.workers is not None:
         _dismiss(trainer.workers, progress)
     return report
+
+
+def _with_model(job: Job) -> tuple[Job, FinishedModel | None]:
+    """The job with what its finished model, where it has one, answers of the recipe."""
+    if job.model is None:
+        return job, None
+    backend.start(deterministic=job.deterministic)
+    scaling = job.recipe.input_scaling if "input_scaling" in job.given else None
+    model = finished(job.model, scaling=scaling, labels=job.labels)
+    if not (job.data.is_dir() and holds_arrays(job.data)):
+        model.check_pictures()
+    return settled(job, model.settles()), model
 
 
 def _built(source: NetworkSource, job: Job, data: TrainingData, place: Place | None) -> Backbone:
@@ -221,7 +257,8 @@ def _start(
         backbone.load_weights(body, weights, data.scaling.zero)
         if all(layer.trainable for layer in body.layers):
             body.trainable = False
-    return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out)
+    called = backbone.called if isinstance(backbone, Finished) else None
+    return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out, called)
 
 
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:

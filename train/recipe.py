@@ -46,8 +46,9 @@ class Recipe(BaseModel):
         "train_input.json says, else classification",
     )
     backbone: str = knob(
-        "mobilenet_v2",
-        "the network: mobilenet_v2, mobilenet_v1 for boards with the least memory, or another that is installed",
+        "auto",
+        "the network: mobilenet_v2, mobilenet_v1 for boards with the least memory, for features dense or conv1d, or "
+        "another that is installed; auto: mobilenet_v2 for pictures, dense for features, conv1d for rows of them",
     )
     network: str = knob(
         "none", "a Python file whose build(input_shape, classes) returns the network, see docs/network.md; it is run"
@@ -66,6 +67,13 @@ class Recipe(BaseModel):
     weights: str = knob("auto", "ImageNet weights: auto, imagenet (an error without), none, or a .h5 file")
     head_units: tuple[int, ...] = knob((128, 64), "units of the head's dense layers, in order, as in 128,64")
     head_dropout: tuple[float, ...] = knob((0.4, 0.3), "dropout after each of them, as in 0.4,0.3")
+    units: tuple[int, ...] = knob((20, 10), "of dense: units of its layers, in order, as in 20,10")
+    columns: int = knob(
+        0, "of conv1d: features in a row, such as 13 coefficients or 3 axes; 0: the arrays' shape says it", ge=0
+    )
+    filters: tuple[int, ...] = knob((8, 16), "of conv1d: filters of its convolutions, in order, as in 8,16")
+    kernel_size: int = knob(3, "of conv1d: rows that a convolution sees", ge=1, le=255)
+    conv_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.25, "of conv1d: dropout behind each convolution")
 
     # Phase one: a fresh head on frozen features.
     epochs: Epochs = knob(5, "epochs of the head; the backbone is frozen (all of it learns without ImageNet weights)")
@@ -141,7 +149,7 @@ class Recipe(BaseModel):
 
     seed: int = knob(1, "of weights, order, dropout and augmentation", ge=0, lt=2**31)
 
-    @field_validator("head_units", "head_dropout", mode="before")
+    @field_validator("head_units", "head_dropout", "units", "filters", mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -150,8 +158,9 @@ class Recipe(BaseModel):
     def _fits_together(self) -> Recipe:
         if len(self.head_units) != len(self.head_dropout):
             raise ValueError("head_dropout needs one value for each of head_units")
-        if any(units < 1 for units in self.head_units):
-            raise ValueError("head_units must be positive")
+        for name in ("head_units", "units", "filters"):
+            if any(count < 1 for count in getattr(self, name)):
+                raise ValueError(f"{name} must be positive")
         if any(not 0 <= rate < 1 for rate in self.head_dropout):
             raise ValueError("head_dropout values must be at least 0 and below 1")
         if self.prune and self.initial_sparsity > self.final_sparsity:

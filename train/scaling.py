@@ -108,3 +108,27 @@ class Scaling:
         if self.plain or stored.dtype != np.uint8:
             return stored
         return Inputs(stored, lambda pixels: scale_pixels(pixels, self.name))
+
+    def as_given(self, x: Any) -> Any:
+        """What applications give the deployed model, of what `for_training` or `for_deployment` gave: the latter."""
+        return x
+
+    def folded(self, kernel: np.ndarray) -> np.ndarray:
+        """The first kernel [..., C, out] for what `for_deployment` gives, of that for what `for_training` gives."""
+        places, folded = list(self.place), np.empty_like(kernel)
+        folded[..., places, :] = kernel / self.gain[places][:, np.newaxis]
+        return folded
+
+    def calibration(self, take: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
+        """Pictures that calibrate INT8, whose range is exactly that of the scaling whatever they hold.
+
+        One corner pixel of the first becomes black and one white: the statistics of the layers behind hardly notice,
+        as they would a whole black picture.
+
+        Args:
+            take: training pictures [N, H, W, C] of some rows, as they are deployed.
+            rows: that are spread over what there is.
+        """
+        pictures = np.array(take(rows))
+        pictures[0, 0, 0], pictures[0, -1, -1] = self.black, self.white
+        return pictures

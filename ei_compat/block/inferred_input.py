@@ -44,9 +44,10 @@ def describe_arrays(
     found = tuple(x.shape[1:])
     if shape is None and len(found) < 3:
         raise DataError(
-            f"flat rows of {found} values and no train_input.json: the shape of a picture is not known",
+            f"rows of shape {found} and no train_input.json: whether they are pictures or features is not known",
             where=folder,
-            fix='give --input-shape "(height, width, channels)", or the file with --info-file',
+            fix=f'give the file with --info-file, or --input-shape "{found}" for features, "(height, width, channels)" '
+            "for pictures",
         )
     if mode is Mode.REGRESSION:
         return TrainInput(tuple(classes or ()), mode, str(shape or found), "npy", train_test_split=validation_share)

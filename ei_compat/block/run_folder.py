@@ -1,7 +1,8 @@
 """What a learning block leaves in its output directory: the names of the files, and what later commands read from them.
 
 The four models have the names that Edge Impulse gives them. What stands beside them is ours: `labels.txt` has a label a
-line, `config.json` what decided the result, and `report.json` is written last, which makes a run a finished one.
+line, `predictions.csv` what both `.tflite` files say of every held-out sample, `config.json` what decided the result.
+`report.json` is written last, which makes a run a finished one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import read_at_most
@@ -17,9 +19,11 @@ from ei_compat.core.files import read_at_most
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
 LABELS, LOG, CONFIG, REPORT = "labels.txt", "training_log.csv", "config.json", "report.json"
-RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, CONFIG, REPORT)
+PREDICTIONS = "predictions.csv"
+RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, CONFIG, REPORT)
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
 SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
+SHAPE = "input_shape"  # in `config.json`
 MOST_LABELS = 4095
 LONGEST_LABEL = 200  # bytes
 LARGEST_CONFIG = 1 << 20  # bytes
@@ -70,7 +74,7 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
-        return self._configured(SCALING)
+        return self._said(SCALING)
 
     def mode(self) -> str | None:
         """What was learned, such as `classification` or `regression`, or None where the run does not say.
@@ -78,17 +82,29 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
-        return self._configured(MODE)
+        return self._said(MODE)
 
-    def _configured(self, name: str) -> str | None:
+    def takes_features(self) -> bool:
+        """Whether the run says that its inputs are features, and no pictures.
+
+        Raises:
+            FormatError: `config.json` is no JSON object.
+        """
+        shape = self._configured(SHAPE)
+        return isinstance(shape, list) and len(shape) < 3
+
+    def _said(self, name: str) -> str | None:
+        value = self._configured(name)
+        return None if value is None else str(value)
+
+    def _configured(self, name: str) -> Any:
         path = self.path / CONFIG
         if not path.is_file():
             return None
         try:
-            value = json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
+            return json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
         except (ValueError, AttributeError):
             raise FormatError("is no JSON object", where=path) from None
-        return None if value is None else str(value)
 
 
 def labels_text(labels: Iterable[str]) -> str:

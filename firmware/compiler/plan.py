@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -124,7 +124,9 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
                 blocks[blanks[stage.layer]] = Block(scratch[stage.layer].blank, np.array(seen[:1]), np.array(seen[-1:]))
     picture = _picture(program, replays, grouped) if whole else None
     same = whole and program.input in lives and _in_place(program, rings)
-    if picture is not None and not same:
+    if same:  # the whole input is there from the start, in the rows that its reader fills one by one
+        blocks[program.input] = replace(blocks[program.input], birth=np.full(rings[program.input], -1))
+    elif picture is not None:
         blocks[PICTURE] = picture
     fixed: dict[int, int] = {}
     low = 0
@@ -252,10 +254,11 @@ def _peak(
     picture = np.zeros_like(change)
     source = planes[program.input]
     kept = last[program.input] >= end or (program.input in lives and ring_rows(lives[program.input]) == source.height)
-    if born[program.input] >= first and not (kept and source.stride == source.width):
+    if born[program.input] >= first:
         block = _picture(program, [[(n, *event) for event, n in times.items()]], [stages])
         picture[0] += block.size
-        np.subtract.at(picture, block.death + 1, block.row_bytes)
+        gone = block.death + (0 if kept and source.stride == source.width else 1)  # in place: counted below
+        np.subtract.at(picture, np.maximum(gone, 0), block.row_bytes)
     for number, plane in enumerate(planes):
         if number not in lives:
             if born.get(number, end) < first and last[number] >= end:

@@ -91,7 +91,7 @@ def scaling(given: str | None, tensor: CompiledTensor) -> Scaling:
     """
     low, high = ((q - tensor.quantization.zero_point) * tensor.quantization.scale for q in RANGES[tensor.dtype])
     names = ", ".join(SCALINGS)
-    shown = [s for s in SCALINGS.values() if _is_near(s, low, high)]
+    shown = shown_by(low, high)
     if given is None:
         if len(shown) != 1:
             raise UsageError(
@@ -112,6 +112,11 @@ def scaling(given: str | None, tensor: CompiledTensor) -> Scaling:
             where="--input-scaling", fix=f"use {shown[0].name}" if shown else f"use another of {names}",
         )  # fmt: skip
     return chosen
+
+
+def shown_by(low: float, high: float) -> list[Scaling]:
+    """The scalings whose pixels fill an input that holds these values."""
+    return [s for s in SCALINGS.values() if _is_near(s, low, high)]
 
 
 def _is_near(candidate: Scaling, low: float, high: float) -> bool:

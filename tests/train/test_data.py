@@ -14,6 +14,7 @@ from PIL import Image
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.progress import SILENT
 from tests.train.conftest import draw_classes
+from tests.train.features import export
 from train import data
 from train.data import load_data
 from train.exported import find_parameters
@@ -359,3 +360,22 @@ def test_arrays_of_any_type_are_not_copied_whole(tmp_path: Path, kind: str) -> N
 
     assert isinstance(loaded.training.x.stored, np.memmap)
     assert loaded.training.take(np.array([2, 0]))[0].dtype == np.float32
+
+
+def test_signals_without_features_are_refused_as_such(tmp_path: Path) -> None:
+    values = {"device_type": "X", "interval_ms": 10, "sensors": [{"name": "x", "units": "g"}], "values": [[0], [1]]}
+    for label in ("idle", "wave"):
+        (tmp_path / "motion" / label).mkdir(parents=True)
+        for index in range(6):
+            document = {"protected": {"ver": "v1", "alg": "none"}, "signature": "0" * 64, "payload": values}
+            (tmp_path / "motion" / label / f"{index}.json").write_text(json.dumps(document))
+
+    with pytest.raises(DataError, match=r"12 of 12 samples are signals, such as idle/0\.json, which have no features"):
+        load_data(job(tmp_path / "motion"), Watcher())
+
+
+def test_features_are_not_taken_for_pictures_one_folder_higher(tmp_path: Path) -> None:
+    folder = export(tmp_path / "block", mode="classification", count=60)
+
+    with pytest.raises(DataError, match=r"its arrays hold features; name the folder that the arrays themselves lie in"):
+        load_data(job(folder), Watcher())

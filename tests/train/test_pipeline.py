@@ -43,6 +43,7 @@ def test_every_file_is_there_and_nothing_else(finished: tuple[Job, Report]) -> N
         "model.h5.zip",
         "model.tflite",
         "model_quantized_int8_io.tflite",
+        "predictions.csv",
         "report.json",
         "saved_model.zip",
         "training_log.csv",

@@ -42,7 +42,7 @@ class Tiny:
     def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Any) -> None:
         return None
 
-    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> Any:
+    def build(self, recipe: Recipe, shape: tuple[int, ...], dropout: Any = None) -> Any:
         import tf_keras as keras
 
         layers = keras.layers

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -137,8 +137,10 @@ class KerasApplication:
         """Keras' own, for the nearest size."""
         return self.published.find(recipe.weights, alpha=recipe.alpha, size=max(shape[:2]), progress=progress)
 
-    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> keras.Model:
-        """See `Backbone.build`."""
+    def build(
+        self, recipe: Recipe, shape: tuple[int, ...], dropout: Callable[[float], Any] | None = None
+    ) -> keras.Model:
+        """See `Backbone.build`; there is no dropout."""
         import tf_keras as keras
 
         pixels = keras.layers.Input(shape, name="x_input")

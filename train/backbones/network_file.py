@@ -197,9 +197,11 @@ class UserNetwork:
                 content.update(np.ascontiguousarray(value).tobytes())
         return WeightsFile(self.path, None, "built", content.hexdigest())
 
-    def build(self, recipe: Recipe, shape: tuple[int, ...]) -> keras.Model:
+    def build(
+        self, recipe: Recipe, shape: tuple[int, ...], dropout: Callable[[float], Any] | None = None
+    ) -> keras.Model:
         """See `Backbone.build`; a frozen beginning takes what is deployed, so its kernel gets the input's scaling."""
-        body = assemble(self.network.body, shape, entry=ENTRY, name="backbone")
+        body = assemble(self.network.body, shape, entry=ENTRY, name="backbone", dropout=dropout)
         scaling = Scaling.of(recipe.input_scaling, shape[-1]) if len(shape) == 3 else None
         if scaling is None or scaling.plain:
             return body

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ei_compat.core.errors import UsageError
-from ei_compat.core.progress import SILENT, Progress
 from train.cli import console
 from train.result import Columns
 
@@ -126,6 +125,9 @@ def split(
         None,
         help="Regular expression searched in each path; equal first groups (or matches) stay together.",
     ),
+    task: str | None = typer.Option(
+        None, help="regression where labels are numbers: each range of them gets its share, as classes do without."
+    ),
     form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
@@ -134,17 +136,24 @@ def split(
     from ei_compat.core.files import refuse_occupied
     from ei_compat.dataset.split import Shares, count_split, find_copies, labelled, split_dataset
     from ei_compat.formats import WriteOptions, write_dataset
+    from train.cli.progress import bars
+    from train.data import in_strata, labels_of, with_sides_of
+    from train.tasks import TASKS
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
-    progress = _progress()
+    progress = bars()
     dataset, bare = labelled(open_source(source, form))
     if bare is not None:
         console.warn(bare)
     copies = find_copies(dataset.samples, progress)
-    parted = split_dataset(dataset, shares, seed=seed, group_by=pattern, copies=copies)
+    counted = dataset if task is None else in_strata(dataset, TASKS.named(task).of_labels(labels_of(dataset)))
+    divided = split_dataset(counted, shares, seed=seed, group_by=pattern, copies=copies)
+    parted = with_sides_of(divided, dataset)
     write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
     counts = count_split(parted, pattern, copies=copies)
+    if task is not None:
+        counts = replace(counts, classes=count_split(divided, copies=copies).classes)
     for one, other in counts.conflicts[:5]:
         console.warn(f"{one} and {other} are the same file with different labels")
     if len(counts.conflicts) > 5:
@@ -160,17 +169,6 @@ def open_source(source: Path, form: str | None) -> Dataset:
     for line in dataset.reading.lines():
         console.warn(line)
     return dataset
-
-
-def _progress() -> Progress:
-    """Bars on stderr where a person watches; the result alone goes to stdout."""
-    import sys
-
-    from rich.console import Console
-
-    from train.cli.progress import TerminalProgress
-
-    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else SILENT
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -197,6 +195,7 @@ def convert(
     from ei_compat.core.files import refuse_occupied
     from ei_compat.formats import WriteOptions, conversion, format_named
     from ei_compat.media.images import PictureSpec
+    from train.cli.progress import bars
 
     chosen = format_named(ALIASES.get(to, to))
     if image_size is not None and chosen.name != "arrays":
@@ -205,7 +204,7 @@ def convert(
     refuse_occupied(target)
     options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
     dataset = open_source(source, form)
-    done = conversion.convert(dataset, target, chosen.name, options=options, progress=_progress())
+    done = conversion.convert(dataset, target, chosen.name, options=options, progress=bars())
     for name, reason in done.left_out:
         console.warn(f"left out {name}: {reason}")
     for line in done.reading.remarks[len(dataset.reading.remarks) :]:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from ei_compat.core.progress import Task
+from ei_compat.core.progress import Progress as AnyProgress
+from ei_compat.core.progress import Silent, Task
 from train.cli import console
 from train.result import Result
 
@@ -27,6 +28,19 @@ def make_progress(log_format: LogFormat) -> TerminalProgress | PlainProgress | J
     if log_format == "auto" and sys.stdout.isatty():
         return TerminalProgress()
     return PlainProgress()
+
+
+def bars() -> AnyProgress:
+    """Bars on stderr where a person watches; the result alone goes to stdout."""
+    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else WarningsAlone()
+
+
+class WarningsAlone(Silent):
+    """Progress that nobody watches: warnings on stderr, and no more."""
+
+    def warn(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.warn`."""
+        console.warn(line)
 
 
 class _Counter:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def freeze(network: Network, batch: int | None = 1) -> Any:
-    """The network as a concrete function of pictures [batch, H, W, C] with its weights as constants."""
+    """The network as a concrete function of inputs [batch, ...], such as pictures, with its weights as constants."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -56,7 +56,7 @@ def to_int8(frozen: Any, calibration: np.ndarray, output_range: tuple[float, flo
 
     Args:
         frozen: from `freeze`.
-        calibration: float32 pictures [N, H, W, C] whose values reach exactly the ends of the input's range.
+        calibration: float32 inputs [N, ...] whose values reach exactly the ends of the input's range.
         output_range: that the output must be able to hold at least; see `with_output_range`.
 
     Raises:
@@ -123,8 +123,8 @@ def with_output_range(tflite: bytes, low: float, high: float) -> bytes:
     return bytes(changed)
 
 
-def _each_alone(pictures: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:
-    return lambda: ([picture[np.newaxis]] for picture in pictures)
+def _each_alone(inputs: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:
+    return lambda: ([one[np.newaxis]] for one in inputs)
 
 
 def _convert(converter: Any, what: str) -> bytes:
@@ -140,12 +140,6 @@ def _convert(converter: Any, what: str) -> bytes:
 
 
 def calibration_set(data: TrainingData, recipe: Recipe) -> np.ndarray:
-    """Training pictures that the task spreads over what there is, as float32 in the deployed scaling.
-
-    One corner pixel of the first becomes black and one white: the range then is exactly the scaling's whatever the
-    pictures hold, and the statistics of the layers behind hardly notice, as they would a whole black picture.
-    """
+    """Training inputs that the task spreads over what there is, with the whole input range, float32 as deployed."""
     rows = data.task.spread(data.training.y, recipe.calibration_samples, recipe.seed)
-    pictures = np.array(as_float(data.training.take(rows)[0]))
-    pictures[0, 0, 0], pictures[0, -1, -1] = data.scaling.black, data.scaling.white
-    return pictures
+    return data.scaling.calibration(lambda chosen: as_float(data.training.take(chosen)[0]), rows)

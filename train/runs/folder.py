@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ei_compat.block.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, REPORT, RESULTS, labels_text
+from ei_compat.block.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, PREDICTIONS, REPORT, RESULTS, labels_text
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import write_file
 from train.runs.checkpoint import DAMAGED, described
@@ -154,12 +154,14 @@ def private_folder(path: Path, *, resume: bool, replace: bool) -> Iterator[Path]
         yield Path(own)
 
 
-def texts(report: Report, config: Mapping[str, Any]) -> dict[str, bytes]:
+def texts(report: Report, config: Mapping[str, Any], predictions: str) -> dict[str, bytes]:
     """The files that say what a run made and how; `report.json`, which makes it finished, is the last."""
     written = {
         LABELS: labels_text(report.classes),
         LOG: training_log(report.history, TASKS.named(report.task).metric),
+        PREDICTIONS: predictions,
         CONFIG: json.dumps(config, indent=2) + "\n",
         REPORT: json.dumps(report.as_json(), indent=2) + "\n",
     }
-    return {name: text.encode() for name, text in written.items()}
+    # A name that is no UTF-8 must not cost a finished model.
+    return {name: text.encode("utf-8", "backslashreplace") for name, text in written.items()}

@@ -67,12 +67,14 @@ class Task(Protocol):
         name: Edge Impulse's `mode`, such as `classification`; `--task` takes it.
         metric: what the log and the report call the mean of `measure`, such as `accuracy`: lower case, no blanks.
         higher_is_better: whether a larger metric is a better one.
+        truth: what a sample's target is called where it stands beside others in a table, such as `class`.
         labels: of the outputs, in their order; `labels.txt` has one a line.
     """
 
     name: ClassVar[str]
     metric: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    truth: ClassVar[str]
     labels: tuple[str, ...]
 
     # Targets, from the data.
@@ -101,6 +103,10 @@ class Task(Protocol):
 
     def targets_of_rows(self, y: np.ndarray) -> np.ndarray:
         """The targets in rows [N, K] of Edge Impulse's array."""
+        ...
+
+    def truths(self, y: np.ndarray) -> list[str]:
+        """Targets as text, of which `targets` makes the same again."""
         ...
 
     def strata(self, labels: Sequence[str]) -> list[str]:
@@ -177,6 +183,10 @@ class Task(Protocol):
         """The figure [N] of every sample whose mean is the metric: whether it is right, or how far off it is."""
         ...
 
+    def confidence(self, outputs: np.ndarray) -> np.ndarray | None:
+        """How sure each output is, float [N] within 0 and 1; None where a task's outputs say nothing of it."""
+        ...
+
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Whether a metric on so many samples is as good as the best one, as far as they can tell."""
         ...
@@ -196,6 +206,21 @@ class Task(Protocol):
     @classmethod
     def read_scores(cls, document: Mapping[str, Any]) -> Scores:
         """Scores of a `report.json`; raises KeyError, TypeError or ValueError where they are none."""
+        ...
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, list[str]]:
+        """What a file says of every sample as columns of text: the answer, whether or how far it is right, the scores.
+
+        Numbers have as many digits as make the same number again.
+        """
+        ...
+
+    def read_answers(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
+        """The outputs [N, K] that `answers` made columns of.
+
+        Raises:
+            KeyError, ValueError: they are no such columns.
+        """
         ...
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:

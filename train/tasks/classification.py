@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TEMPERATURE = 2.0  # of soft answers
 SMALLEST = 1e-9  # probability
+SCORE = "score "  # before a class, in the name of a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Classification:
     name: ClassVar[str] = "classification"
     metric: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
+    truth: ClassVar[str] = "class"
     labels: tuple[str, ...]
 
     @classmethod
@@ -67,6 +69,10 @@ class Classification:
         """See `Task.targets_of_rows`."""
         classes: np.ndarray = y.argmax(axis=1)
         return classes.astype(np.int32)
+
+    def truths(self, y: np.ndarray) -> list[str]:
+        """The classes' names."""
+        return [self.labels[index] for index in y]
 
     def strata(self, labels: Sequence[str]) -> list[str]:
         """The classes."""
@@ -161,6 +167,11 @@ class Classification:
         right: np.ndarray = outputs.argmax(axis=1) == y
         return right
 
+    def confidence(self, outputs: np.ndarray) -> np.ndarray:
+        """The highest probability."""
+        highest: np.ndarray = outputs.max(axis=1)
+        return highest
+
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Within a standard error of the best."""
         return metric >= best - math.sqrt(best * (1 - best) / samples)
@@ -181,6 +192,19 @@ class Classification:
     def read_scores(cls, document: Mapping[str, Any]) -> Scores:
         """See `Task.read_scores`."""
         return read_scores(document)
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, list[str]]:
+        """The most probable class, 1 where it is the true one or else 0, and the probability of every class."""
+        scores = outputs.astype(np.float32).astype(str)  # the fewest digits that make the same float32
+        return {
+            "class": self.truths(outputs.argmax(axis=1)),
+            "right": self.measure(y, outputs).astype(int).astype(str).tolist(),
+            **{SCORE + label: scores[:, index].tolist() for index, label in enumerate(self.labels)},
+        }
+
+    def read_answers(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
+        """The probabilities."""
+        return np.stack([np.array(columns[SCORE + label], np.float32) for label in self.labels], axis=1)
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """The loss of accuracy, and of recall in the class that loses most clearly."""

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from train.gates import Gate
     from train.recipe import Recipe
 
-STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a validation split
+STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a split
+FEWEST_IN_STRATUM = 3  # one for each set
 COARSE = 16  # steps of INT8 between the least and the greatest target; fewer are worth a word
 # The standard deviation of absolute errors, in their mean, where errors are normally distributed.
 VARIATION = math.sqrt(math.pi / 2 - 1)
@@ -54,6 +55,7 @@ class Regression:
     name: ClassVar[str] = "regression"
     metric: ClassVar[str] = "mean_absolute_error"
     higher_is_better: ClassVar[bool] = False
+    truth: ClassVar[str] = "value"
     labels: tuple[str, ...] = ("value",)
     mean: float = 0.0
     unit: float = 1.0
@@ -87,12 +89,24 @@ class Regression:
         """See `Task.targets_of_rows`."""
         return np.ascontiguousarray(y[:, 0], np.float32)
 
+    def truths(self, y: np.ndarray) -> list[str]:
+        """The numbers, with the fewest digits that make the same float32."""
+        digits: list[str] = y.astype(np.float32).astype(str).tolist()
+        return digits
+
     def strata(self, labels: Sequence[str]) -> list[str]:
-        """Quantiles of the numbers; equal ones are in the same."""
+        """Quantiles of the numbers; equal ones are in the same, and few beside many equal ones in a neighbour's."""
         values = self.targets(labels)
         count = int(np.clip(len(values) // LEAST_IN_STRATUM, 1, STRATA))
         edges = np.quantile(values, np.arange(1, count) / count)
-        return [f"values {stratum + 1} of {count}" for stratum in np.searchsorted(edges, values, side="right")]
+        found = np.searchsorted(edges, values, side="right")
+        present, sizes = np.unique(found, return_counts=True)
+        while len(present) > 1 and sizes.min() < FEWEST_IN_STRATUM:
+            place = int(sizes.argmin())
+            found[found == present[place]] = present[place - 1 if place else 1]
+            present, sizes = np.unique(found, return_counts=True)
+        width = len(str(count))  # so that their order by name is that of the numbers
+        return [f"values {stratum + 1:0{width}} of {count}" for stratum in found]
 
     def check(self, targets: Mapping[str, np.ndarray]) -> list[str]:
         """The training targets must differ; INT8's output must tell them apart."""
@@ -198,6 +212,10 @@ class Regression:
         errors: np.ndarray = np.abs(outputs[:, 0].astype(np.float64) - y)
         return errors
 
+    def confidence(self, outputs: np.ndarray) -> None:
+        """None: a number comes without one."""
+        return
+
     def as_good(self, metric: float, best: float, samples: int) -> bool:
         """Within a standard error of the best, as normally distributed errors have it."""
         return metric <= best * (1 + VARIATION / math.sqrt(samples))
@@ -218,6 +236,14 @@ class Regression:
     def read_scores(cls, document: Mapping[str, Any]) -> Scores:
         """See `Task.read_scores`."""
         return read_scores(document)
+
+    def answers(self, y: np.ndarray, outputs: np.ndarray) -> dict[str, list[str]]:
+        """The number, and its absolute error."""
+        return {"value": self.truths(outputs[:, 0]), "error": self.measure(y, outputs).astype(str).tolist()}
+
+    def read_answers(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
+        """The numbers."""
+        return np.array(columns["value"], np.float32)[:, np.newaxis]
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """What INT8 adds to the root mean square error."""
