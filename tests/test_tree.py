@@ -30,7 +30,7 @@ ROOMS = {
     "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
     "train": (
         ("costs", "gates", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
-        ("backbones", "backend", "demo", "feature_scaling", "tasks", "workers"),
+        ("backbones", "backend", "container", "demo", "feature_scaling", "tasks", "workers"),
         ("network", "samples"),
         ("job", "sparsity", "views"),
         ("array_data", "batches", "exported"),

@@ -15,6 +15,8 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/remote_views         cli/test_remote
     cli/train                cli/test_main, cli/test_block_command
     cli/trained              trained/test_evaluation, trained/test_prediction
+    cli/run                  ../docker/test_run, container/test_plan
+    container/engine         ../docker/test_run
     costs                    test_pipeline
     evaluate                 test_pipeline, methods/test_qat
     export                   test_pipeline
