@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,26 @@ class Job:
     resume: bool = False
     overwrite: bool = False
     enforce_time_limit: bool = False
+
+
+def command_of(job: Job) -> str:
+    """The command line that does the same again, from the same directory."""
+    words: list[str] = ["ei-train", "train", "--data-directory", str(job.data), "--out-directory", str(job.out)]
+    for name in sorted(job.overridden):
+        value, flag = getattr(job.recipe, name), name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    named = {
+        "info-file": job.info_file,
+        "input-shape": job.input_shape,
+        "classes": None if job.classes is None else ",".join(job.classes),
+        "from": job.data_format,
+    }
+    words += [word for flag, value in named.items() if value is not None for word in (f"--{flag}", str(value))]
+    switches = {"ensure-determinism": job.deterministic, "enforce-time-limit": job.enforce_time_limit}
+    return shlex.join([*words, *(f"--{flag}" for flag, on in switches.items() if on)])
 
 
 def with_defaults(job: Job, defaults: Mapping[str, object]) -> Recipe:

@@ -1,13 +1,16 @@
-"""`evaluate`: a trained model on any data set, and against another one."""
+"""`evaluate`: a trained model on any data set, and against another one; `report`: a run's page, written again."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from train.cli import console
+from train.result import Columns
 
 MODEL = typer.Argument(help="A finished run's folder, or a .tflite file.", show_default=False)
 LABELS = typer.Option(None, help="A file with one label per line, where the model has none beside it.")
@@ -18,6 +21,25 @@ INPUT_SCALING = typer.Option(
 )
 TASK = typer.Option("auto", help="What it was trained for, where no run says it: classification, regression, …")
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A page that was written: where, and its bytes."""
+
+    path: Path
+    size: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"report": str(self.path), "bytes": self.size}
+
+    def as_tables(self) -> list[Columns]:
+        """One row."""
+        rows = [[str(self.path), f"{self.size / 1000:,.0f} kB"]]
+        return [
+            Columns("Report", ["file", "size"], rows, "it needs no other file and no network: open it in a browser")
+        ]
 
 
 def evaluate(
@@ -65,6 +87,24 @@ def evaluate(
     console.show(found, as_json=as_json)
 
 
+def report(
+    run: Path = typer.Argument(help="A finished run's folder.", show_default=False),
+    output: Path | None = typer.Option(
+        None, "-o", "--output", help="The file to write; report.html in that folder by default."
+    ),
+    as_json: bool = AS_JSON,
+) -> None:
+    """Write the page of a finished run again, from the files that it left."""
+    from ei_compat.block.run_folder import PAGE
+    from ei_compat.core.files import write_file
+    from train.reporting.page import page_of
+
+    path = output or run / PAGE
+    write_file(path, page_of(run).encode())
+    console.show(Written(path, path.stat().st_size), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(evaluate)
+    app.command()(report)
