@@ -209,21 +209,32 @@ def labels_of(dataset: Dataset) -> dict[str, str]:
 
 def with_validation(dataset: Dataset, task: Task, recipe: Recipe, progress: Progress) -> Dataset:
     """The same samples with a validation set: their own, or a share of the others that are not for testing."""
-    from ei_compat.dataset.dataset import Category, ClassLabel
-    from ei_compat.dataset.split import Shares, class_of, split_dataset
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import Shares, split_dataset
 
     if any(sample.category is Category.VALIDATION for sample in dataset.samples):
         return dataset
     held = recipe.validation_share
     testing = tuple(sample for sample in dataset.samples if sample.category is Category.TESTING)
-    rest = tuple(sample for sample in dataset.samples if sample.category is not Category.TESTING)
-    strata = task.strata([class_of(sample) for sample in rest])
-    counted = tuple(replace(sample, label=ClassLabel(name)) for sample, name in zip(rest, strata, strict=True))
-    split = split_dataset(
-        replace(dataset, samples=counted), Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress
-    )
+    rest = replace(dataset, samples=tuple(each for each in dataset.samples if each.category is not Category.TESTING))
+    split = split_dataset(in_strata(rest, task), Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress)
+    return replace(dataset, samples=with_sides_of(split, rest).samples + testing)
+
+
+def in_strata(dataset: Dataset, task: Task) -> Dataset:
+    """The samples labelled by what each is counted as when sets are drawn; see `Task.strata`."""
+    from ei_compat.dataset.dataset import ClassLabel
+    from ei_compat.dataset.split import class_of
+
+    strata = task.strata([class_of(sample) for sample in dataset.samples])
+    counted = zip(dataset.samples, strata, strict=True)
+    return replace(dataset, samples=tuple(replace(sample, label=ClassLabel(name)) for sample, name in counted))
+
+
+def with_sides_of(split: Dataset, dataset: Dataset) -> Dataset:
+    """The dataset's samples in the sets that they have in a split of the same ones."""
     sides = {sample.id: sample.category for sample in split.samples}
-    return replace(dataset, samples=tuple(sample.with_category(sides[sample.id]) for sample in rest) + testing)
+    return replace(dataset, samples=tuple(sample.with_category(sides[sample.id]) for sample in dataset.samples))
 
 
 def _decode(

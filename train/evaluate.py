@@ -84,11 +84,10 @@ def predict(
     """
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     shares = [rows for rows in np.array_split(np.arange(len(samples)), workers) if len(rows)]
-    with backend.without_native_chatter():
-        interpreters = [_interpreter(tflite) for _ in shares]
+    sessions = [Session(tflite) for _ in shares]
     stop = threading.Event()
     with progress.task(name, len(samples), "picture") as task, ThreadPoolExecutor(workers) as pool:
-        parts = pool.map(_predict_rows, interpreters, repeat(samples), shares, repeat(task), repeat(stop))
+        parts = pool.map(_predict_rows, sessions, repeat(samples), shares, repeat(task), repeat(stop))
         try:
             return np.concatenate(list(parts))
         finally:
@@ -106,18 +105,40 @@ def _interpreter(tflite: bytes) -> Any:
     return interpreter
 
 
+class Session:
+    """A model ready to be run, one input at a time; of one thread.
+
+    Args:
+        tflite: see `predict`.
+    """
+
+    def __init__(self, tflite: bytes) -> None:
+        with backend.without_native_chatter():
+            self._interpreter = _interpreter(tflite)
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+
+    @property
+    def outputs(self) -> int:
+        """How many it gives."""
+        return int(np.prod(self._output["shape"]))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Outputs float32 [K] of an input [1, ...]; LiteRT lets go of Python's lock meanwhile."""
+        self._interpreter.set_tensor(self._input["index"], _quantised(values, self._input))
+        self._interpreter.invoke()
+        return _dequantised(self._interpreter.get_tensor(self._output["index"]).reshape(-1), self._output)
+
+
 def _predict_rows(
-    interpreter: Any, samples: Samples | Selected, rows: np.ndarray, task: Any, stop: threading.Event
+    session: Session, samples: Samples | Selected, rows: np.ndarray, task: Any, stop: threading.Event
 ) -> np.ndarray:
-    """Runs a share of the samples; LiteRT lets go of Python's lock meanwhile."""
-    entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    results = np.empty((len(rows), int(np.prod(exit_["shape"]))), np.float32)
+    """Runs a share of the samples."""
+    results = np.empty((len(rows), session.outputs), np.float32)
     for position, row in enumerate(rows):
         if stop.is_set():
             break
-        interpreter.set_tensor(entry["index"], _quantised(samples.take(np.array([row]))[0], entry))
-        interpreter.invoke()
-        results[position] = _dequantised(interpreter.get_tensor(exit_["index"]).reshape(-1), exit_)
+        results[position] = session(samples.take(np.array([row]))[0])
         task.advance()
     return results
 

@@ -51,6 +51,12 @@ class FeatureScaling:
     divisors: np.ndarray | None = None
 
     @classmethod
+    def as_they_are(cls, shape: tuple[int, ...]) -> FeatureScaling:
+        """Neither divided nor rounded."""
+        nothing = np.zeros(shape)
+        return cls(nothing, nothing, nothing, 0.0, 0.0, ())
+
+    @classmethod
     def measured(cls, x: Any) -> FeatureScaling:
         """What training rows [N, ...] of finite values show; nothing is scaled yet."""
         ends = [
@@ -59,8 +65,9 @@ class FeatureScaling:
             for place in (piece.argmin(), piece.argmax())
         ]
         (least, low), (greatest, high) = min(ends), max(ends)
-        nothing = np.zeros(x.shape[1:])
-        ranged = cls(nothing, nothing, nothing, least, greatest, tuple(sorted({low, high})))
+        ranged = replace(
+            cls.as_they_are(x.shape[1:]), least=least, greatest=greatest, extremes=tuple(sorted({low, high}))
+        )
         _, spread = _moments(x, lambda values: values)
         mean, deviation = _moments(x, ranged.rounded)
         return replace(ranged, mean=mean, deviation=deviation, spread=spread)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ei_compat.block.run_folder import LABELS
 from ei_compat.media.pixels import InputScaling
 from train.recipe import Recipe
 
@@ -55,6 +56,8 @@ class Job:
         resume: go on from a checkpoint in `out`.
         overwrite: replace what an earlier run left in `out`.
         enforce_time_limit: whether `maxTrainingTimeSeconds` stops the training.
+        model: a finished one to compress, or None to train a fresh one.
+        labels: its classes in the order of its outputs, where the user said so.
     """
 
     data: Path
@@ -71,11 +74,16 @@ class Job:
     resume: bool = False
     overwrite: bool = False
     enforce_time_limit: bool = False
+    model: Path | None = None
+    labels: tuple[str, ...] | None = None
 
 
 def command_of(job: Job) -> str:
     """The command line that does the same again, from the same directory."""
-    words: list[str] = ["ei-train", "train", "--data-directory", str(job.data), "--out-directory", str(job.out)]
+    if job.model is None:
+        words = ["ei-train", "train", "--data-directory", str(job.data), "--out-directory", str(job.out)]
+    else:
+        words = ["ei-train", "compress", str(job.model), str(job.data), str(job.out)]
     for name in sorted(job.overridden):
         value, flag = getattr(job.recipe, name), name.replace("_", "-")
         if isinstance(value, bool):
@@ -87,6 +95,7 @@ def command_of(job: Job) -> str:
         "input-shape": job.input_shape,
         "classes": None if job.classes is None else ",".join(job.classes),
         "from": job.data_format,
+        "labels": None if job.labels is None else job.out / LABELS,  # which the run wrote down again
     }
     words += [word for flag, value in named.items() if value is not None for word in (f"--{flag}", str(value))]
     switches = {"ensure-determinism": job.deterministic, "enforce-time-limit": job.enforce_time_limit}
@@ -96,6 +105,12 @@ def command_of(job: Job) -> str:
 def with_defaults(job: Job, defaults: Mapping[str, object]) -> Recipe:
     """The recipe as it was asked for, with these defaults in place of its own."""
     return job.recipe.model_copy(update={name: value for name, value in defaults.items() if name not in job.given})
+
+
+def settled(job: Job, answers: Mapping[str, object]) -> Job:
+    """The job with these fields of the recipe as a finished model has them."""
+    recipe = job.recipe.model_copy(update=dict(answers))
+    return replace(job, recipe=recipe, given=job.given | frozenset(answers))
 
 
 def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Recipe:

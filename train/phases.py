@@ -10,6 +10,7 @@ import numpy as np
 
 from train.batches import as_input, batches
 from train.methods import features, finetune, head, qat
+from train.methods.given import check_knowledge
 from train.methods.input_scaling import deployed
 from train.methods.int8_ready import make_int8_ready
 from train.methods.state import TrainState
@@ -90,6 +91,8 @@ def train(work: Work, watch: Stopwatch) -> None:
 def _extract(work: Work) -> None:
     if work.trainer.is_frozen:
         work.features = features.extract(work.trainer, mirror=work.trainer.recipe.mirror)
+        if work.trainer.finished is not None and work.state is None:
+            check_knowledge(work.trainer, work.features)
 
 
 def _train_head(work: Work) -> None:

@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ei_compat.block.arrays import holds_arrays
 from ei_compat.block.run_folder import CHECKPOINT, EXPLORER, FLOAT_FILE, INT8_FILE, KERAS, PAGE, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
 from train.array_data import normalised
-from train.backbones import Backbone, BringsHead, NetworkSource, TakesFeatures, chosen, usual
+from train.backbones import (
+    Backbone,
+    BringsHead,
+    Finished,
+    FinishedModel,
+    NetworkSource,
+    TakesFeatures,
+    chosen,
+    finished,
+    unused_options,
+    usual,
+)
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
-from train.job import Job, adapted, command_of, with_defaults
+from train.job import Job, adapted, command_of, settled, with_defaults
 from train.methods import finetune, quantize
 from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
@@ -83,10 +95,15 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     with watch("prepare"):
         if not (job.resume or job.overwrite):
             folder.refuse_earlier()
-        source = chosen(job.recipe, job.overridden)
+        job, model = _with_model(job)
+        source = chosen(job.recipe, job.overridden) if model is None else model
         data = load_data(job, progress)
+        if model is not None and data.info_file is None and len(data.shape) == 3:
+            model.check_pictures()
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
         backbone = backbone or usual(data.shape)
+        for option in unused_options(backbone, job.overridden):
+            progress.warn(f"{option} is not used: {backbone.name} has no such thing")
         asked = with_defaults(job, backbone.defaults(pretrained=True))
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)
@@ -154,7 +171,9 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
 
     with watch("report"):
         sets = answered(data.sets(), answers)
-        found = look(models, loaded, data.validation, sets, _pruned(trainer, network, zeros), _seen(work), progress)
+        found = look(
+            models, loaded, data.validation, sets, _pruned(trainer, network, zeros), _seen(work, job), progress
+        )
 
     report = Report(
         task=data.task.name,
@@ -183,6 +202,18 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     if trainer.workers is not None:
         _dismiss(trainer.workers, progress)
     return report
+
+
+def _with_model(job: Job) -> tuple[Job, FinishedModel | None]:
+    """The job with what its finished model, where it has one, answers of the recipe."""
+    if job.model is None:
+        return job, None
+    backend.start(deterministic=job.deterministic)
+    scaling = job.recipe.input_scaling if "input_scaling" in job.given else None
+    model = finished(job.model, scaling=scaling, labels=job.labels)
+    if not (job.data.is_dir() and holds_arrays(job.data)):
+        model.check_pictures()
+    return settled(job, model.settles()), model
 
 
 def _built(source: NetworkSource, job: Job, data: TrainingData, place: Place | None) -> Backbone:
@@ -240,7 +271,8 @@ def _start(
         backbone.load_weights(body, weights, data.scaling.zero)
         if all(layer.trainable for layer in body.layers):
             body.trainable = False
-    return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out)
+    called = backbone.called if isinstance(backbone, Finished) else None
+    return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out, called)
 
 
 def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
@@ -299,10 +331,13 @@ def _pruned(trainer: Trainer, network: Network, zeros: Sparsity) -> Pruned:
     return Pruned(zeros, sizes, finetune.zeros(trainer) if trainer.recipe.prune else None)
 
 
-def _seen(work: phases.Work) -> Seen:
+def _seen(work: phases.Work, job: Job) -> Seen:
     """What the network saw before fine-tuning, without the mirror images."""
     features, count = work.before.features, len(work.trainer.data.training)
-    return Seen({"training": features.training[:count], **features.held_out}, frozen=work.features is not None)
+    return Seen(
+        {"training": features.training[:count], **features.held_out},
+        frozen=work.features is not None and job.model is None,
+    )
 
 
 def _deadline(job: Job, data: TrainingData) -> float | None:

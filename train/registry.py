@@ -20,7 +20,8 @@ from ei_compat.core.errors import UsageError
 class Named(Protocol):
     """Anything that is asked for by its name."""
 
-    name: str
+    @property
+    def name(self) -> str: ...  # noqa: D102
 
 
 T = TypeVar("T", bound=Named)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import read_at_most
@@ -23,6 +24,7 @@ PREDICTIONS, PAGE, EXPLORER = "predictions.csv", "report.html", "explorer.zip"
 RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, EXPLORER, PAGE, CONFIG, REPORT)
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
 SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
+SHAPE = "input_shape"  # in `config.json`
 MOST_LABELS = 4095
 LONGEST_LABEL = 200  # bytes
 LARGEST_CONFIG = 1 << 20  # bytes
@@ -73,7 +75,7 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
-        return self._configured(SCALING)
+        return self._said(SCALING)
 
     def mode(self) -> str | None:
         """What was learned, such as `classification` or `regression`, or None where the run does not say.
@@ -81,17 +83,29 @@ class RunFolder:
         Raises:
             FormatError: `config.json` is no JSON object.
         """
-        return self._configured(MODE)
+        return self._said(MODE)
 
-    def _configured(self, name: str) -> str | None:
+    def takes_features(self) -> bool:
+        """Whether the run says that its inputs are features, and no pictures.
+
+        Raises:
+            FormatError: `config.json` is no JSON object.
+        """
+        shape = self._configured(SHAPE)
+        return isinstance(shape, list) and len(shape) < 3
+
+    def _said(self, name: str) -> str | None:
+        value = self._configured(name)
+        return None if value is None else str(value)
+
+    def _configured(self, name: str) -> Any:
         path = self.path / CONFIG
         if not path.is_file():
             return None
         try:
-            value = json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
+            return json.loads(read_at_most(path, LARGEST_CONFIG)).get(name)
         except (ValueError, AttributeError):
             raise FormatError("is no JSON object", where=path) from None
-        return None if value is None else str(value)
 
 
 def labels_text(labels: Iterable[str]) -> str:

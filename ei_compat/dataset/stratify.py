@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ei_compat.core.errors import DataError
+from ei_compat.core.numbers import is_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,9 @@ def _wanted(groups: Sequence[Group], shares: Sequence[float]) -> dict[tuple[int,
     for label in sorted(samples):
         if sets > 1 and holding[label] == 1:
             what = "a single sample" if samples[label] == 1 else f"{samples[label]} samples in a single group"
-            raise DataError(f"the class has {what}, which cannot be split", where=label, fix="add samples or drop it")
+            numbers = "; of numbers to learn, --task regression splits ranges" if is_number(label) else ""
+            fix = f"add samples or drop it{numbers}"
+            raise DataError(f"the class has {what}, which cannot be split", where=label, fix=fix)
         for side, count in enumerate(apportion(samples[label], shares)):
             wanted[side, label] = count
     return wanted

@@ -4,15 +4,18 @@ Modules without a file of tests under their own name, and where they are tested:
 
     backbones/feature_network      backbones/test_dense, backbones/test_conv1d
     backbones/flat                 backbones/test_network_file
+    backbones/keras_config         backbones/test_keras_file
     backbones/mobilenet_v2         backbones/test_keras_applications
     backbones/own_layers           backbones/test_network_file
     backbones/weights_file         backbones/test_keras_applications
     batches                        methods/test_loop
+    cli/compress                   cli/test_main, backbones/test_given_model
     cli/console                    cli/test_main, cli/test_data
     cli/firmware                   cli/test_main
     cli/remote_views               cli/test_remote
+    cli/report                     reporting/test_page
     cli/train                      cli/test_main, cli/test_block_command
-    cli/trained                    trained/test_evaluation
+    cli/trained                    trained/test_evaluation, trained/test_prediction
     costs                          test_pipeline
     evaluate                       test_pipeline, methods/test_qat
     export                         test_pipeline
@@ -21,6 +24,7 @@ Modules without a file of tests under their own name, and where they are tested:
     inspection/board               reporting/test_findings
     inspection/health              reporting/test_findings
     job                            test_recipe
+    methods/given                  backbones/test_given_model
     methods/head                   test_pipeline
     methods/state                  runs/test_checkpoint
     methods/statistics             methods/test_int8_ready
@@ -53,5 +57,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/ridge_probe              tasks/test_regression
     trained/comparison             trained/test_evaluation
     trained/model                  trained/test_evaluation
+    trained/pictures               trained/test_prediction
+    trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
 """

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from train.registry import Registry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import tf_keras as keras
 
@@ -32,7 +34,8 @@ class Backbone(Protocol):
         name: what `--backbone` takes: lower case, digits and underscores.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...  # noqa: D102
 
     def check(self, recipe: Recipe, shape: tuple[int, ...]) -> None:
         """Refuses what the network cannot be built with, before any time is spent.
@@ -141,6 +144,35 @@ class NetworkSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Finished(BringsHead, Protocol):
+    """A whole network that comes trained: it is not trained before fine-tuning, and results are held against it.
+
+    Attributes:
+        called: what the report calls it.
+    """
+
+    called: str
+
+
+class FinishedModel(NetworkSource, Protocol):
+    """A finished model that was read, which answers a part of the recipe itself."""
+
+    def settles(self) -> Mapping[str, object]:
+        """Fields of the recipe that the model answers."""
+        ...
+
+    def check_pictures(self) -> None:
+        """Raises UsageError where pictures cannot be prepared for the model, or it is not known how."""
+        ...
+
+
+def finished(path: Path, *, scaling: str | None, labels: tuple[str, ...] | None) -> FinishedModel:
+    """Reads a finished model; TensorFlow has been started. See `train.backbones.given_model.GivenModel.read`."""
+    model: FinishedModel = pkgutil.resolve_name(GIVEN_MODEL).read(path, scaling=scaling, labels=labels)
+    return model
+
+
 def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSource | None:
     """The backbone that the recipe asks for, or None where the inputs decide; see `usual`.
 
@@ -157,12 +189,29 @@ def chosen(recipe: Recipe, overridden: Collection[str]) -> Backbone | NetworkSou
     return source
 
 
+def unused_options(backbone: Backbone, overridden: Collection[str]) -> list[str]:
+    """The options of the command line that are for other backbones of this package, as it spells them."""
+    own = {name for name, users in OPTIONS_OF.items() if backbone.name in users}
+    known = {user for users in OPTIONS_OF.values() for user in users}
+    if backbone.name not in known:
+        return []  # one from outside, which may use any
+    return ["--" + name.replace("_", "-") for name in OPTIONS_OF if name in overridden and name not in own]
+
+
 def usual(shape: tuple[int, ...]) -> Backbone:
     """The backbone of inputs of this shape where none is asked for: of pictures, of features, of rows of features."""
     return BACKBONES.named({1: "dense", 2: "conv1d"}.get(len(shape), "mobilenet_v2"))
 
 
 AUTO = "auto"  # in place of a backbone's name
+OPTIONS_OF: Mapping[str, Collection[str]] = {  # fields of the recipe that only some backbones use
+    "alpha": ("mobilenet_v2", "mobilenet_v1"),
+    "units": ("dense",),
+    "columns": ("conv1d",),
+    "filters": ("conv1d",),
+    "kernel_size": ("conv1d",),
+    "conv_dropout": ("conv1d",),
+}
 BACKBONES: Registry[Backbone] = Registry(
     "--backbone",
     "ei_train.backbones",
@@ -174,6 +223,7 @@ BACKBONES: Registry[Backbone] = Registry(
     },
 )
 NETWORK_FILE = "train.backbones.network_file:NetworkFile"  # of the option --network
+GIVEN_MODEL = "train.backbones.given_model:GivenModel"  # of the command compress
 
 # What changes in a network of images without weights to start from. Five epochs of a head on random features and ten of
 # recovery from pruning would leave a network that knows nothing, and only varied pictures keep so free a network from

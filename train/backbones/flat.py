@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
 ENTRY = "x_input"
+RESERVED = {ENTRY, "features", "cells"}  # names of steps that are added here
 UNUSED = ("kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint")
 OF_HEADS = {"Dense", "Dropout", "Flatten", "Reshape", "ReLU", "LeakyReLU", "Activation"}
 
@@ -46,12 +47,34 @@ class FlatNetwork:
         return [step for step in self.body if step.weights and not step.trainable]
 
 
+@dataclass(frozen=True, slots=True)
+class FlatLayers:
+    """All layers of a model in one list, as they were found.
+
+    Attributes:
+        steps: in the order of computation.
+        last: the name of the step that gives the output.
+        shape: of one input.
+        unused: names of layers with regularizers or constraints, which training here has not.
+    """
+
+    steps: Sequence[Step]
+    last: str
+    shape: tuple[int, ...]
+    unused: Sequence[str] = ()
+
+
 def flat(model: Any) -> FlatNetwork:
     """Flattens a Keras model and splits it before its dense layers.
 
     Raises:
         UsageError: it cannot be trained here; the message says which layer is why.
     """
+    return split(inlined(model))
+
+
+def inlined(model: Any) -> FlatLayers:
+    """All layers of a Keras model and of the models in it; raises what `flat` does."""
     model = _functional(model)
     if not getattr(model, "inputs", None) or not hasattr(model, "_nodes_by_depth"):
         raise UsageError(
@@ -61,10 +84,15 @@ def flat(model: Any) -> FlatNetwork:
         if len(found) != 1:
             raise UsageError(f"the model has {len(found)} {what}", fix="a network here has one input and one output")
     shape = tuple(model.inputs[0].shape[1:])
-    inlined = _Inlining()
-    last = inlined.inline(model, [ENTRY], trainable=True)[0]
-    body, head, activation = _split(_plain(inlined.steps, last), shape)
-    return FlatNetwork(shape, body, head, activation, inlined.unused)
+    inlining = _Inlining()
+    last = inlining.inline(model, [ENTRY], trainable=True)[0]
+    return FlatLayers(inlining.steps, last, shape, inlining.unused)
+
+
+def split(layers: FlatLayers) -> FlatNetwork:
+    """The network of these layers, in two parts before its dense ones; raises what `flat` does."""
+    body, head, activation = _split(_plain(layers.steps, layers.last), layers.shape)
+    return FlatNetwork(layers.shape, body, head, activation, layers.unused)
 
 
 def _functional(model: Any) -> Any:
@@ -79,7 +107,7 @@ class _Inlining:
         self.steps: list[Step] = []
         self.unused: list[str] = []
         self._seen: set[int] = set()
-        self._names = {ENTRY, "features"}
+        self._names = set(RESERVED)
 
     def inline(self, model: Any, given: Sequence[str], *, trainable: bool) -> list[str]:
         """Adds the model's layers; returns the names of the steps that give its outputs."""
@@ -113,7 +141,7 @@ class _Inlining:
                 f"layer {called!r} ({kind}) is not one of Keras' own layers, and has no INT8 form here",
                 fix="build the network of Keras' layers",
             )
-        config, name = layer.get_config(), self._named(layer.name)
+        config, name = layer.get_config(), free_name(layer.name, self._names)
         if any(config.get(each) for each in UNUSED):
             self.unused.append(layer.name)
         shape = tuple(outputs[0].shape[1:])
@@ -122,15 +150,16 @@ class _Inlining:
         self.steps.append(Step(name, kind, config, tuple(inputs), shape, layer.get_weights(), trainable))
         return [name]
 
-    def _named(self, wanted: str) -> str:
-        """A name that no other layer has, nor one of the dropout layers, which are numbered."""
-        plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
-        plain = f"own_{plain}" if re.fullmatch(r"dropout(_\d+)?|y_pred", plain) else plain
-        name, number = plain, 1
-        while name in self._names:
-            name, number = f"{plain}_{number}", number + 1
-        self._names.add(name)
-        return name
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """A name that no other layer has, nor one of the dropout layers, which are numbered; adds it to those taken."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)
+    plain = f"own_{plain}" if re.fullmatch(r"dropout(_\d+)?|y_pred", plain) else plain
+    name, number = plain, 1
+    while name in taken:
+        name, number = f"{plain}_{number}", number + 1
+    taken.add(name)
+    return name
 
 
 def _listed(tensors: Any) -> list[Any]:

@@ -83,8 +83,8 @@ def plain_steps(step: Step) -> list[Step]:
         UsageError: the layer, or what it is set to, has no form here.
     """
     if step.config.get("data_format") == "channels_first":
-        raise _refused(step, "has channels first", "use channels last, as TFLite does")
-    if step.kind in WITH_ACTIVATION and (name := _activation(step)) != "linear":
+        raise refused(step, "has channels first", "use channels last, as TFLite does")
+    if step.kind in WITH_ACTIVATION and (name := activation_name(step)) != "linear":
         before = plain_steps(replace(step, config={**step.config, "activation": "linear"}))
         behind = Step(f"{step.name}.{name}", "Activation", {"activation": name}, (step.name,), step.shape)
         return [*before, _activating(behind)]
@@ -103,21 +103,22 @@ def plain_steps(step: Step) -> list[Step]:
         case "Reshape":
             return [replace(step, config={"target_shape": step.shape})]
         case "Concatenate" if step.config.get("axis", -1) not in (-1, len(step.shape)):
-            raise _refused(step, f"joins along axis {step.config['axis']}", "join channels, axis=-1")
+            raise refused(step, f"joins along axis {step.config['axis']}", "join channels, axis=-1")
         case "Conv2D" if step.config.get("groups", 1) != 1:
-            raise _refused(step, f"has {step.config['groups']} groups", "use a DepthwiseConv2D")
+            raise refused(step, f"has {step.config['groups']} groups", "use a DepthwiseConv2D")
         case "DepthwiseConv2D" | "Conv2D" if step.config.get("padding") == "causal":
-            raise _refused(step, "has causal padding", "use same or valid")
+            raise refused(step, "has causal padding", "use same or valid")
     if step.kind not in KEPT:
-        raise _refused(step, "has no INT8 form here", ADVICE.get(step.kind, f"use {', '.join(sorted(KEPT))}"))
+        raise refused(step, "has no INT8 form here", ADVICE.get(step.kind, f"use {', '.join(sorted(KEPT))}"))
     return [replace(step, config={name: step.config[name] for name in KEPT[step.kind] if name in step.config})]
 
 
-def _refused(step: Step, why: str, fix: str) -> UsageError:
+def refused(step: Step, why: str, fix: str) -> UsageError:
+    """What is raised where a layer has no form here: its name and class, and why."""
     return UsageError(f"layer {step.name!r} ({step.kind}) {why}", fix=fix)
 
 
-def _activation(step: Step) -> str:
+def activation_name(step: Step) -> str:
     """The name of a layer's activation."""
     given = step.config.get("activation", "linear") or "linear"
     if isinstance(given, Mapping):  # as Keras saves a function, or a layer that serves as one
@@ -128,7 +129,7 @@ def _activation(step: Step) -> str:
 
 
 def _activating(step: Step) -> Step:
-    name = "softmax" if step.kind == "Softmax" else _activation(step)
+    name = "softmax" if step.kind == "Softmax" else activation_name(step)
     match name:
         case "relu" | "relu6":
             return replace(step, kind="ReLU", config={"max_value": 6.0 if name == "relu6" else None})
@@ -136,18 +137,18 @@ def _activating(step: Step) -> Step:
             return replace(step, kind="LeakyReLU", config={"alpha": 0.2})
         case "softmax":
             if step.kind == "Softmax" and step.config.get("axis", -1) != -1:
-                raise _refused(step, "is not over the last axis", "use axis=-1")
+                raise refused(step, "is not over the last axis", "use axis=-1")
             return replace(step, kind="Activation", config={"activation": name})
         case _ if name in (*ALONE, "linear"):
             return replace(step, kind="Activation", config={"activation": name})
-    raise _refused(step, f"is {name}, which has no INT8 form here", f"use relu, relu6, leaky_relu, {', '.join(ALONE)}")
+    raise refused(step, f"is {name}, which has no INT8 form here", f"use relu, relu6, leaky_relu, {', '.join(ALONE)}")
 
 
 def _rectifying(step: Step) -> Step:
     config = step.config
     most, slope = config.get("max_value"), config.get("negative_slope", 0.0)
     if config.get("threshold", 0.0) or most not in (None, 6, 6.0) or (slope and most is not None):
-        raise _refused(step, "is neither ReLU nor ReLU6", "use ReLU(), ReLU(6.0) or LeakyReLU()")
+        raise refused(step, "is neither ReLU nor ReLU6", "use ReLU(), ReLU(6.0) or LeakyReLU()")
     if slope:
         return replace(step, kind="LeakyReLU", config={"alpha": float(slope)})
     return replace(step, config={"max_value": most})
@@ -157,7 +158,7 @@ def _normalising(step: Step) -> Step:
     """With a factor and an offset, whether it had them or not."""
     axis = step.config.get("axis", -1)
     if (axis[0] if isinstance(axis, list | tuple) else axis) not in (-1, len(step.shape)):
-        raise _refused(step, "does not normalise channels", "use axis=-1")
+        raise refused(step, "does not normalise channels", "use axis=-1")
     left, channels = list(step.weights), step.shape[-1]
     gamma = left.pop(0) if step.config.get("scale", True) else np.ones(channels, np.float32)
     beta = left.pop(0) if step.config.get("center", True) else np.zeros(channels, np.float32)

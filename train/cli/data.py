@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,9 @@ def split(
         None,
         help="Regular expression searched in each path; equal first groups (or matches) stay together.",
     ),
+    task: str | None = typer.Option(
+        None, help="regression where labels are numbers: each range of them gets its share, as classes do without."
+    ),
     form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
@@ -134,6 +137,8 @@ def split(
     from ei_compat.dataset.split import Shares, count_split, find_copies, labelled, split_dataset
     from ei_compat.formats import WriteOptions, write_dataset
     from train.cli.progress import bars
+    from train.data import in_strata, labels_of, with_sides_of
+    from train.tasks import TASKS
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
     refuse_occupied(target)
@@ -142,9 +147,13 @@ def split(
     if bare is not None:
         console.warn(bare)
     copies = find_copies(dataset.samples, progress)
-    parted = split_dataset(dataset, shares, seed=seed, group_by=pattern, copies=copies)
+    counted = dataset if task is None else in_strata(dataset, TASKS.named(task).of_labels(labels_of(dataset)))
+    divided = split_dataset(counted, shares, seed=seed, group_by=pattern, copies=copies)
+    parted = with_sides_of(divided, dataset)
     write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)
     counts = count_split(parted, pattern, copies=copies)
+    if task is not None:
+        counts = replace(counts, classes=count_split(divided, copies=copies).classes)
     for one, other in counts.conflicts[:5]:
         console.warn(f"{one} and {other} are the same file with different labels")
     if len(counts.conflicts) > 5:

@@ -125,12 +125,16 @@ def upload_model(
     ),
     labels: str | None = typer.Option(None, help="Class names with commas between, in the order of the output."),
     labels_file: Path | None = typer.Option(None, help="Class names, one a line, in the order of the output."),
-    output_type: str = typer.Option(
-        "classification", help="classification, regression, object-detection, freeform or anomaly."
+    output_type: str | None = typer.Option(
+        None,
+        help="classification, regression, object-detection, freeform or anomaly [default: that of the run, else "
+        "classification]",
     ),
     last_layer: str | None = typer.Option(None, help="What a detector's output means: fomo, yolov5, …"),
     minimum_confidence: float = typer.Option(0.5, help="Below it a detector's finding is left out, 0 to 1."),
-    input_type: str = typer.Option("image", help="image, audio, time-series or other."),
+    input_type: str | None = typer.Option(
+        None, help="image, audio, time-series or other [default: other for a run on features, else image]"
+    ),
     input_scaling: str | None = typer.Option(
         None, help="Of the pixels: 0..1, -1..1, -128..127, 0..255, torch, … [default: that of the run, else 0..1]"
     ),
@@ -163,9 +167,11 @@ def upload_model(
         run = RunFolder(model)
         model, input_scaling = run.int8_model(), input_scaling or run.input_scaling()
         names = run.labels() if names is None else names
+        output_type = output_type or run.mode()
+        input_type = input_type or ("other" if run.takes_features() else None)
     info = ModelInfo(
-        input_of(input_type, input_scaling or "0..1", resize_mode, frequency_hz, window_ms),
-        output_of(output_type, names, last_layer, minimum_confidence),
+        input_of(input_type or "image", input_scaling or "0..1", resize_mode, frequency_hz, window_ms),
+        output_of(output_type or "classification", names, last_layer, minimum_confidence),
     )
     shape = _shape(input_shape)
     if one_shot and deploy is None:

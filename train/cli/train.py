@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -17,7 +17,9 @@ from train.cli.block_command import BlockCommand
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
+    from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress
     from train.job import Parameters
+    from train.runs.report import Report
 
 ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
     "batch_size": ("--batch_size",),
@@ -71,7 +73,7 @@ def train(
     job = Job(
         data=data_directory,
         out=out_directory,
-        recipe=_recipe(given, parameters),
+        recipe=recipe_of(given, parameters),
         given=frozenset(given),
         overridden=frozenset(overridden),
         parameters=parameters,
@@ -86,7 +88,15 @@ def train(
     )
     from train import pipeline  # after the options are known to be good: it takes a moment
 
-    report = pipeline.run(job, progress)
+    finish(pipeline.run(job, progress), out_directory, progress)
+
+
+def finish(report: Report | None, out: Path, progress: TerminalProgress | PlainProgress | JsonProgress) -> None:
+    """Shows what came of a run.
+
+    Raises:
+        GateError: a promise was not kept.
+    """
     if report is None:
         return
     progress.finish(report)
@@ -94,12 +104,12 @@ def train(
     if missed:
         raise GateError(
             "; ".join(f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}" for gate in missed),
-            where=out_directory,
+            where=out,
             fix="the files are written; try --effort thorough, ask for less, or raise the limit",
         )
 
 
-def _recipe(given: dict[str, Any], parameters: Parameters | None) -> Recipe:
+def recipe_of(given: dict[str, Any], parameters: Parameters | None = None) -> Recipe:
     """The recipe with the user's values, or the project's; the first thing wrong with them becomes a UsageError."""
     try:
         return Recipe(**given)
@@ -117,9 +127,9 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _recipe_options() -> list[inspect.Parameter]:
-    """One option per field of the recipe, None unless the user gives it."""
-    return [_option(name, field) for name, field in Recipe.model_fields.items()]
+def recipe_options(left_out: Collection[str] = ()) -> list[inspect.Parameter]:
+    """One option per field of the recipe, but for those left out; None unless the user gives it."""
+    return [_option(name, field) for name, field in Recipe.model_fields.items() if name not in left_out]
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
@@ -143,7 +153,7 @@ def _scalar(annotation: Any) -> type:
     return annotation if isinstance(annotation, type) else str
 
 
-def _spell_out(command: Any, extra: Sequence[inspect.Parameter]) -> Any:
+def spell_out(command: Any, extra: Sequence[inspect.Parameter]) -> Any:
     """Replaces the `**` of a command by these options, where typer looks for them."""
     own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     command.__signature__ = inspect.Signature([*own, *extra])
@@ -166,5 +176,5 @@ def demo(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(cls=BlockCommand, context_settings=settings)(_spell_out(train, _recipe_options()))
+    app.command(cls=BlockCommand, context_settings=settings)(spell_out(train, recipe_options()))
     app.command()(demo)

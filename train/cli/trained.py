@@ -1,16 +1,24 @@
-"""`evaluate`: a trained model on any data set, and against another one; `report`: a run's page, written again."""
+"""`evaluate` and `predict`: a trained model on any data set, against another one, and on single pictures."""
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from ei_compat.core.errors import DataError, UsageError
 from train.cli import console
-from train.result import Columns
+
+if TYPE_CHECKING:
+    from train.trained.model import Given
+    from train.trained.prediction import Answer, Predictor
 
 MODEL = typer.Argument(help="A finished run's folder, or a .tflite file.", show_default=False)
 LABELS = typer.Option(None, help="A file with one label per line, where the model has none beside it.")
@@ -21,25 +29,6 @@ INPUT_SCALING = typer.Option(
 )
 TASK = typer.Option("auto", help="What it was trained for, where no run says it: classification, regression, …")
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A page that was written: where, and its bytes."""
-
-    path: Path
-    size: int
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"report": str(self.path), "bytes": self.size}
-
-    def as_tables(self) -> list[Columns]:
-        """One row."""
-        rows = [[str(self.path), f"{self.size / 1000:,.0f} kB"]]
-        return [
-            Columns("Report", ["file", "size"], rows, "it needs no other file and no network: open it in a browser")
-        ]
 
 
 def evaluate(
@@ -87,24 +76,80 @@ def evaluate(
     console.show(found, as_json=as_json)
 
 
-def report(
-    run: Path = typer.Argument(help="A finished run's folder.", show_default=False),
-    output: Path | None = typer.Option(
-        None, "-o", "--output", help="The file to write; report.html in that folder by default."
+def predict(
+    model: Path = typer.Argument(
+        help="A finished run's folder, a .tflite file, or an .eim runner.", show_default=False
     ),
-    as_json: bool = AS_JSON,
+    pictures: list[str] | None = typer.Argument(
+        None, help="Files, folders, patterns such as 'photos/*.jpg', or - for paths from stdin, one a line."
+    ),
+    camera: str | None = typer.Option(
+        None,
+        help="A webcam: its number or file, such as /dev/video0. Needs OpenCV: pip install 'ei-train[camera]'.",
+    ),
+    frames: int | None = typer.Option(None, min=1, help="How many pictures of the camera; without it until Ctrl-C."),
+    threshold: float = typer.Option(0.0, min=0.0, max=1.0, help="Least score of an answer; below it is `unsure`."),
+    save: Path | None = typer.Option(None, help="A new or empty folder for copies with the answer below the picture."),
+    labels: Path | None = LABELS,
+    input_scaling: str | None = INPUT_SCALING,
+    task: str = TASK,
+    as_json: bool = typer.Option(False, "--json", help="Print a line of JSON for each picture, as it comes."),
 ) -> None:
-    """Write the page of a finished run again, from the files that it left."""
-    from ei_compat.block.run_folder import PAGE
-    from ei_compat.core.files import write_file
-    from train.reporting.page import page_of
+    """Ask a trained model about pictures.
 
-    path = output or run / PAGE
-    write_file(path, page_of(run).encode())
-    console.show(Written(path, path.stat().st_size), as_json=as_json)
+    The scores are those of the deployed file: a run's INT8 file, the runner and the C library give the same.
+    """
+    from ei_compat.core.files import refuse_occupied
+    from train.cli.progress import bars
+    from train.trained.model import Given
+    from train.trained.pictures import STREAM, Copies, frames_of, pictures_of
+    from train.trained.prediction import Answers, answers_of
+
+    if not pictures and camera is None:
+        raise UsageError("there is nothing to look at", where="predict", fix="name pictures, a folder, -, or --camera")
+    if save is not None:
+        refuse_occupied(save)
+    copies = None if save is None else Copies(save)
+    named = pictures or []
+    at_once = as_json or camera is not None or STREAM in named
+    answers: list[Answer] = []
+    failed = 0
+    with _opened(model, Given(labels, input_scaling, task)) as predictor:
+        wanted = chain(pictures_of(named, sys.stdin, bars()), () if camera is None else frames_of(camera, frames))
+        for picture, answer in answers_of(predictor, wanted, threshold):
+            failed += answer.error is not None
+            if as_json:
+                sys.stdout.write(json.dumps(answer.as_json()) + "\n")
+            elif at_once:
+                sys.stdout.write(f"{answer.name}: {answer.words}\n")
+            else:
+                answers.append(answer)
+            sys.stdout.flush()
+            if answer.error is not None and not as_json:
+                console.warn(f"{answer.name}: not read, {answer.error}")
+            elif copies is not None and answer.error is None:
+                copies.save(picture, answer.words)
+    if not at_once:
+        console.show(Answers(tuple(answers)))
+    if failed:
+        were = "1 picture was" if failed == 1 else f"{failed} pictures were"
+        raise DataError(f"{were} not read", fix="see above")
+
+
+@contextmanager
+def _opened(model: Path, given: Given) -> Iterator[Predictor]:
+    from train.trained.model import open_model
+    from train.trained.prediction import FileModel
+    from train.trained.runner import Runner
+
+    if model.suffix == ".eim":
+        with Runner(model) as runner:
+            yield runner
+    else:
+        yield FileModel(open_model(model, given, deployed_only=True))
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command()(evaluate)
-    app.command()(report)
+    app.command()(predict)

@@ -49,7 +49,8 @@ class Before:
     Attributes:
         features: of its backbone.
         answers: its outputs [N or 2N, K] for the rows of the features of training.
-        held_out: for validation and testing what the task measures of it, and of the linear probe, [N] each.
+        held_out: for validation and testing what the task measures of it, and of the linear probe where its head was
+            fresh, [N] each.
     """
 
     features: Features
@@ -81,12 +82,18 @@ def look_before(trainer: Trainer, state: TrainState, features: Features | None) 
         return np.concatenate([network.head(part, training=False).numpy() for part in parts])
 
     truths = {name: samples.y for name, samples in data.sets().items() if name != "training"}
-    probe = features.probe
-    measured = {
-        "linear probe": {name: measure(y, probe.predict(features.held_out[name])) for name, y in truths.items()},
-        "head": {name: measure(y, answers(features.held_out[name])) for name, y in truths.items()},
-    }
+    probe, measured = features.probe, {}
+    if trainer.finished is None:
+        measured["linear probe"] = {
+            name: measure(y, probe.predict(features.held_out[name])) for name, y in truths.items()
+        }
+    measured[_name(trainer)] = {name: measure(y, answers(features.held_out[name])) for name, y in truths.items()}
     return Before(features, answers(features.training), measured)
+
+
+def _name(trainer: Trainer) -> str:
+    """What the network before fine-tuning is called."""
+    return trainer.finished or "head"
 
 
 def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState:
@@ -223,7 +230,7 @@ def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, learne
         learned: for each layer of the backbone whether it learned before.
     """
     task = trainer.data.task
-    was = float(before.held_out["head"]["validation"].mean())
+    was = float(before.held_out[_name(trainer)]["validation"].mean())
     lines = [line for line in state.history if line.phase == PHASE]
     now = next(line.val_metric for line in lines if line.epoch == state.best_epochs[PHASE])
     if better(task, was, now) == now:

@@ -36,6 +36,7 @@ class Trainer:
         progress: where to report.
         workers: the processes that train together, or None.
         folder: where what is too large for memory may lie meanwhile; None for where temporary files go.
+        finished: what the network is called where it came trained, head and all; None where its head is fresh.
     """
 
     recipe: Recipe
@@ -46,6 +47,7 @@ class Trainer:
     progress: Progress
     workers: Workers | None = None
     folder: Path | None = None
+    finished: str | None = None
 
     @property
     def is_frozen(self) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from train.tasks import Answered, Task
 
 T = TypeVar("T")
-LEARNED = "the network began without weights, so its features have been taught these very labels"
+LEARNED = "there are no features of a network that has not been taught these very labels"
 WHAT = {
     "board": "what the model takes on a board",
     "kernels": "the zeros of each kernel",
@@ -49,7 +49,7 @@ class Pruned(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the network saw before fine-tuning: features [N, ...] by set, and whether it began with weights."""
+    """What the network saw before fine-tuning: features [N, ...] by set, and whether they know none of the labels."""
 
     features: Mapping[str, np.ndarray]
     frozen: bool
@@ -151,14 +151,15 @@ def look_at_data(found: Findings, data: TrainingData, sets: Mapping[str, Answere
     """Finds the parts that need no model file; see `look`."""
     found.trust = found.attempt("trust", lambda: data.task.trust(sets))
     components = found.attempt("features", lambda: components_of(seen.features))
-    found.health = found.attempt("health", lambda: _health(data, components if seen.frozen else None, seed))
+    why_not = found.missing.get("features", "" if seen.frozen else LEARNED)
+    found.health = found.attempt("health", lambda: _health(data, None if why_not else components, why_not, seed))
     if components is not None:
         found.explorer = found.attempt("explorer", lambda: _explorer(data, found.health, sets, components, seed))
 
 
-def _health(data: TrainingData, components: Mapping[str, np.ndarray] | None, seed: int) -> Health:
+def _health(data: TrainingData, components: Mapping[str, np.ndarray] | None, why_not: str, seed: int) -> Health:
     features = None if components is None else np.concatenate(list(components.values()))
-    return health_of(data.task, data.sets(), features, "" if components is not None else LEARNED, seed)
+    return health_of(data.task, data.sets(), features, why_not, seed)
 
 
 def _explorer(

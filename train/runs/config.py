@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ei_compat.block.run_folder import SCALING
+from ei_compat.block.run_folder import SCALING, SHAPE
 from train import __version__, backend
 from train.backbones.weights_file import digest
 
@@ -41,7 +41,7 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
         },
         "deterministic": job.deterministic,
         "machine": backend.machine(),
-        "input_shape": list(data.shape),
+        SHAPE: list(data.shape),
         **data.task.deployment(),
         **({} if data.scaling.name is None else {SCALING: data.scaling.name}),
         "classes": list(data.task.labels),
@@ -50,7 +50,11 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
             "sha256": data.sha256,
             "samples": {name: len(samples) for name, samples in data.sets().items()},
         },
-        **({} if job.recipe.network == "none" else {"network": {"sha256": digest(Path(job.recipe.network))}}),
+        **(
+            {}
+            if job.recipe.network == "none" or job.model
+            else {"network": {"sha256": digest(Path(job.recipe.network))}}
+        ),
         "weights": None
         if weights is None
         else {

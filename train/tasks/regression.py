@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from train.gates import Gate
     from train.recipe import Recipe
 
-STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a validation split
+STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a split
+FEWEST_IN_STRATUM = 3  # one for each set
 FAR = 0.1  # share of the answers that a report calls wrong: the furthest off
 DOUBTFUL = 5.0  # spreads of the error by which a label is doubted
 COARSE = 16  # steps of INT8 between the least and the greatest target; fewer are worth a word
@@ -98,11 +99,18 @@ class Regression:
         return digits
 
     def strata(self, labels: Sequence[str]) -> list[str]:
-        """Quantiles of the numbers; equal ones are in the same."""
+        """Quantiles of the numbers; equal ones are in the same, and few beside many equal ones in a neighbour's."""
         values = self.targets(labels)
         count = int(np.clip(len(values) // LEAST_IN_STRATUM, 1, STRATA))
         edges = np.quantile(values, np.arange(1, count) / count)
-        return [f"values {stratum + 1} of {count}" for stratum in np.searchsorted(edges, values, side="right")]
+        found = np.searchsorted(edges, values, side="right")
+        present, sizes = np.unique(found, return_counts=True)
+        while len(present) > 1 and sizes.min() < FEWEST_IN_STRATUM:
+            place = int(sizes.argmin())
+            found[found == present[place]] = present[place - 1 if place else 1]
+            present, sizes = np.unique(found, return_counts=True)
+        width = len(str(count))  # so that their order by name is that of the numbers
+        return [f"values {stratum + 1:0{width}} of {count}" for stratum in found]
 
     def check(self, targets: Mapping[str, np.ndarray]) -> list[str]:
         """The training targets must differ; INT8's output must tell them apart."""

@@ -13,6 +13,7 @@ from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import read_at_most
 from ei_compat.core.parsing import read_json
 from train import evaluate
+from train.feature_scaling import FeatureScaling
 from train.recipe import Recipe
 from train.scaling import Scaling
 from train.tasks import TASKS
@@ -65,7 +66,7 @@ class Model:
         files: the `.tflite` files by kind, `float32` and `int8`; a run's folder has both.
         task: what it was trained for, with the labels of its outputs.
         shape: of its input, without the batch.
-        scaling: what it is given for pixels.
+        scaling: what it is given for pixels; features are given as they are.
         run: what its run says; None where the folder is none of a run's.
     """
 
@@ -73,7 +74,7 @@ class Model:
     files: dict[str, bytes]
     task: Task
     shape: tuple[int, ...]
-    scaling: Scaling
+    scaling: Scaling | FeatureScaling
     run: Run | None
 
     @property
@@ -136,10 +137,15 @@ def _task(run: Path | None, given: Given, source: Path) -> Task:
     return kind.of_rows(labels, np.empty((0, len(labels)), np.float32))
 
 
-def _scaling(run: Path | None, given: Given, tensors: evaluate.Tensors, source: Path) -> Scaling:
+def _scaling(run: Path | None, given: Given, tensors: evaluate.Tensors, source: Path) -> Scaling | FeatureScaling:
     """As the user or the run says, or else as the input's quantisation shows it."""
     from firmware.packages.scaling import shown_by
 
+    shape = tuple(int(side) for side in tensors.input["shape"][1:])
+    if len(shape) < 3:
+        if given.input_scaling is not None:
+            raise UsageError(f"{source.name} takes no pixels", where="--input-scaling", fix="leave the option out")
+        return FeatureScaling.as_they_are(shape)
     said = None if run is None else RunFolder(run).input_scaling()
     if said is not None and given.input_scaling not in {None, said}:
         raise UsageError(f"{run} says {said}", where=f"--input-scaling {given.input_scaling}", fix="leave it out")

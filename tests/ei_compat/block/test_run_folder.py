@@ -40,6 +40,15 @@ def test_a_run_that_has_ended(run):
     assert run.input_scaling() == "-1..1"
 
 
+@pytest.mark.parametrize(
+    ("shape", "features"), [("[33]", True), ("[12, 6]", True), ("[96, 96, 3]", False), ("0", False)]
+)
+def test_a_run_says_whether_its_inputs_are_features(run, shape, features):
+    (run.path / CONFIG).write_text(f'{{"mode": "regression", "input_shape": {shape}}}')
+    assert run.takes_features() is features
+    assert run.mode() == "regression"
+
+
 @pytest.mark.parametrize("name", [INT8_FILE, LABELS, REPORT])
 def test_one_that_has_not(run, name):
     (run.path / name).unlink()

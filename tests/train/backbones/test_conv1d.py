@@ -12,10 +12,13 @@ from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.progress import SILENT
 from firmware.package import package
 from tests.train.features import COLUMNS, export
+from tests.train.networks import classification
 from train import pipeline
-from train.backbones import BACKBONES, usual
+from train.backbones import BACKBONES, OPTIONS_OF, unused_options, usual
 from train.backbones.conv1d import CONV1D
 from train.job import Job
+from train.methods.trainer import seeded_dropout
+from train.network import as_one_model, build_network
 from train.recipe import Recipe
 
 
@@ -41,6 +44,32 @@ def test_what_it_cannot_be_built_with(
 ) -> None:
     with pytest.raises(kind, match=message):
         CONV1D.check(Recipe(**({"mirror": False} | options)), shape)
+
+
+def test_options_of_other_backbones_are_known() -> None:
+    asked = frozenset({"alpha", "columns", "units", "epochs"})
+    assert unused_options(CONV1D, asked) == ["--alpha", "--units"]
+    assert unused_options(BACKBONES.named("mobilenet_v1"), asked) == ["--units", "--columns"]
+    assert set(OPTIONS_OF) <= Recipe.model_fields.keys()
+
+
+def test_its_dropout_can_be_resumed_and_is_keras_own_in_the_saved_file() -> None:
+    import tensorflow as tf
+
+    recipe = Recipe(columns=COLUMNS, head_units="", head_dropout="")
+    step = tf.Variable(0, dtype=tf.int64)
+    network = build_network(CONV1D, classification(3), recipe, (72,), seeded_dropout(1, step))
+    x = tf.constant(np.random.default_rng(1).normal(size=(4, 72)).astype(np.float32))
+
+    first, again = (network(x, training=True).numpy() for _ in range(2))
+    step.assign(1)
+    other = network(x, training=True).numpy()
+
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    kinds = [type(layer).__name__ for layer in as_one_model(network).layers]
+    assert kinds.count("Dropout") == 2
+    assert "SeededDropout" not in kinds
 
 
 def test_it_is_what_convolutions_over_one_dimension_give() -> None:

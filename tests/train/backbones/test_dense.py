@@ -23,6 +23,7 @@ from tests.train.features import export, windows
 from train import pipeline
 from train.backbones import BACKBONES, usual
 from train.backbones.dense import DENSE
+from train.cli.main import main
 from train.evaluate import predict
 from train.graph import first_kernel
 from train.job import Job
@@ -117,6 +118,44 @@ def test_the_model_takes_the_features_as_they_are_in_their_own_range(run: tuple[
     others, speed = windows(100, seed=9)
     said = predict((job.out / INT8_FILE).read_bytes(), Samples(others, speed))[:, 0]
     assert np.abs(said - 100 * speed).mean() < 2 * report.metrics["int8"]["validation"].metric
+
+
+def test_huber_and_quantisation_aware_training_of_a_regression(tmp_path: Path) -> None:
+    """Ten targets are far off, which squared errors would follow."""
+    folder = export(tmp_path / "block", mode="regression", count=400)
+    y = np.load(folder / "data" / "Y_split_train.npy")
+    y[:10] = 1000
+    np.save(folder / "data" / "Y_split_train.npy", y)
+    options = {
+        "huber": 0.2, "qat_epochs": 3, "epochs": 30, "learning_rate": 0.01, "fine_tune_epochs": 20, "min_steps": 0,
+    }  # fmt: skip
+    job = Job(
+        folder / "data", folder / "out", Recipe(**options), frozenset(options), info_file=folder / "train_input.json"
+    )
+
+    report = pipeline.run(job, SILENT)
+
+    assert report.task == "regression"
+    assert "qat" in report.best_epochs
+    assert [line.phase for line in report.history].count("qat") == 3
+    found, before = (report.metrics[kind]["validation"] for kind in ("int8", "float32"))
+    assert found.r2 > 0.8
+    assert found.root_mean_square_error <= 1.05 * before.root_mean_square_error
+    assert report.sparsity.int8_file >= 0.8
+    assert package(job.out, name="speed", version="1", output=tmp_path / "s.zip").checked > 0
+
+
+def test_it_is_evaluated_on_its_own_arrays_as_in_its_report(
+    run: tuple[Job, Report], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, report = run
+    monkeypatch.chdir(job.data.parent)
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", str(job.out), str(job.data), "--json"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    error = report.metrics["int8"]["validation"].root_mean_square_error
+    assert f'"root_mean_square_error": {error!r}' in said
 
 
 def test_the_library_takes_features_and_gives_the_references_bytes(run: tuple[Job, Report], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from train.recipe import Recipe
 from train.runs.report import Report
 from train.tasks.classification import Classification
 
+ROOT = Path(__file__).resolve().parents[3]
 SHAPE = (32, 32, 3)
 HEAD = """
 import tensorflow as tf
@@ -259,3 +261,31 @@ def test_a_frozen_first_kernel_takes_what_is_deployed(tmp_path: Path) -> None:
     scaled = backbone.build(Recipe(input_scaling="-128..127"), SHAPE)((pixels - 128) / 255).numpy()
 
     np.testing.assert_allclose(scaled, plain, rtol=1e-3, atol=1e-3)
+
+
+def _shown(name: str) -> str:
+    """The code of a file in the guide."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "network.md").read_text(), re.DOTALL)
+    return next(block for block in blocks if block.startswith(f"# {name}\n"))
+
+
+def test_the_guides_first_network_trains(pictures: Path, tmp_path: Path) -> None:
+    trained(pictures, tmp_path, _shown("net.py"))
+
+
+def test_the_guides_template_is_built_with_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tf_keras as keras
+
+    code = _shown("template.py")
+    path = tmp_path / re.findall(r'WEIGHTS_PATH = "(.*)"', code)[0]
+    path.parent.mkdir(parents=True)
+    published = keras.applications.MobileNetV2(input_shape=SHAPE, alpha=0.35, weights=None, classes=1000)
+    published.save_weights(path)
+    monkeypatch.chdir(tmp_path)
+
+    network = built(tmp_path, code).network
+
+    assert len(network.frozen) == 104
+    first = next(step for step in network.body if step.weights)
+    np.testing.assert_array_equal(first.weights[0], published.get_layer("Conv1").get_weights()[0])
+    assert [step.kind for step in network.head] == ["Reshape", "Dense", "ReLU", "Dropout", "Flatten", "Dense"]

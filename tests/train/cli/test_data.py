@@ -55,6 +55,26 @@ def test_split_then_arrays_then_folders(tmp_path, capsys):
     assert (len(back), len(back.only(Category.TESTING)), back.labels) == (35, 7, ("cat", "dog"))
 
 
+def test_split_of_numbers_gives_each_range_its_share(tmp_path, capsys):
+    pictures(tmp_path / "in", {f"{number / 4:g}": 1 for number in range(60)})
+    arguments = ["split", tmp_path / "in", tmp_path / "set", "--from", "folders"]
+    code, _, err = run(capsys, *arguments)
+    assert (code, "--task regression splits ranges" in err) == (3, True)
+
+    code, out, _ = run(capsys, *arguments, "--task", "regression", "--json")
+
+    assert code == 0
+    counts = json.loads(out)
+    assert counts["total"] == {"training": 36, "validation": 12, "testing": 12}
+    assert list(counts["classes"]) == [f"values {part} of 6" for part in range(1, 7)]
+    assert all(each == {"training": 6, "validation": 2, "testing": 2} for each in counts["classes"].values())
+    parted = open_dataset(tmp_path / "set")
+    assert len({sample.label for sample in parted.samples}) == 60, "labels stay the numbers"
+    arguments[2] = tmp_path / "other"
+    code, _, err = run(capsys, *arguments, "--task", "angles")
+    assert (code, "--task angles: there is none of that name" in err) == (2, True)
+
+
 def test_formats_lists_each_with_what_it_carries(capsys):
     code, out, err = run(capsys, "formats")
     assert (code, err) == (0, "")

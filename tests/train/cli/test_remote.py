@@ -200,6 +200,16 @@ class TestUploadModel:
         assert call("upload", "model", run, "--labels", "a,b,c")[0] == 0
         assert double.state.project.saved["model"]["labels"] == ["a", "b", "c"]
 
+    def test_of_a_regression_on_features(self, call, double, model, tmp_path):
+        run = tmp_path / "out"
+        run.mkdir()
+        (run / "labels.txt").write_text("value\n")
+        (run / "config.json").write_text('{"mode": "regression", "input_shape": [33]}')
+        (run / "model_quantized_int8_io.tflite").write_bytes(TFLITE)
+        assert call("upload", "model", run)[0] == 0
+        assert double.state.project.saved["model"] == {"modelType": "regression"}
+        assert double.state.project.saved["input"] == {"inputType": "other"}
+
     @pytest.mark.parametrize("of_run", [True, False])
     def test_a_label_with_a_comma_is_one_label(self, call, double, model, tmp_path, of_run):
         run = tmp_path / "out"

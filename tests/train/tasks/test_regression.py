@@ -65,6 +65,8 @@ def test_strata_are_quantiles_that_equal_numbers_share() -> None:
     assert len({strata[0], *strata[100:]}) == 1
     assert strata[99] != strata[0]
     assert set(Regression().strata(["1", "2", "3"])) == {"values 1 of 1"}
+    lonely = Regression().strata(["-1", *["0"] * 30, "5", "6", "7"])
+    assert len({*lonely[:31]}) == 1, "one alone could not be split"
 
 
 def test_sets_that_tell_nothing_are_refused_and_odd_ones_mentioned() -> None:

@@ -1,0 +1,75 @@
+"""`compress`: a finished model that was trained elsewhere, made smaller and checked against itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+
+from ei_compat.core.errors import UsageError
+from train.cli.train import finish, recipe_of, recipe_options, spell_out
+
+ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
+    *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
+    *("units", "columns", "filters", "kernel_size", "conv_dropout"),
+    *("epochs", "learning_rate", "huber", "max_prune_error", "max_int8_error"),
+}
+
+
+def compress(
+    model: Path = typer.Argument(help="A .keras or .h5 file, or the folder of a SavedModel.", show_default=False),
+    data: Path = typer.Argument(help="Pictures or arrays of the model's classes, as of train.", show_default=False),
+    out: Path = typer.Argument(help="Where the results go; made if missing.", show_default=False),
+    labels: Path | None = typer.Option(
+        None, help="The classes in the order of the model's outputs, one a line; without it the data's order."
+    ),
+    info_file: Path | None = typer.Option(
+        None, help="train_input.json of arrays; else looked for here and beside them."
+    ),
+    data_format: str | None = typer.Option(
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see docs/datasets.md."
+    ),
+    ensure_determinism: bool = typer.Option(
+        False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
+    ),
+    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUT."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in OUT."),
+    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
+    **knobs: Any,
+) -> None:
+    """Fine-tune, prune and quantise a finished Keras model, and check the result against it.
+
+    Its trained head is kept. Input scaling is what the model is given for pixels; it is asked for where the model does
+    not say.
+    """
+    from ei_compat.block.run_folder import read_labels
+    from train.cli.progress import make_progress
+    from train.job import Job
+
+    if resume and overwrite:
+        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
+    given = {name: value for name, value in knobs.items() if value is not None}
+    job = Job(
+        data=data,
+        out=out,
+        recipe=recipe_of(given),
+        given=frozenset(given),
+        overridden=frozenset(given),
+        info_file=info_file,
+        data_format=data_format,
+        deterministic=ensure_determinism,
+        resume=resume,
+        overwrite=overwrite,
+        model=model,
+        labels=None if labels is None else read_labels(labels),
+    )
+    progress = make_progress(log_format)
+    from train import pipeline  # after the options are known to be good: it takes a moment
+
+    finish(pipeline.run(job, progress), out, progress)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(spell_out(compress, recipe_options(left_out=ANSWERED)))
