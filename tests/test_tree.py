@@ -31,7 +31,7 @@ ROOMS = {
     "train": (
         ("costs", "gates", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
         ("page",),
-        ("backbones", "backend", "demo", "feature_scaling", "tasks", "workers"),
+        ("backbones", "backend", "container", "demo", "feature_scaling", "tasks", "workers"),
         ("network", "samples"),
         ("job", "sparsity", "views"),
         ("array_data", "batches", "exported"),
