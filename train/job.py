@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from train.samples import TrainingData
 
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
-# from what the network knew before, and zeros come more slowly.
-FEW_PICTURES: dict[str, object] = {
-    "soft_answers": 0.8,
-    "distill": 20.0,
-    "fine_tune_learning_rate": 0.0003,
-    "prune_ramp": 0.3,
-}
+# from what the network knew before.
+FEW_PICTURES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
+# What changes where there are enough for a backbone with published weights and zeros are where they cost least: then
+# they may come at once, and the end of the network, which is quick to train, has the more epochs.
+ENOUGH_PICTURES: dict[str, object] = {"prune_ramp": 0.1}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 
@@ -118,13 +116,14 @@ def settled(job: Job, answers: Mapping[str, object]) -> Job:
     return replace(job, recipe=recipe, given=job.given | frozenset(answers))
 
 
-def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Recipe:
+def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pretrained: bool = False) -> Recipe:
     """The recipe as it is trained.
 
     Args:
         job: the recipe as it was asked for; what the user set stays.
         data: that it is trained on.
         defaults: the backbone's own, in place of the recipe's.
+        pretrained: whether the backbone came with published weights.
     """
     changes: dict[str, object] = {"task": data.task.name, **_of_pictures(data)}
     changes |= {name: value for name, value in defaults.items() if name not in job.given}
@@ -133,10 +132,11 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object]) -> Rec
         if name not in job.given:
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
-    if recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size:
-        few = {name: value for name, value in FEW_PICTURES.items() if name not in job.given | defaults.keys()}
-        recipe = recipe.model_copy(update=few)
-    return recipe
+    few = recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size
+    enough = pretrained and recipe.sparsity_allocation == "balanced"
+    by_pictures = FEW_PICTURES if few else ENOUGH_PICTURES if enough else {}
+    settled_already = job.given | defaults.keys()
+    return recipe.model_copy(update={name: value for name, value in by_pictures.items() if name not in settled_already})
 
 
 def _of_pictures(data: TrainingData) -> dict[str, object]:

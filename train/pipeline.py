@@ -108,7 +108,9 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         backbone.check(asked, data.shape)
         weights = backbone.find_weights(asked, data.shape, progress)
         named = {"backbone": backbone.name} if source is None else {}
-        recipe = adapted(job, data, named | dict(backbone.defaults(pretrained=weights is not None)))
+        pretrained = weights is not None
+        defaults = named | dict(backbone.defaults(pretrained=pretrained))
+        recipe = adapted(job, data, defaults, pretrained=pretrained and model is None)
         if isinstance(backbone, TakesFeatures):
             data = normalised(data, backbone.columns(recipe, data.shape))
         config = make_config(job, recipe, data, weights)

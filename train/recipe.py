@@ -103,7 +103,9 @@ class Recipe(BaseModel):
         "that share in all kernels together, more where it costs least (balanced), or in every one (uniform)",
     )
     prune_ramp: Annotated[float, Field(gt=0.0, le=1.0)] = knob(
-        0.1, "share of fine-tuning's steps until the final sparsity"
+        0.3,
+        "share of fine-tuning's steps until the final sparsity; 0.1 where there are pictures enough for a network with "
+        "published weights and a balanced allocation",
     )
     prune_every: int = knob(2, "steps between two looks at which weights are the smallest", ge=1)
     soft_answers: Share = knob(

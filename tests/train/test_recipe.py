@@ -86,3 +86,14 @@ def test_few_pictures_lean_on_what_was_known_before() -> None:
     assert of(1600).soft_answers == Recipe().soft_answers
     assert of(200).soft_answers > Recipe().soft_answers
     assert of(200, soft_answers=0.1).soft_answers == 0.1
+
+
+def test_zeros_come_at_once_where_pictures_and_weights_bear_it() -> None:
+    def ramp(pictures: int, *, pretrained: bool = True, **given: object) -> float:
+        job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
+        return adapted(job, data_of(pictures), {}, pretrained=pretrained).prune_ramp
+
+    assert ramp(1600) < ramp(200) == Recipe().prune_ramp
+    assert ramp(1600, pretrained=False) == Recipe().prune_ramp
+    assert ramp(1600, sparsity_allocation="uniform") == Recipe().prune_ramp
+    assert ramp(1600, prune_ramp=0.5) == 0.5

@@ -67,8 +67,8 @@ def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monke
     finetune.fine_tune(training, TrainState(PHASE), before)
 
     (whole, pictures), (end, known) = plans
-    assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 2, END, 2, 8)
-    assert len(end.rates) == len(end.pruner.sparsities) == 8 * len(whole.rates) // 10
+    assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
+    assert len(end.rates) == len(end.pruner.sparsities) == 6 * len(whole.rates) // 10
     assert end.rates[-1] == pytest.approx(3 * whole.rates[-1]), "falls to the end"
     assert end.rates[0] == pytest.approx(0.0015)
     assert end.label_weight == pytest.approx(0.8)
