@@ -62,6 +62,8 @@ def package(
     labels: Path | None = None,
     picture: Path | None = None,
     sensor: str | None = None,
+    axes: int | None = None,
+    frequency: float | None = None,
     input_scaling: str | None = None,
     max_ram: int | None = None,
     progress: Progress = SILENT,
@@ -80,6 +82,9 @@ def package(
         picture: the picture that the example classifies and the self-test compares; by default a test card.
         sensor: where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion or unknown.
             Without it an input in the shape of a picture is one.
+        axes: values of one reading of the sensor, such as 3 of an accelerometer, where the input is the readings
+            themselves; by default 1.
+        frequency: readings a second, such as 62.5; what applications sample with.
         input_scaling: what pixels were made into for training, one of Edge Impulse's six names. Without it what the
             run says, or else what the input's quantisation shows.
         max_ram: bytes that the arena of `run_classifier` may have at most; where it must, layers run twice.
@@ -102,8 +107,8 @@ def package(
         raise DataError("there is no such folder", where=path.parent, fix="make it first")
     with progress.task("package", 4, "steps") as task:
         job = prepare(
-            source, name=name, version=version, labels=labels, picture=picture, sensor=sensor,
-            input_scaling=input_scaling, max_ram=max_ram,
+            source, name=name, version=version, labels=labels, picture=picture, sensor=sensor, axes=axes,
+            frequency=frequency, input_scaling=input_scaling, max_ram=max_ram,
         )  # fmt: skip
         task.advance()
         checked = trial.run(job)

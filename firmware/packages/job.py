@@ -15,6 +15,7 @@ from firmware.packages.scaling import Scaling, scaling
 
 SENSORS = ("camera", "microphone", "accelerometer", "9dof", "environmental", "fusion", "unknown")
 BACKGROUND = "background"  # the first class of a FOMO head, which is no label
+MOST_HERTZ = 1e6
 MOST_BYTES = 64 << 20  # of a .tflite; no microcontroller has more flash
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}")  # with its suffix an Arduino library's may have 63
 NUMBER = r"(0|[1-9]\d{0,8})"
@@ -33,6 +34,8 @@ class Job:
         tflite: the model file's bytes.
         model: the model compiled.
         sensor: where the input comes from, one of `SENSORS`.
+        axes: how many values belong to one reading of it.
+        frequency: readings a second; 0 where nobody said.
         scaling: what the model wants pixels to be; None where the input is a vector of real values.
         output: which of the model's outputs the labels belong to.
         cells: rows and columns of a FOMO head's output; None for a classifier.
@@ -47,6 +50,8 @@ class Job:
     tflite: bytes
     model: CompiledModel
     sensor: str
+    axes: int
+    frequency: float
     scaling: Scaling | None
     output: int
     cells: tuple[int, int] | None
@@ -112,6 +117,8 @@ def prepare(
     labels: Path | None,
     picture: Path | None,
     sensor: str | None,
+    axes: int | None,
+    frequency: float | None,
     input_scaling: str | None,
     max_ram: int | None,
 ) -> Job:
@@ -124,6 +131,8 @@ def prepare(
         labels: a file of labels, one per line; a run's folder has its own, a file may have a `labels.txt` beside it.
         picture: the picture to build in; without it a test card.
         sensor: where the input comes from; without it the input's shape decides whether that is a camera.
+        axes: values of one reading of the sensor, where the input is the readings themselves; by default 1.
+        frequency: readings a second.
         input_scaling: what pixels were made into for training; without it what the run's folder says, or else what the
             input's quantisation shows.
         max_ram: bytes that the arena may have at most.
@@ -158,7 +167,22 @@ def prepare(
     reference = Reference(data, model)
     golden = golden_input(reference, model, chosen, picture, output)
     regression = run.mode() == "regression"
-    return Job(name, version, names, regression, data, model, sensor, chosen, output, cells, golden, reference)
+    _check_readings(axes, frequency, model.input, sensor)
+    read = (sensor, axes or 1, frequency or 0.0)
+    return Job(name, version, names, regression, data, model, *read, chosen, output, cells, golden, reference)
+
+
+def _check_readings(axes: int | None, frequency: float | None, tensor: CompiledTensor, sensor: str) -> None:
+    """Raises UsageError where the input cannot be readings of so many values."""
+    if sensor == "camera" and (axes is not None or frequency is not None):
+        where = "--axes" if axes is not None else "--frequency"
+        raise UsageError("a camera has neither axes nor a frequency here", where=where, fix="leave the option out")
+    if axes is not None and (axes < 1 or _values(tensor) % axes):
+        raise UsageError(
+            f"the input's {_values(tensor)} values are no readings of {axes}", where="--axes", fix="give a divisor"
+        )
+    if frequency is not None and not 0 < frequency <= MOST_HERTZ:
+        raise UsageError(f"{frequency:g} is no frequency", where="--frequency", fix="give readings a second")
 
 
 def _looks_like_picture(shape: tuple[int, ...]) -> bool:

@@ -205,6 +205,10 @@ def package(
         help="Where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion, unknown; "
         "without it an input in a camera's shape is a picture.",
     ),
+    axes: int | None = typer.Option(
+        None, help="Values of one reading, such as 3 of an accelerometer, where the input is the readings themselves."
+    ),
+    frequency: float | None = typer.Option(None, help="Readings a second, such as 62.5; applications sample with it."),
     input_scaling: str | None = typer.Option(
         None,
         help="What pixels were made into for training: 0..1, -1..1, -128..127, 0..255, torch, "
@@ -230,6 +234,8 @@ def package(
         labels=labels,
         picture=picture,
         sensor=sensor,
+        axes=axes,
+        frequency=frequency,
         input_scaling=input_scaling,
         max_ram=None if max_ram is None else _bytes(max_ram),
     )

@@ -93,14 +93,14 @@ bool request_refuse(const eim_request *request, const char *why, int socket)
 static void write_parameters(eim_reply *reply)
 {
     const bool picture = EI_CLASSIFIER_INPUT_WIDTH > 0;
-    reply_text(reply, ",\"model_parameters\":{\"axis_count\":%d,\"frequency\":%d,\"has_anomaly\":0,",
-               EI_CLASSIFIER_RAW_SAMPLES_PER_FRAME, EI_CLASSIFIER_FREQUENCY);
+    reply_text(reply, ",\"model_parameters\":{\"axis_count\":%d,\"frequency\":%.9g,\"has_anomaly\":0,",
+               EI_CLASSIFIER_RAW_SAMPLES_PER_FRAME, (double)EI_CLASSIFIER_FREQUENCY);
     reply_text(reply, "\"input_features_count\":%d,\"image_input_height\":%d,\"image_input_width\":%d,", EIM_FEATURES,
                EI_CLASSIFIER_INPUT_HEIGHT, EI_CLASSIFIER_INPUT_WIDTH);
     reply_text(reply, "\"image_input_frames\":%d,\"image_channel_count\":%d,", EI_CLASSIFIER_INPUT_FRAMES,
                EI_CLASSIFIER_INPUT_CHANNELS);
     reply_text(reply, "\"image_resize_mode\":\"%s\",", picture ? "fit-shortest" : "none");
-    reply_text(reply, "\"interval_ms\":%d,\"label_count\":%d,\"sensor\":%d,", EI_CLASSIFIER_INTERVAL_MS,
+    reply_text(reply, "\"interval_ms\":%.9g,\"label_count\":%d,\"sensor\":%d,", (double)EI_CLASSIFIER_INTERVAL_MS,
                EI_CLASSIFIER_LABEL_COUNT, EI_CLASSIFIER_SENSOR);
     reply_text(reply, "\"slice_size\":%d,\"use_continuous_mode\":false,", EI_CLASSIFIER_SLICE_SIZE);
     reply_text(reply, "\"inferencing_engine\":%d,\"model_type\":\"%s\",\"labels\":[", EI_CLASSIFIER_INFERENCING_ENGINE,

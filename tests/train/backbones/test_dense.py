@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ei_compat.block.run_folder import INT8_FILE
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.progress import SILENT
 from firmware.package import package
+from firmware.packages.headers import model_metadata
 from tests.firmware import host
 from tests.firmware.official import installed
 from tests.firmware.packages_made import run as run_command
@@ -177,7 +179,36 @@ def test_the_library_takes_features_and_gives_the_references_bytes(run: tuple[Jo
         assert f"#define EI_CLASSIFIER_{line}\n" in metadata
     assert "#define EI_MODEL_IS_PICTURE 0" in (folder / "model-parameters/model_variables.h").read_text()
     assert "A regression of 72 values to a number." in (folder / "README.md").read_text()
-    assert package(job.out, name="speed", version="1", output=tmp_path / "t.zip").job.sensor == "unknown"
+
+
+def test_readings_have_axes_and_a_frequency(run: tuple[Job, Report], tmp_path: Path) -> None:
+    job, _ = run
+    named: dict[str, Any] = {"name": "speed", "version": "1", "sensor": "accelerometer", "axes": 6}
+    program = package(job.out, **named, frequency=62.5, target="linux", output=tmp_path / "s.eim")
+    assert program.checked > 0
+    macros = model_metadata(program.job)
+    for line in ("RAW_SAMPLE_COUNT 12", "RAW_SAMPLES_PER_FRAME 6", "INTERVAL_MS 16", "FREQUENCY 62.5"):
+        assert f"#define EI_CLASSIFIER_{line}\n" in macros
+    runner = Runner(program.path, tmp_path)
+    try:
+        described = runner.client.ask({"hello": 1, "id": 1})["model_parameters"]
+    finally:
+        runner.stop()
+    assert (described["axis_count"], described["frequency"], described["interval_ms"]) == (6, 62.5, 16)
+    assert (described["sensor"], described["input_features_count"]) == (2, FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"axes": 5}, "--axes: the input's 72 values are no readings of 5; give a divisor"),
+        ({"frequency": 0.0}, "--frequency: 0 is no frequency"),
+        ({"sensor": "camera"}, "--sensor: the model's input"),
+    ],
+)
+def test_readings_that_cannot_be(run: tuple[Job, Report], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        package(run[0].out, name="speed", version="1", **options)
 
 
 def test_the_runner_answers_for_features(run: tuple[Job, Report], tmp_path: Path) -> None:
