@@ -1,7 +1,8 @@
 """What every test may need from outside, and what happens where it is missing.
 
-A test says what it needs with a marker (`docker`, `qemu`, `shared`, `clients`). Where that is missing the test is
-skipped with the reason, except in CI (`CI=true`), where a missing need is a failure: nothing is silently left out.
+A test says what it needs with a marker (`docker`, `qemu`, `shared`, `clients`, `browser`). Where that is missing the
+test is skipped with the reason, except in CI (`CI=true`), where a missing need is a failure: nothing is silently left
+out.
 `clients` are Edge Impulse's own Python packages, in a virtual environment in the user's cache; EI_TRAIN_CLIENTS=1 or CI
 makes it.
 """
@@ -9,6 +10,7 @@ makes it.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -56,7 +58,20 @@ def _missing_clients() -> str | None:
     return "the official clients are not installed; EI_TRAIN_CLIENTS=1 installs them into a cache"
 
 
-NEEDS = {"docker": _missing_docker, "qemu": _missing_qemu, "shared": _missing_shared, "clients": _missing_clients}
+@functools.cache
+def _missing_browser() -> str | None:
+    if shutil.which("chromium") is None:
+        return "no chromium on PATH"
+    return None if importlib.util.find_spec("playwright") else "playwright is not installed; `make setup` does"
+
+
+NEEDS = {
+    "docker": _missing_docker,
+    "qemu": _missing_qemu,
+    "shared": _missing_shared,
+    "clients": _missing_clients,
+    "browser": _missing_browser,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

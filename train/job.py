@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ei_compat.block.run_folder import LABELS
 from ei_compat.media.pixels import InputScaling
 from train.recipe import Recipe
 
@@ -74,6 +76,30 @@ class Job:
     enforce_time_limit: bool = False
     model: Path | None = None
     labels: tuple[str, ...] | None = None
+
+
+def command_of(job: Job) -> str:
+    """The command line that does the same again, from the same directory."""
+    if job.model is None:
+        words = ["ei-train", "train", "--data-directory", str(job.data), "--out-directory", str(job.out)]
+    else:
+        words = ["ei-train", "compress", str(job.model), str(job.data), str(job.out)]
+    for name in sorted(job.overridden):
+        value, flag = getattr(job.recipe, name), name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    named = {
+        "info-file": job.info_file,
+        "input-shape": job.input_shape,
+        "classes": None if job.classes is None else ",".join(job.classes),
+        "from": job.data_format,
+        "labels": None if job.labels is None else job.out / LABELS,  # which the run wrote down again
+    }
+    words += [word for flag, value in named.items() if value is not None for word in (f"--{flag}", str(value))]
+    switches = {"ensure-determinism": job.deterministic, "enforce-time-limit": job.enforce_time_limit}
+    return shlex.join([*words, *(f"--{flag}" for flag, on in switches.items() if on)])
 
 
 def with_defaults(job: Job, defaults: Mapping[str, object]) -> Recipe:

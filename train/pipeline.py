@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.block.arrays import holds_arrays
-from ei_compat.block.run_folder import CHECKPOINT, FLOAT_FILE, INT8_FILE, KERAS, REPORT, SAVED_MODEL
+from ei_compat.block.run_folder import CHECKPOINT, EXPLORER, FLOAT_FILE, INT8_FILE, KERAS, PAGE, REPORT, SAVED_MODEL
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
 from train.array_data import normalised
@@ -33,11 +33,13 @@ from train.data import load_data
 from train.evaluate import predict
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
-from train.job import Job, adapted, settled, with_defaults
-from train.methods import quantize
+from train.job import Job, adapted, command_of, settled, with_defaults
+from train.methods import finetune, quantize
 from train.methods.finetune import Before
 from train.methods.trainer import Trainer, seeded_dropout
-from train.network import Network, build_network
+from train.network import Network, build_network, prunable_kernels
+from train.reporting.findings import Pruned, Seen, look
+from train.reporting.page import page_of
 from train.runs.checkpoint import Checkpoints
 from train.runs.config import fingerprint, make_config
 from train.runs.folder import OutputFolder, private_folder, texts
@@ -137,6 +139,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         return None
 
     models: dict[str, bytes] = {}
+    loaded = data
     trainer, data = work.trainer, work.trainer.data
     with watch("convert_float"):
         own = backbone if isinstance(backbone, BringsHead) else data.task
@@ -166,6 +169,12 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         for line in warnings_of(gates):
             progress.warn(line)
 
+    with watch("report"):
+        sets = answered(data.sets(), answers)
+        found = look(
+            models, loaded, data.validation, sets, _pruned(trainer, network, zeros), _seen(work, job), progress
+        )
+
     report = Report(
         task=data.task.name,
         classes=data.task.labels,
@@ -182,9 +191,14 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         history=work.reached.history,
         best_epochs=work.reached.best_epochs,
         resumed=resumed,
+        command=command_of(job),
+        **found.parts,
     )
-    folder.write(texts(report, config, predictions_text(data.task, answered(data.sets(), answers))))
+    if found.explorer is not None:
+        folder.write({EXPLORER: found.explorer})
+    folder.write(texts(report, config, predictions_text(data.task, sets)))
     checkpoints.remove()
+    found.attempt("report.html", lambda: folder.write({PAGE: page_of(job.out).encode()}))
     if trainer.workers is not None:
         _dismiss(trainer.workers, progress)
     return report
@@ -309,6 +323,21 @@ def _gates(
         *task.training_gates(recipe, written, lost),
         *sparsity_gates(recipe, zeros),
     ]
+
+
+def _pruned(trainer: Trainer, network: Network, zeros: Sparsity) -> Pruned:
+    """What pruning was to do."""
+    sizes = [int(np.prod(kernel.shape)) for kernel in prunable_kernels(network)]
+    return Pruned(zeros, sizes, finetune.zeros(trainer) if trainer.recipe.prune else None)
+
+
+def _seen(work: phases.Work, job: Job) -> Seen:
+    """What the network saw before fine-tuning, without the mirror images."""
+    features, count = work.before.features, len(work.trainer.data.training)
+    return Seen(
+        {"training": features.training[:count], **features.held_out},
+        frozen=work.features is not None and job.model is None,
+    )
 
 
 def _deadline(job: Job, data: TrainingData) -> float | None:

@@ -1,8 +1,9 @@
 """What a learning block leaves in its output directory: the names of the files, and what later commands read from them.
 
 The four models have the names that Edge Impulse gives them. What stands beside them is ours: `labels.txt` has a label a
-line, `predictions.csv` what both `.tflite` files say of every held-out sample, `config.json` what decided the result.
-`report.json` is written last, which makes a run a finished one.
+line, `predictions.csv` what both `.tflite` files say of every held-out sample, `explorer.zip` small pictures and where
+the network sees them, `config.json` what decided the result. `report.json` makes a run a finished one; `report.html`,
+which shows all of that to people, comes after it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from ei_compat.core.files import read_at_most
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
 LABELS, LOG, CONFIG, REPORT = "labels.txt", "training_log.csv", "config.json", "report.json"
-PREDICTIONS = "predictions.csv"
-RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, CONFIG, REPORT)
+PREDICTIONS, PAGE, EXPLORER = "predictions.csv", "report.html", "explorer.zip"
+RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, EXPLORER, PAGE, CONFIG, REPORT)
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
 SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
 SHAPE = "input_shape"  # in `config.json`

@@ -2,52 +2,64 @@
 
 Modules without a file of tests under their own name, and where they are tested:
 
-    backbones/feature_network  backbones/test_dense, backbones/test_conv1d
-    backbones/flat           backbones/test_network_file
-    backbones/keras_config   backbones/test_keras_file
-    backbones/mobilenet_v2   backbones/test_keras_applications
-    backbones/own_layers     backbones/test_network_file
-    backbones/weights_file   backbones/test_keras_applications
-    batches                  methods/test_loop
-    cli/compress             cli/test_main, backbones/test_given_model
-    cli/console              cli/test_main, cli/test_data
-    cli/firmware             cli/test_main
-    cli/remote_views         cli/test_remote
-    cli/train                cli/test_main, cli/test_block_command
-    cli/trained              trained/test_evaluation, trained/test_prediction
-    cli/run                  ../docker/test_run, container/test_plan
-    container/engine         ../docker/test_run
-    costs                    test_pipeline
-    evaluate                 test_pipeline, methods/test_qat
-    export                   test_pipeline
-    exported                 test_data
-    gates                    tasks/test_classification_gates
-    job                      test_recipe
-    methods/given            backbones/test_given_model
-    methods/head             test_pipeline
-    methods/state            runs/test_checkpoint
-    methods/statistics       methods/test_int8_ready
-    methods/trainer          methods/test_loop
-    network                  methods/test_ending, test_graph
-    result                   cli/test_progress, cli/test_data
-    runs/config              test_pipeline
-    runs/folder              test_pipeline
-    runs/report              test_pipeline
-    samples                  test_data
-    scaling                  methods/test_input_scaling
-    signals                  test_supervisor
-    sparsity                 tasks/test_classification_gates, methods/test_prune
-    start                    cli/test_main
-    streams                  test_supervisor
-    supervision              test_supervisor
-    tasks/classification     test_data, test_pipeline
-    tasks/dense_head         test_pipeline
-    tasks/regression_gates   tasks/test_regression
-    tasks/regression_scores  tasks/test_regression
-    tasks/ridge_probe        tasks/test_regression
-    trained/comparison       trained/test_evaluation
-    trained/model            trained/test_evaluation
-    trained/pictures         trained/test_prediction
-    trained/runner           trained/test_prediction
-    trained/sets             trained/test_evaluation
+    backbones/feature_network      backbones/test_dense, backbones/test_conv1d
+    backbones/flat                 backbones/test_network_file
+    backbones/keras_config         backbones/test_keras_file
+    backbones/mobilenet_v2         backbones/test_keras_applications
+    backbones/own_layers           backbones/test_network_file
+    backbones/weights_file         backbones/test_keras_applications
+    batches                        methods/test_loop
+    cli/compress                   cli/test_main, backbones/test_given_model
+    cli/console                    cli/test_main, cli/test_data
+    cli/firmware                   cli/test_main
+    cli/remote_views               cli/test_remote
+    cli/report                     reporting/test_page
+    cli/run                        ../docker/test_run, container/test_plan
+    cli/train                      cli/test_main, cli/test_block_command
+    cli/trained                    trained/test_evaluation, trained/test_prediction
+    container/engine               ../docker/test_run
+    costs                          test_pipeline
+    evaluate                       test_pipeline, methods/test_qat
+    export                         test_pipeline
+    exported                       test_data
+    gates                          tasks/test_classification_gates
+    inspection/board               reporting/test_findings
+    inspection/health              reporting/test_findings
+    job                            test_recipe
+    methods/given                  backbones/test_given_model
+    methods/head                   test_pipeline
+    methods/state                  runs/test_checkpoint
+    methods/statistics             methods/test_int8_ready
+    methods/trainer                methods/test_loop
+    network                        methods/test_ending, test_graph
+    page/charts                    reporting/test_page
+    page/document                  reporting/test_page, reporting/test_browser
+    page/parts                     reporting/test_page
+    page/pictures                  reporting/test_browser
+    reporting/data_chapters        reporting/test_page, reporting/test_browser
+    reporting/explorer             reporting/test_page, reporting/test_findings
+    reporting/model_chapters       reporting/test_page
+    result                         cli/test_progress, cli/test_data
+    runs/config                    test_pipeline
+    runs/folder                    test_pipeline
+    runs/report                    test_pipeline
+    samples                        test_data
+    scaling                        methods/test_input_scaling
+    signals                        test_supervisor
+    sparsity                       tasks/test_classification_gates, methods/test_prune
+    start                          cli/test_main
+    streams                        test_supervisor
+    supervision                    test_supervisor
+    tasks/classification           test_data, test_pipeline
+    tasks/classification_chapters  reporting/test_page, reporting/test_browser
+    tasks/dense_head               test_pipeline
+    tasks/regression_chapters      reporting/test_page
+    tasks/regression_gates         tasks/test_regression
+    tasks/regression_scores        tasks/test_regression
+    tasks/ridge_probe              tasks/test_regression
+    trained/comparison             trained/test_evaluation
+    trained/model                  trained/test_evaluation
+    trained/pictures               trained/test_prediction
+    trained/runner                 trained/test_prediction
+    trained/sets                   trained/test_evaluation
 """

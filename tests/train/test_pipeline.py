@@ -39,11 +39,13 @@ def test_every_file_is_there_and_nothing_else(finished: tuple[Job, Report]) -> N
 
     assert sorted(path.name for path in job.out.iterdir()) == [
         "config.json",
+        "explorer.zip",
         "labels.txt",
         "model.h5.zip",
         "model.tflite",
         "model_quantized_int8_io.tflite",
         "predictions.csv",
+        "report.html",
         "report.json",
         "saved_model.zip",
         "training_log.csv",

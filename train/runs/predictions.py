@@ -10,13 +10,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ei_compat.core.errors import DataError, FormatError
+from train.tasks import Answered
 
 if TYPE_CHECKING:
     from train.samples import Samples
@@ -24,24 +24,6 @@ if TYPE_CHECKING:
 
 SET, FILE = "set", "file"
 FLOAT, INT8 = "float32", "int8"  # the model files, as `report.json` calls them
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One set and what model files say of it.
-
-    Attributes:
-        files: where each sample came from; see `Samples.names`.
-        y: the task's targets [N].
-        outputs: by model file, float32 [N, K].
-    """
-
-    files: Sequence[str]
-    y: np.ndarray
-    outputs: Mapping[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.y)
 
 
 def answered(sets: Mapping[str, Samples], answers: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Answered]:

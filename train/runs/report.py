@@ -10,6 +10,9 @@ from typing import Any
 
 from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
 from train.gates import Gate
+from train.inspection.board import Board, read_board
+from train.inspection.health import Health, read_health
+from train.inspection.layers import Kernel, LayerError
 from train.methods.state import Epoch, read_row, row_names
 from train.result import Columns
 from train.sparsity import Sparsity
@@ -39,6 +42,13 @@ class Report:
         history: the training log.
         best_epochs: for each training phase the epoch whose weights were kept.
         resumed: whether the run went on from a checkpoint.
+        board: what the INT8 file takes on a board.
+        kernels: the zeros of each prunable kernel.
+        layers: how far INT8 is from float behind each layer.
+        trust: how far answers can be trusted; see `Task.trust`.
+        health: how sound the data are.
+        command: the line that does the same again.
+        missing: why a part of the above is not known, by its name.
     """
 
     task: str
@@ -56,6 +66,13 @@ class Report:
     history: Sequence[Epoch]
     best_epochs: Mapping[str, int]
     resumed: bool
+    board: Board | None = None
+    kernels: Sequence[Kernel] = ()
+    layers: Sequence[LayerError] = ()
+    trust: Mapping[str, Any] | None = None
+    health: Health | None = None
+    command: str | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
     version: int = field(default=VERSION)
 
     def as_json(self) -> dict[str, Any]:
@@ -107,6 +124,10 @@ def read_report(document: Mapping[str, Any]) -> Report:
             "sparsity": Sparsity(**document["sparsity"]),
             "gates": [Gate(**gate) for gate in document["gates"]],
             "history": [read_row(line, task.metric) for line in document["history"]],
+            "board": (board := document.get("board")) and read_board(board),
+            "kernels": [Kernel(**kernel) for kernel in document.get("kernels", ())],
+            "layers": [LayerError(**layer) for layer in document.get("layers", ())],
+            "health": (health := document.get("health")) and read_health(health),
         }
     )
 

@@ -11,6 +11,7 @@ A task of one's own is a class with these members, `@tasks.TASKS.register` above
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from train.registry import Registry
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from train.gates import Gate
+    from train.page.parts import Section
     from train.recipe import Recipe
     from train.result import Columns
 
@@ -35,6 +37,56 @@ class Drop(NamedTuple):
 
     measured: float
     shown: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One set and what model files say of it.
+
+    Attributes:
+        files: where each sample came from; see `train.samples.Samples.names`.
+        y: the task's targets [N].
+        outputs: by model file (`float32`, `int8`), float32 [N, K].
+    """
+
+    files: Sequence[str]
+    y: np.ndarray
+    outputs: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+class Remark(NamedTuple):
+    """What a report says of one answer.
+
+    Attributes:
+        said: the answer.
+        sure: how sure the file was, or how far off it is, such as `97 %`.
+        right: whether it is right, or among the nearer ones.
+        fault: how bad it is; the largest are shown first.
+    """
+
+    said: str
+    sure: str
+    right: bool
+    fault: float
+
+
+class Chapters(NamedTuple):
+    """What a report says of the answers; see `train.reporting.page` for what stands between.
+
+    Attributes:
+        verdict: two sentences: how good the INT8 file is, and where it is best and worst.
+        answers: how they are spread, for both files.
+        faults: the title above the worst ones, and what makes one.
+        trust: how far they can be trusted.
+    """
+
+    verdict: tuple[str, str]
+    answers: Sequence[Section]
+    faults: tuple[str, str]
+    trust: Section
 
 
 class Probe(Protocol):
@@ -220,6 +272,38 @@ class Task(Protocol):
 
         Raises:
             KeyError, ValueError: they are no such columns.
+        """
+        ...
+
+    def trust(self, sets: Mapping[str, Answered]) -> dict[str, Any]:
+        """How far answers can be trusted, as JSON values that the report holds."""
+        ...
+
+    def remarks(self, y: np.ndarray, outputs: np.ndarray) -> list[Remark]:
+        """What a report says of every answer."""
+        ...
+
+    def groups(self, y: np.ndarray, every: np.ndarray) -> tuple[Sequence[str], np.ndarray]:
+        """The classes, or parts of the range of `every` target, and for each target of `y` the number of its own."""
+        ...
+
+    def doubts(self, y: np.ndarray, outputs: np.ndarray) -> list[tuple[int, str, str]]:
+        """Labels that look wrong, by what linear models say of samples that they were not fitted on.
+
+        Returns:
+            Row, answer and how sure it is, the clearest first.
+        """
+        ...
+
+    def chapters(
+        self, metrics: Mapping[str, Mapping[str, Any]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+    ) -> Chapters:
+        """The report's chapters on the answers.
+
+        Args:
+            metrics: scores by file and set.
+            trust: see `trust`.
+            sets: the answers themselves.
         """
         ...
 

@@ -16,9 +16,11 @@ import numpy as np
 from ei_compat.core.errors import DataError
 from ei_compat.core.files import encodable
 from ei_compat.core.numbers import is_number
-from train.tasks import Drop
+from train.tasks import Answered, Chapters, Drop, Remark
+from train.tasks.classification_chapters import chapters
 from train.tasks.classification_gates import Pair, int8_gates, training_gates
 from train.tasks.classification_scores import Scores, read_scores, score
+from train.tasks.classification_trust import trust
 from train.tasks.comparison import drop
 from train.tasks.dense_head import dense_head
 from train.tasks.linear_probe import LinearProbe, fit_probe
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 TEMPERATURE = 2.0  # of soft answers
 SMALLEST = 1e-9  # probability
+SURE = 0.9  # of another class, for a label to be doubted
 SCORE = "score "  # before a class, in the name of a column
 
 
@@ -205,6 +208,39 @@ class Classification:
     def read_answers(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
         """The probabilities."""
         return np.stack([np.array(columns[SCORE + label], np.float32) for label in self.labels], axis=1)
+
+    def trust(self, sets: Mapping[str, Answered]) -> dict[str, Any]:
+        """Calibration, and a threshold."""
+        return trust({name: (found.y, found.outputs) for name, found in sets.items()})
+
+    def remarks(self, y: np.ndarray, outputs: np.ndarray) -> list[Remark]:
+        """The class, its probability, and how much more probable it was said to be than the true one."""
+        said, rows = outputs.argmax(axis=1), np.arange(len(y))
+        sure = outputs.max(axis=1)
+        faults = sure - outputs[rows, y]
+        return [
+            Remark(self.labels[said[row]], f"{100 * sure[row]:.0f} %", bool(said[row] == y[row]), float(faults[row]))
+            for row in rows
+        ]
+
+    def groups(self, y: np.ndarray, every: np.ndarray) -> tuple[Sequence[str], np.ndarray]:
+        """The classes."""
+        return self.labels, y
+
+    def doubts(self, y: np.ndarray, outputs: np.ndarray) -> list[tuple[int, str, str]]:
+        """Where the probe is sure of another class; outputs are its logits."""
+        powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        shares = powers / powers.sum(axis=1, keepdims=True)
+        said, sure = shares.argmax(axis=1), shares.max(axis=1)
+        rows = np.flatnonzero((said != y) & (sure >= SURE))
+        order = rows[np.argsort(-sure[rows], kind="stable")]
+        return [(int(row), self.labels[said[row]], f"{100 * sure[row]:.0f} %") for row in order]
+
+    def chapters(
+        self, metrics: Mapping[str, Mapping[str, Any]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+    ) -> Chapters:
+        """Confusion, classes, confidence."""
+        return chapters(metrics, trust, self.labels)
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """The loss of accuracy, and of recall in the class that loses most clearly."""

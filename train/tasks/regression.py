@@ -10,14 +10,16 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.numbers import is_number
-from train.tasks import Drop
+from train.tasks import Answered, Chapters, Drop, Remark
 from train.tasks.dense_head import dense_head
+from train.tasks.regression_chapters import chapters, trust
 from train.tasks.regression_gates import error_added, int8_gates, training_gates
 from train.tasks.regression_scores import Scores, read_scores, score
 from train.tasks.ridge_probe import RidgeProbe, fit_ridge
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a split
 FEWEST_IN_STRATUM = 3  # one for each set
+FAR = 0.1  # share of the answers that a report calls wrong: the furthest off
+DOUBTFUL = 5.0  # spreads of the error by which a label is doubted
 COARSE = 16  # steps of INT8 between the least and the greatest target; fewer are worth a word
 # The standard deviation of absolute errors, in their mean, where errors are normally distributed.
 VARIATION = math.sqrt(math.pi / 2 - 1)
@@ -244,6 +248,47 @@ class Regression:
     def read_answers(self, columns: Mapping[str, Sequence[str]]) -> np.ndarray:
         """The numbers."""
         return np.array(columns["value"], np.float32)[:, np.newaxis]
+
+    def trust(self, sets: Mapping[str, Answered]) -> dict[str, Any]:
+        """How far off most answers are."""
+        return trust(
+            {
+                name: {kind: self.measure(found.y, outputs) for kind, outputs in found.outputs.items()}
+                for name, found in sets.items()
+            }
+        )
+
+    def remarks(self, y: np.ndarray, outputs: np.ndarray) -> list[Remark]:
+        """The number, and how far off it is; the furthest tenth is called wrong."""
+        errors = self.measure(y, outputs)
+        limit = float(np.quantile(errors, 1 - FAR))
+        return [
+            Remark(
+                f"{outputs[row, 0]:.4g}", f"off by {errors[row]:.3g}", bool(errors[row] <= limit), float(errors[row])
+            )
+            for row in range(len(y))
+        ]
+
+    def groups(self, y: np.ndarray, every: np.ndarray) -> tuple[Sequence[str], np.ndarray]:
+        """Five equal parts of the range."""
+        edges = np.linspace(float(every.min()), float(every.max()), 6)
+        names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
+        return names, np.searchsorted(edges[1:-1], y, side="right")
+
+    def doubts(self, y: np.ndarray, outputs: np.ndarray) -> list[tuple[int, str, str]]:
+        """Where the probe's error is far outside what its errors are like: five times their spread by the median."""
+        errors = outputs[:, 0].astype(np.float64) - y
+        far = np.abs(errors - np.median(errors))
+        spread = 1.4826 * float(np.median(far))
+        rows = np.flatnonzero(far > DOUBTFUL * spread) if spread else np.empty(0, int)
+        order = rows[np.argsort(-far[rows], kind="stable")]
+        return [(int(row), f"{outputs[row, 0]:.4g}", f"off by {abs(errors[row]):.3g}") for row in order]
+
+    def chapters(
+        self, metrics: Mapping[str, Mapping[str, Any]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+    ) -> Chapters:
+        """Answers against targets, parts of the range, and errors."""
+        return chapters(metrics, trust, sets)
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """What INT8 adds to the root mean square error."""

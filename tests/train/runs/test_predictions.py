@@ -11,9 +11,9 @@ import pytest
 
 from ei_compat.core.errors import DataError, FormatError
 from train.job import Job
-from train.runs.predictions import Answered, predictions_text, read_predictions
+from train.runs.predictions import predictions_text, read_predictions
 from train.runs.report import Report
-from train.tasks import TASKS, Task
+from train.tasks import TASKS, Answered, Task
 
 RANDOM = np.random.default_rng(5)
 

@@ -1,0 +1,199 @@
+"""A report in Debian's Chromium: silent, without the network, on a phone and on paper; what can be pressed works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.train.reporting.made import make_run
+from train.reporting.page import page_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CHROMIUM = "/usr/bin/chromium"
+SEEN = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=unboxed)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module", params=["classification", "regression"])
+def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser") / "out"
+    make_run(folder, request.param)
+    (folder / "report.html").write_text(page_of(folder), encoding="utf-8")
+    return folder / "report.html"
+
+
+class Opened:
+    """A page and everything that it said or asked for."""
+
+    def __init__(self, browser: Browser, file: Path, width: int = 1280, scheme: Any = "light") -> None:
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(file.as_uri())
+
+    def close(self) -> None:
+        outside = [url for url in self.asked if not url.startswith(("file:", "data:"))]
+        files = [url for url in self.asked if url.startswith("file:")]
+        self.page.close()
+        assert self.said == []
+        assert outside == []
+        assert len(files) == 1
+
+
+@pytest.mark.parametrize(("width", "scheme"), SEEN, ids=lambda value: str(value))
+def test_it_fits_says_nothing_and_nobody_stumbles(browser: Browser, file: Path, width: int, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    opened = Opened(browser, file, width, scheme)
+    page = opened.page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cell = page.locator(".matrix button").first
+    if cell.count():
+        cell.click()
+    page.locator("#plane").press("ArrowRight")
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (each["id"], [node["html"][:200] for node in each["nodes"]][:3])
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+    opened.close()
+
+
+def test_what_can_be_pressed_works(browser: Browser, file: Path) -> None:
+    opened = Opened(browser, file)
+    page = opened.page
+    numbers = json.loads(page.locator("#numbers").text_content() or "")
+    if numbers["report"]["task"] == "classification":
+        press_cells(page, numbers)
+        move_threshold(page, numbers)
+    filter_the_worst(page, numbers)
+    look_around(page, numbers)
+    page.locator("[data-copy]").click()
+    assert page.locator("[data-copy]").text_content() in {"Copied", "Selected: press Ctrl-C"}
+    assert page.evaluate("getSelection().toString()") == numbers["report"]["command"]
+    for summary in page.locator("summary").all():
+        before = summary.evaluate("(each) => each.parentElement.open")
+        summary.click()
+        assert summary.evaluate("(each) => each.parentElement.open") is not before
+    for link in page.locator("nav a").all():
+        link.click()
+        assert page.locator(link.get_attribute("href") or "").count() == 1
+    opened.close()
+
+
+def press_cells(page: Page, numbers: Any) -> None:
+    """Every cell opens as many pictures as it says, and closes them."""
+    answers, samples = numbers["answers"], numbers["samples"]
+    cells = page.locator(".matrix button")
+    assert cells.count() > 6
+    for cell in cells.all():
+        if not cell.is_visible():
+            continue
+        cell.click()
+        kind, name, truth, said = (cell.get_attribute(f"data-{of}") for of in ("kind", "set", "truth", "said"))
+        wanted = [
+            samples["file"][row].rpartition("/")[2]
+            for row in range(len(samples["file"]))
+            if (samples["set"][row], samples["truth"][row], answers[kind]["said"][row]) == (name, truth, said)
+        ]
+        shown = page.locator("#cell .tile .file:nth-of-type(2)").all_text_contents()
+        assert shown == wanted
+        assert len(wanted) == int(cell.text_content() or "")
+        assert cell.get_attribute("aria-expanded") == "true"
+    page.locator(".matrix button[aria-expanded=true]").click()
+    assert page.locator("#cell .tile").count() == 0
+
+
+def move_threshold(page: Page, numbers: Any) -> None:
+    trust = numbers["report"]["trust"]
+    slider = page.locator("#threshold")
+    for step in (0, 20):
+        slider.fill(str(step))
+        answered = trust["thresholds"]["testing"]["answered"][step]
+        assert f"{step / 50:.2f}: {100 * answered:.1f} % answered" in (
+            page.locator("#at-threshold").text_content() or ""
+        )
+
+
+def filter_the_worst(page: Page, numbers: Any) -> None:
+    tiles, answers = page.locator("#worst .tile"), numbers["answers"]["int8"]
+    wrong = sum(right is False for right in answers["right"])
+    assert tiles.count() == wrong
+    page.locator("#by-set").select_option("testing")
+    visible = [tile for tile in tiles.all() if tile.is_visible()]
+    assert {tile.get_attribute("data-set") for tile in visible} == {"testing"}
+    assert (page.locator("#shown").text_content() or "").startswith(f"{len(visible)} of {len(visible)}")
+    page.locator("#by-set").select_option("")
+    if page.locator("#more").is_visible():
+        page.locator("#more").click()
+    assert sum(tile.is_visible() for tile in tiles.all()) == wrong
+
+
+def look_around(page: Page, numbers: Any) -> None:
+    """The dot under the pointer and those that the arrows reach show their pictures; the legend shows one kind."""
+    samples, plane = numbers["samples"], page.locator("#plane")
+    dot = page.locator("[data-p='3']")
+    dot.hover(force=True)
+    assert page.locator("#pointed .tile").count() == 1
+    plane.focus()
+    names = set()
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+        names.add(page.locator("#pointed .file").first.get_attribute("title"))
+    assert len(names) > 1
+    assert names <= set(samples["file"])
+    background = page.locator("#pointed .pic").evaluate("(each) => getComputedStyle(each).backgroundImage")
+    assert re.match(r'url\("data:image/webp;base64,', background)
+    first = page.locator(".legend button").first
+    first.click()
+    assert first.get_attribute("aria-pressed") == "true"
+    assert page.locator("#plane .dim").count() == sum(group != 0 for group in samples["group"])
+    first.click()
+    assert page.locator("#plane .dim").count() == 0
+
+
+def test_it_prints(browser: Browser, file: Path) -> None:
+    opened = Opened(browser, file, scheme="dark")
+    opened.page.emulate_media(media="print")
+    assert not opened.page.locator("nav").is_visible()
+    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    printed = opened.page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 40
+    opened.close()
+
+
+def test_it_reads_without_the_script(browser: Browser, file: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator("#worst .tile").first.is_visible()
+    assert not page.locator(".filters").is_visible()
+    context.close()

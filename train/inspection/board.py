@@ -1,0 +1,87 @@
+"""What the INT8 model takes on a board, by the firmware package's own compiler, against TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from firmware.profile import Profile, profile_model
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What one runtime needs for one inference.
+
+    Attributes:
+        ram_bytes: of the arena, with the whole input in it; TensorFlow Lite Micro's is a lower bound.
+        flash_bytes: of weights and, but for TensorFlow Lite Micro, code.
+        instructions: of RV32IMC.
+        milliseconds: estimated, by chip.
+    """
+
+    ram_bytes: int
+    flash_bytes: int
+    instructions: int
+    milliseconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The model on a microcontroller.
+
+    Attributes:
+        own: of the library that `ei-train package` writes.
+        tflm: of TensorFlow Lite Micro: its whole tensors, the whole file, and what its kernels took elsewhere.
+        rows_ram_bytes: of the library's arena where the input comes row by row.
+        flash_method, instructions_method: how the library's were found: an estimate, or measured.
+        chips: by chip how milliseconds were estimated.
+        macs: multiply-accumulates of one inference, zeros included.
+        nonzero, weights: how many weights are not zero, of how many.
+    """
+
+    own: Needs
+    tflm: Needs
+    rows_ram_bytes: int
+    flash_method: str
+    instructions_method: str
+    chips: Mapping[str, str]
+    macs: int
+    nonzero: int
+    weights: int
+
+
+def board_of(int8_file: bytes) -> Board:
+    """Compiles the model and estimates what it takes; `ei-train profile` also counts, where QEMU is installed.
+
+    Raises:
+        EiTrainError: the compiler refuses it, and says why.
+    """
+    return from_profile(profile_model(int8_file, count=False))
+
+
+def from_profile(profile: Profile) -> Board:
+    """The same of a profile that is there already."""
+    times = {chip: estimate.milliseconds for chip, estimate in profile.times.items()}
+    slower = profile.tflm_instructions / max(profile.instructions, 1)
+    return Board(
+        own=Needs(profile.arena_bytes, profile.flash_bytes, profile.instructions, times),
+        tflm=Needs(
+            profile.tflm_arena_bytes,
+            profile.tflite_bytes,
+            profile.tflm_instructions,
+            {chip: round(value * slower, 1) for chip, value in times.items()},
+        ),
+        rows_ram_bytes=profile.rows_arena_bytes,
+        flash_method=profile.flash_method,
+        instructions_method=profile.method,
+        chips={chip: estimate.formula.removeprefix("estimate: ") for chip, estimate in profile.times.items()},
+        macs=profile.macs,
+        nonzero=profile.nonzero,
+        weights=profile.weights,
+    )
+
+
+def read_board(document: Mapping[str, Any]) -> Board:
+    """The board of a `report.json`."""
+    return Board(**dict(document) | {name: Needs(**document[name]) for name in ("own", "tflm")})

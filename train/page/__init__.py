@@ -1,0 +1,1 @@
+"""Pages for people: HTML and SVG from values by a few small functions, in one file that needs nothing else."""
