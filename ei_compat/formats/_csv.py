@@ -23,7 +23,8 @@ def csv_files(tree: Tree, header: Sequence[str]) -> list[str]:
 def _header(path: Path) -> list[str]:
     with path.open("rb") as stream:
         first = stream.readline(4096).decode("utf-8-sig", errors="replace")
-    return [cell.strip() for row in csv.reader([first.strip()]) for cell in row]
+    line = first.strip().partition("\r")[0]  # which ends a line, too, as in `table_of`
+    return [cell.strip() for row in csv.reader([line]) for cell in row]
 
 
 def rows_of(path: Path, header: Sequence[str], limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, list[str]]]:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from train.backbones.mobilenet_v1 import file_name
+
 SCRIPT = Path(__file__).resolve().parents[2] / "docker" / "fetch_weights.py"
 NAME = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{}_no_top.h5"
+SMALLEST = "mobilenet_2_5_128_tf_no_top.h5"  # of MobileNetV1
 HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(1000)
 
 
@@ -23,7 +26,8 @@ class Published(BaseHTTPRequestHandler):
         """Answers with a good file, a proxy's page, half a file, or 404."""
         page = b"<html>log in first</html>"
         bodies = {"0.35_96": (HDF5, len(HDF5)), "0.35_224": (page, len(page)), "0.5_96": (HDF5[:500], len(HDF5))}
-        by_path = {"/" + NAME.format(key): value for key, value in bodies.items()}
+        by_path = {"/mobilenet_v2/" + NAME.format(key): value for key, value in bodies.items()}
+        by_path["/mobilenet/" + SMALLEST] = (HDF5, len(HDF5))
         body, promised = by_path.get(self.path, (b"", 0))
         self.send_response(200 if body else 404)
         self.send_header("Content-Length", str(promised))
@@ -71,6 +75,12 @@ def test_published_files_are_downloaded_and_a_missing_one_is_left_out(tmp_path: 
     assert "1.0_96_no_top.h5: left out, the server answers 404" in output
 
 
+def test_files_of_mobilenet_v1_have_the_names_that_training_looks_for(tmp_path: Path, published: str) -> None:
+    code, _, files = fetch(tmp_path, published, "v1_0.25_128")
+    assert (code, files) == (0, {SMALLEST: HDF5})
+    assert file_name(0.25, 128) == SMALLEST
+
+
 def test_no_network_leaves_an_empty_folder_and_says_so_once(tmp_path: Path) -> None:
     code, output, files = fetch(tmp_path, "http://127.0.0.1:9/", "0.35_96", "0.35_160", "0.35_224")
     assert (code, files) == (0, {})
@@ -105,7 +115,7 @@ def test_a_wrong_file_that_was_given_stops_the_build(given: bytes, tmp_path: Pat
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("wanted", ["0.35", "0.4_96", "0.35_97", "../x_96"])
+@pytest.mark.parametrize("wanted", ["0.35", "0.4_96", "0.35_97", "../x_96", "v1_0.35_128", "v1_0.25_96"])
 def test_only_published_names_are_asked_for(wanted: str, tmp_path: Path, published: str) -> None:
     code, output, files = fetch(tmp_path, published, wanted)
     assert (code, files) == (2, {})

@@ -240,7 +240,10 @@ TARGETS: dict[str, Target] = {
     "open-images": Target(
         label_file("open-images", "o.csv"), (b"ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0.1,0.5,0.2,1\n",)
     ),
-    "csv": Target(label_file("csv", "c.csv"), (b'file_name,class_name\na.png,"x, y"\nb.png,\n',)),
+    "csv": Target(
+        label_file("csv", "c.csv"),
+        (b'file_name,class_name\na.png,"x, y"\nb.png,\n', b"file_name,class_name\ra.png,x\r"),
+    ),
     "csv-boxes": Target(
         label_file("csv-boxes", "c.csv"), (b"file_name,classes,xmin,ymin,xmax,ymax\na.png,x;y,1,2,3,4\n",)
     ),

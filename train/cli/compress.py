@@ -8,10 +8,12 @@ from typing import Any, Literal
 import typer
 
 from ei_compat.core.errors import UsageError
+from ei_compat.media.pixels import InputScaling
 from train.cli.train import finish, recipe_of, recipe_options, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
+    "input_scaling",
     *("units", "columns", "filters", "kernel_size", "conv_dropout"),
     *("epochs", "learning_rate", "huber", "max_prune_error", "max_int8_error"),
 }
@@ -23,6 +25,9 @@ def compress(
     out: Path = typer.Argument(help="Where the results go; made if missing.", show_default=False),
     labels: Path | None = typer.Option(
         None, help="The classes in the order of the model's outputs, one a line; without it the data's order."
+    ),
+    input_scaling: InputScaling | None = typer.Option(
+        None, help="What the model is given for pixels; asked for where neither it nor train_input.json says so."
     ),
     info_file: Path | None = typer.Option(
         None, help="train_input.json of arrays; else looked for here and beside them."
@@ -40,8 +45,7 @@ def compress(
 ) -> None:
     """Fine-tune, prune and quantise a finished Keras model, and check the result against it.
 
-    Its trained head is kept. Input scaling is what the model is given for pixels; it is asked for where the model does
-    not say.
+    Its trained head is kept; the report and the gates compare with the model as it was given.
     """
     from ei_compat.block.run_folder import read_labels
     from train.cli.progress import make_progress
@@ -50,6 +54,8 @@ def compress(
     if resume and overwrite:
         raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
     given = {name: value for name, value in knobs.items() if value is not None}
+    if input_scaling is not None:
+        given["input_scaling"] = input_scaling
     job = Job(
         data=data,
         out=out,
