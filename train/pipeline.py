@@ -174,6 +174,8 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         found = look(
             models, loaded, data.validation, sets, _pruned(trainer, network, zeros), _seen(work, job), progress
         )
+        if (explorer := found.explorer) is not None:
+            found.attempt("explorer", lambda: folder.write({EXPLORER: explorer}))
 
     report = Report(
         task=data.task.name,
@@ -194,8 +196,6 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         command=command_of(job),
         **found.parts,
     )
-    if found.explorer is not None:
-        folder.write({EXPLORER: found.explorer})
     folder.write(texts(report, config, predictions_text(data.task, sets)))
     checkpoints.remove()
     found.attempt("report.html", lambda: folder.write({PAGE: page_of(job.out).encode()}))
