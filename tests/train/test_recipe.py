@@ -86,3 +86,13 @@ def test_few_pictures_lean_on_what_was_known_before() -> None:
     assert of(1600).soft_answers == Recipe().soft_answers
     assert of(200).soft_answers > Recipe().soft_answers
     assert of(200, soft_answers=0.1).soft_answers == 0.1
+
+
+def test_a_low_final_sparsity_lowers_the_initial_one_unless_that_is_given() -> None:
+    assert Recipe(final_sparsity=0.3).initial_sparsity == 0.3
+    assert Recipe(final_sparsity="0.3").initial_sparsity == 0.3
+    assert Recipe(final_sparsity=0.9).initial_sparsity == 0.5
+    with pytest.raises(ValidationError, match=r"--initial-sparsity 0\.4 must not be above --final-sparsity 0\.3"):
+        Recipe(final_sparsity=0.3, initial_sparsity=0.4)
+    with pytest.raises(ValidationError, match="final_sparsity"):
+        Recipe(final_sparsity="much")
