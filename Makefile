@@ -26,7 +26,8 @@ PY := $(VENV)/bin/python
 EI_TRAIN := $(VENV)/bin/ei-train
 READY := $(VENV)/.ready
 # The container works as the owner of the directory that is mounted (docker/entrypoint.py), so no --user here.
-IN_IMAGE = docker run --rm $$([ -t 0 ] && [ -t 1 ] && echo -it) --volume "$(CURDIR)":/scripts
+# Bars where a person watches: make itself knows whether its output is a terminal, a command within $(...) does not.
+IN_IMAGE = docker run --rm $$([ -t 0 ] && [ -n "$$MAKE_TERMOUT" ] && echo -it) --env EI_TRAIN_MAKE=1 --volume "$(CURDIR)":/scripts
 export EI_TRAIN_IMAGE := $(IMAGE)
 
 help: ## List the targets
@@ -48,7 +49,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	fi; \
 	echo "making $(VENV) with $$("$$found" --version)"; \
 	"$$found" -m venv "$(VENV)"
-	$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@echo "downloading about 600 MB of packages, most of it TensorFlow, unless pip has them: a few minutes"
+	$(PY) -m pip install $(if $(MAKE_TERMOUT),,-qq) --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -74,7 +76,7 @@ train-with-image:
 
 train-with-venv: $(READY)
 	@[ "$(DATA)" != $(DEMO) ] || [ -d $(DEMO) ] || { $(EI_TRAIN) demo data/demo && $(EI_TRAIN) split data/demo $(DEMO); }
-	$(EI_TRAIN) --data-directory "$(DATA)" --out-directory "$(OUT)" $(ARGS)
+	EI_TRAIN_MAKE=1 $(EI_TRAIN) --data-directory "$(DATA)" --out-directory "$(OUT)" $(ARGS)
 
 package: $(READY) ## Make the C library of the model in OUT, called NAME at VERSION
 	$(EI_TRAIN) package "$(OUT)" --name "$(NAME)" --version "$(VERSION)" $(ARGS)

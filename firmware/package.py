@@ -13,7 +13,7 @@ from pathlib import Path
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import replaced_file
 from ei_compat.core.progress import SILENT, Progress
-from firmware.packages import arduino, esp_idf, linux, trial
+from firmware.packages import arduino, esp_idf, linux, native, trial
 from firmware.packages.archive import zip_bytes
 from firmware.packages.job import Job, prepare
 from firmware.packages.library import FIRMWARE, Files
@@ -75,8 +75,9 @@ def package(
         name: of the library; letters, digits, hyphens, underscores.
         version: such as 3 or 1.0.2.
         target: `esp-idf`, `arduino` or `linux`.
-        output: the file to write; by default `{name}-v{version}.zip` in the working directory, for `linux`
-            `{name}-v{version}.eim`. With `linux` a name that ends in .zip gets the sources.
+        output: the file to write; by default, in the working directory, `{name}-v{version}.zip`, for `arduino`
+            `{name}-v{version}-arduino.zip`, for `linux` `{name}-v{version}.eim`, or where there is no C
+            compiler `{name}-v{version}-linux.zip`. With `linux` a name that ends in .zip gets the sources.
         labels: a file with one label per line.
         picture: the picture that the example classifies and the self-test compares; by default a test card.
         sensor: where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion or unknown.
@@ -97,8 +98,9 @@ def package(
     """
     if target not in TARGETS:
         raise UsageError(f"no target {target!r}", where="--target", fix="use " + ", ".join(TARGETS))
-    executable = target == "linux" and (output is None or output.suffix != ".zip")
-    path = output or Path(f"{name}-v{version}.{'eim' if executable else 'zip'}")
+    executable = target == "linux" and (native.has_compiler() if output is None else output.suffix != ".zip")
+    ending = ".eim" if executable else ".zip" if target == "esp-idf" else f"-{target}.zip"
+    path = output or Path(f"{name}-v{version}{ending}")
     if path.is_dir():
         raise UsageError("is a folder", where=path, fix="name a file with -o")
     if not path.parent.is_dir():

@@ -20,7 +20,7 @@ echo 'setuptools' > "$scratch/build.in"
 without_cuda="--override $scratch/instead.txt ../pyproject.toml $scratch/cpu.in"
 
 # shellcheck disable=SC2086 # a list of words
-lock --output-file train.txt $without_cuda
-lock --constraints train.txt --output-file dev.txt --extra dev $without_cuda
-lock --constraints train.txt --output-file gpu.txt --extra gpu ../pyproject.toml
+lock --output-file train.txt --extra train $without_cuda
+lock --constraints train.txt --output-file dev.txt --extra train --extra dev $without_cuda
+lock --constraints train.txt --output-file gpu.txt --extra train --extra gpu ../pyproject.toml
 lock --constraints train.txt --output-file build.txt "$scratch/build.in"

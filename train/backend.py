@@ -23,16 +23,19 @@ def start(*, deterministic: bool) -> None:
         deterministic: use only kernels that give the same bits every time.
 
     Raises:
-        TrainingError: TensorFlow would kill the process on this processor.
+        TrainingError: TensorFlow is not installed, or would kill the process on this processor.
     """
     check_processor()
     keep_freed_memory()
     with without_native_chatter(), warnings.catch_warnings():
         # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
         warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
-        import tensorflow as tf
-        import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
-        import tf_keras  # noqa: F401
+        try:
+            import tensorflow as tf
+            import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
+            import tf_keras  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise TrainingError(f"{error.name} is not installed", fix="pip install 'ei-train[train]'") from None
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("absl").setLevel("ERROR")
     if deterministic:

@@ -49,6 +49,8 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
     from ei_compat.block.arrays import holds_arrays
     from ei_compat.formats import open_dataset
 
+    if job.out.resolve() == job.data.resolve():
+        raise UsageError("is the data directory", where=f"--out-directory {job.out}", fix="name a folder beside it")
     if job.data.is_dir() and holds_arrays(job.data):
         return _from_arrays(job, progress)
     if job.out.resolve().is_relative_to(job.data.resolve()) and not (job.data / "info.labels").is_file():

@@ -1,4 +1,4 @@
-"""What a finished model must keep, and whether it does."""
+"""What a finished model must keep, and whether it does: the checks, which `report.json` calls gates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A promise and whether it was kept: `measured` must reach `asked`, from above or below as `name` says."""
+    """A check and whether it was met: `measured` must reach `asked`, from above or below as `name` says."""
 
     name: str
     asked: float

@@ -145,7 +145,7 @@ PHASES = (
         states=(finetune.PHASE, finetune.END),
         begin=lambda work: finetune.begin(work.trainer, work.reached),
     ),
-    Phase("int8_ready", _make_ready, _made_ready),
+    Phase("quantize", _make_ready, _made_ready),
     Phase(
         "qat",
         _train_aware,

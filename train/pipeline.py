@@ -143,16 +143,16 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     models: dict[str, bytes] = {}
     loaded = data
     trainer, data = work.trainer, work.trainer.data
-    with watch("convert_float"):
+    with watch("convert_float"), progress.task("convert"):
         own = backbone if isinstance(backbone, BringsHead) else data.task
         network = Network(trainer.network.backbone, own.deployed_head(recipe, trainer.network.head))
         frozen = quantize.freeze(network)
         models[FLOAT_FILE] = quantize.to_float(frozen)
         folder.write({FLOAT_FILE: models[FLOAT_FILE]})
-    with watch("convert_int8"):
+    with watch("convert_int8"), progress.task("convert to INT8"):
         models[INT8_FILE] = quantize.to_int8(frozen, quantize.calibration_set(data, recipe), data.task.output_range)
         folder.write({INT8_FILE: models[INT8_FILE]})
-    with watch("export"):
+    with watch("export"), progress.task("export"):
         for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
             models[name] = export(network)
             folder.write({name: models[name]})
@@ -176,6 +176,8 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         found = look(
             models, loaded, data.validation, sets, _pruned(trainer, network, zeros), _seen(work, job), progress
         )
+        if (explorer := found.explorer) is not None:
+            found.attempt("explorer", lambda: folder.write({EXPLORER: explorer}))
 
     report = Report(
         task=data.task.name,
@@ -196,8 +198,6 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         command=command_of(job),
         **found.parts,
     )
-    if found.explorer is not None:
-        folder.write({EXPLORER: found.explorer})
     folder.write(texts(report, config, predictions_text(data.task, sets)))
     checkpoints.remove()
     found.attempt("report.html", lambda: folder.write({PAGE: page_of(job.out).encode()}))

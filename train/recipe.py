@@ -12,6 +12,7 @@ Every field is an option of `ei-train train` under the same name (`image_size` i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -94,7 +95,9 @@ class Recipe(BaseModel):
     fine_tune_decay: Share = knob(0.3, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
     fine_tune_share: Share = knob(0.7, "share of the backbone's layers that learn again, counted from its end")
     prune: bool = knob(True, "prune while fine-tuning")
-    initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(0.5, "share of zeros when pruning starts")
+    initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
+        0.5, "share of zeros when pruning starts; the final share, where that is lower"
+    )
     final_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.8, "share of zeros in the prunable kernels at its end"
     )
@@ -156,17 +159,28 @@ class Recipe(BaseModel):
     def _from_text(cls, value: Any) -> Any:
         return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _starts_below_its_end(cls, given: Any) -> Any:
+        """Lowers the sparsity that pruning starts with to the one that it ends with, unless both were given."""
+        if isinstance(given, dict) and "final_sparsity" in given and "initial_sparsity" not in given:
+            default = cls.model_fields["initial_sparsity"].default
+            with suppress(TypeError, ValueError):  # what is no number is refused below
+                return given | {"initial_sparsity": max(0.0, min(default, float(given["final_sparsity"])))}
+        return given
+
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
         if len(self.head_units) != len(self.head_dropout):
-            raise ValueError("head_dropout needs one value for each of head_units")
+            raise ValueError("--head-dropout needs one value for each of --head-units")
         for name in ("head_units", "units", "filters"):
             if any(count < 1 for count in getattr(self, name)):
-                raise ValueError(f"{name} must be positive")
+                raise ValueError(f"--{name.replace('_', '-')} must be positive")
         if any(not 0 <= rate < 1 for rate in self.head_dropout):
-            raise ValueError("head_dropout values must be at least 0 and below 1")
+            raise ValueError("--head-dropout values must be at least 0 and below 1")
         if self.prune and self.initial_sparsity > self.final_sparsity:
-            raise ValueError("initial_sparsity must not be above final_sparsity")
+            first, last = self.initial_sparsity, self.final_sparsity
+            raise ValueError(f"--initial-sparsity {first:g} must not be above --final-sparsity {last:g}")
         if self.prune and self.fine_tune_epochs == 0:
-            raise ValueError("pruning needs fine_tune_epochs; without them, say no-prune")
+            raise ValueError("--fine-tune-epochs 0 leaves no epoch to prune in; add --no-prune, or give it some")
         return self

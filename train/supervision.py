@@ -6,9 +6,11 @@ Nothing is imported here that takes time: the parent answers from the first mill
 from __future__ import annotations
 
 import mmap
+import os
 import signal
 
-HOW_TO_GO_ON = "run again with --resume to go on"
+MAKE = "EI_TRAIN_MAKE"  # set where `make train` runs the program
+HOW_TO_GO_ON = "run `make train ARGS=--resume` to go on" if os.environ.get(MAKE) else "run again with --resume to go on"
 _SAVING, _RESUMABLE = 0, 1  # places in the shared memory
 
 _shared: mmap.mmap | None = None  # what the child tells the parent

@@ -10,7 +10,7 @@
     │   └── LimitError                data.limit          3      larger than a stated, configurable limit
     ├── TrainingError                 training            4
     ├── ExportError                   export              5      converting or packaging failed
-    │   └── GateError                 export.gate         5      files are written, but a promise was not met
+    │   └── GateError                 export.gate         5      files are written, but a check was not met
     └── RemoteError                   remote              6      network or API
     Interrupted                       interrupted         128 + the signal's number
 

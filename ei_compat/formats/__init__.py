@@ -46,6 +46,7 @@ from ei_compat.formats import (
 )
 from ei_compat.formats._account import GUESSED, account_of, accounted, refuse_unread_labels
 from ei_compat.formats._format import DEFAULT_OPTIONS, LABELS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._mistakes import likely_mistake
 from ei_compat.formats._tree import Tree
 
 __all__ = ["FORMATS", "LABELS", "Carries", "Format", "WriteOptions", "format_named", "open_dataset", "write_dataset"]
@@ -84,7 +85,7 @@ def open_dataset(
 
     Raises:
         DataError: when there is no such path, or it is an empty folder, or it holds no sample.
-        FormatError: when no format fits; the message lists what was looked for. Also when the layout looks like
+        FormatError: when no format fits; the message names the likely mistake. Also when the layout looks like
             something else than what it would be read as, or a label file in the folder was not read.
         UsageError: when there is no such format.
     """
@@ -101,9 +102,8 @@ def open_dataset(
         if not dataset.samples:
             raise DataError(f"holds no sample (read as {dataset.format})", where=place)
         return accounted(dataset, tree, where)
-    looked = "; ".join(f"{candidate.name} ({candidate.looks_for})" for candidate in FORMATS)
-    bare = f", and {len(tree.samples)} samples without labels" if tree.samples and tree.only is None else ""
-    raise FormatError(f"no known dataset format{bare}", where=place, fix=f"looked for {looked}")
+    what, fix = likely_mistake(tree)
+    raise FormatError(what, where=place, fix=fix)
 
 
 def _read_as(kind: Format, tree: Tree) -> tuple[Dataset, Tree]:

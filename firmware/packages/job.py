@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei_compat.block.run_folder import RunFolder, read_labels
+from ei_compat.block.run_folder import LABELS, RunFolder, read_labels
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import read_at_most
 from firmware.compiler import CompiledModel, CompiledTensor, compile_model
@@ -128,7 +128,7 @@ def prepare(
         source: a finished run's folder or a `.tflite` file.
         name: of the package.
         version: of the package.
-        labels: a file of labels, one per line; a run's folder has its own.
+        labels: a file of labels, one per line; a run's folder has its own, a file may have a `labels.txt` beside it.
         picture: the picture to build in; without it a test card.
         sensor: where the input comes from; without it the input's shape decides whether that is a camera.
         axes: values of one reading of the sensor, where the input is the readings themselves; by default 1.
@@ -150,21 +150,23 @@ def prepare(
     data = read_at_most(file, MOST_BYTES)
     model = compile_model(data, name=name, file=str(file), max_ram=max_ram)
     output, cells, names = _labelled(model, names, source)
+    run = RunFolder(source.parent if source.is_file() and labels is None else source)
     shape = model.input.shape
     could_be = len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}
-    sensor = sensor or ("camera" if could_be and (source.is_dir() or _looks_like_picture(shape)) else "unknown")
+    trained = source.is_dir() or run.mode() is not None
+    sensor = sensor or ("camera" if could_be and (trained or _looks_like_picture(shape)) else "unknown")
     if sensor == "camera" and not could_be:
         raise UsageError(f"the model's input {list(shape)} is no picture", where="--sensor", fix="use another")
     chosen = None
     if sensor == "camera":
-        chosen = scaling(input_scaling or RunFolder(source).input_scaling(), model.input)
+        chosen = scaling(input_scaling or run.input_scaling(), model.input)
     elif picture is not None or input_scaling is not None:
         where = "--picture" if picture is not None else "--input-scaling"
         fix = "add --sensor camera" if could_be else None
         raise UsageError(f"the model's input {list(shape)} is not taken for a picture", where=where, fix=fix)
     reference = Reference(data, model)
     golden = golden_input(reference, model, chosen, picture, output)
-    regression = source.is_dir() and RunFolder(source).mode() == "regression"
+    regression = run.mode() == "regression"
     _check_readings(axes, frequency, model.input, sensor)
     read = (sensor, axes or 1, frequency or 0.0)
     return Job(name, version, names, regression, data, model, *read, chosen, output, cells, golden, reference)
@@ -230,8 +232,9 @@ def _find(source: Path, labels: Path | None) -> tuple[Path, tuple[str, ...]]:
         return run.int8_model(), run.labels() if labels is None else read_labels(labels)
     if not source.is_file():
         raise DataError("there is no such file or folder", where=source, fix="give a run's folder or a .tflite file")
-    if labels is None:
+    beside = source.parent / LABELS
+    if labels is None and not beside.is_file():
         raise UsageError(
             f"{source.name} has no labels with it", where="--labels", fix="name a file with one label per line"
         )
-    return source, read_labels(labels)
+    return source, read_labels(labels or beside)

@@ -19,5 +19,5 @@ def ei_train(*arguments: object, cwd: Path = ROOT, **environment: str) -> subpro
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,  # a training in a container, on a machine that has much else to do
     )

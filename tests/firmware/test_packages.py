@@ -270,6 +270,17 @@ def test_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
     assert package(tmp_path, name="x", version="1", output=tmp_path / "x.zip").job.labels == ("a", "b", "c")
 
 
+def test_targets_do_not_overwrite_each_other_and_a_file_finds_its_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.tflite").write_bytes(classifier())
+    label_file(tmp_path, ["a", "b", "c"])
+    made = [package(Path("m.tflite"), name="x", version="3", target=target) for target in ("esp-idf", "arduino")]
+    assert [each.path.name for each in made] == ["x-v3.zip", "x-v3-arduino.zip"]
+    assert {each.job.labels for each in made} == {("a", "b", "c")}
+
+
 def test_no_compiler_is_an_error_that_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     with pytest.raises(ExportError, match=r"-o NAME\.zip"):
@@ -278,6 +289,13 @@ def test_no_compiler_is_an_error_that_helps(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(ExportError, match="false: failed"):
         packed(classifier(), tmp_path, target="linux", output=tmp_path / "x.eim")
     assert not list(tmp_path.glob("*.eim*"))
+
+
+def test_without_a_compiler_a_runner_comes_as_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert packed(classifier(), tmp_path, target="linux", output=None) == Path("tiny-v3-linux.zip")
+    assert "Makefile" in zipfile.ZipFile("tiny-v3-linux.zip").namelist()
 
 
 def test_the_runner_is_an_executable_and_reproducible(tmp_path: Path) -> None:
@@ -289,7 +307,8 @@ def test_the_runner_is_an_executable_and_reproducible(tmp_path: Path) -> None:
 
 def test_the_command_line_prints_json(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(classifier())
-    labels = label_file(tmp_path, ["a", "b", "c"])
+    (tmp_path / "names").mkdir()
+    labels = label_file(tmp_path / "names", ["a", "b", "c"])
     command = [
         sys.executable,
         "-P",

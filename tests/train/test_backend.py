@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from ei_compat.core.errors import TrainingError
+from train import backend
+
 FAULTS = """
 import resource, sys
 import numpy as np
@@ -33,3 +36,10 @@ def test_memory_that_was_freed_is_not_cleared_by_the_kernel_again() -> None:
     }
 
     assert faults["kept"] < 20 < faults["mapped"]
+
+
+def test_without_tensorflow_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
+
+    with pytest.raises(TrainingError, match=r"tensorflow_model_optimization is not installed; pip install 'ei-train"):
+        backend.start(deterministic=False)

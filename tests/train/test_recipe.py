@@ -97,3 +97,13 @@ def test_zeros_come_at_once_where_pictures_and_weights_bear_it() -> None:
     assert ramp(1600, pretrained=False) == Recipe().prune_ramp
     assert ramp(1600, sparsity_allocation="uniform") == Recipe().prune_ramp
     assert ramp(1600, prune_ramp=0.5) == 0.5
+
+
+def test_a_low_final_sparsity_lowers_the_initial_one_unless_that_is_given() -> None:
+    assert Recipe(final_sparsity=0.3).initial_sparsity == 0.3
+    assert Recipe(final_sparsity="0.3").initial_sparsity == 0.3
+    assert Recipe(final_sparsity=0.9).initial_sparsity == 0.5
+    with pytest.raises(ValidationError, match=r"--initial-sparsity 0\.4 must not be above --final-sparsity 0\.3"):
+        Recipe(final_sparsity=0.3, initial_sparsity=0.4)
+    with pytest.raises(ValidationError, match="final_sparsity"):
+        Recipe(final_sparsity="much")

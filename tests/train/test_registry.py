@@ -71,6 +71,9 @@ class Parity(Classification):
     def targets(self, labels: Any) -> np.ndarray:
         return np.array([int(label) % 2 for label in labels], np.int32)
 
+    def truths(self, y: np.ndarray) -> list[str]:
+        return [str(parity) for parity in y]
+
 
 @pytest.fixture
 def outside() -> Iterator[None]:
@@ -106,6 +109,8 @@ def test_a_backbone_and_a_task_from_outside_train_to_a_library(numbers: Path, tm
 
     assert report.task == "parity"
     assert list(report.classes) == ["even", "odd"]
+    assert report.missing == {}
+    assert (job.out / "report.html").stat().st_size
     assert report.sparsity.int8_file >= 0.8
     assert report.metrics["int8"]["validation"].metric > 0.7
     assert all(gate.met for gate in report.gates)

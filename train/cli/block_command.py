@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from typer.core import TyperCommand
 
 from ei_compat.core.errors import UsageError
 
+CLOSE = 0.75  # of 1, how much alike a mistyped option is to the one that it was meant for
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -31,6 +33,8 @@ class BlockCommand(TyperCommand):
         while left:
             word = left.pop(0)
             name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
+            if name not in switches and name not in valued and (other := _hyphened(name)) in {*switches, *valued}:
+                name, word = other, other + word.removeprefix(name)
             if name in switches:
                 given = value if equals else left.pop(0) if left and _is_value(left[0]) else None
                 yield from _switch(name, switches[name], given)
@@ -50,6 +54,21 @@ class BlockCommand(TyperCommand):
                 raise UsageError("belongs to no option", where=word, fix="see train --help")
             if name in switches:
                 _refuse_more(name, left)
+
+
+def _hyphened(name: str) -> str:
+    """An option's name as it is written here: `--learning_rate` is `--learning-rate`."""
+    return "--" + name[2:].replace("_", "-") if name.startswith("--") else name
+
+
+def unknown(words: Sequence[str], known: Iterable[str]) -> str:
+    """Options that are none, in words, each with the known one that it may have been meant for."""
+    known = list(known)
+    named = []
+    for word in words:
+        close = difflib.get_close_matches(_hyphened(word.partition("=")[0]), known, 1, CLOSE)
+        named.append(f"{word} (did you mean {close[0]}?)" if word.startswith("--") and close else word)
+    return " ".join(named)
 
 
 def _is_value(word: str) -> bool:

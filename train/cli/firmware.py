@@ -191,9 +191,12 @@ def package(
         None,
         "--output",
         "-o",
-        help="The file to write; without it NAME-vVERSION.zip here, for linux .eim. For linux a .zip gets the sources.",
+        help="The file to write; without it NAME-vVERSION.zip here, for arduino NAME-vVERSION-arduino.zip, for linux "
+        "NAME-vVERSION.eim. For linux a .zip gets the sources.",
     ),
-    labels: Path | None = typer.Option(None, help="A file with one label per line; a run's folder has its own."),
+    labels: Path | None = typer.Option(
+        None, help="A file with one label per line; else the run's, or labels.txt beside it."
+    ),
     picture: Path | None = typer.Option(
         None, help="What the example classifies and the self-test compares; without it a test card."
     ),
@@ -236,6 +239,8 @@ def package(
         input_scaling=input_scaling,
         max_ram=None if max_ram is None else _bytes(max_ram),
     )
+    if output is None and target == "linux" and packaged.path.suffix == ".zip":
+        console.warn(f"no C compiler here, so {packaged.path} holds the sources: run make where the model is to run")
     profile = profile_compiled(packaged.job.model, len(packaged.job.tflite), count=not estimate)
     console.show(PackageView(packaged, profile), as_json=as_json)
 

@@ -23,6 +23,7 @@ from train.cli import console
 
 OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
 
+INSTRUCTIONS = ("SSE42", "AVX", "AVX2", "AVX512F", "NEON", "SVE")  # that `--version` names, where they are there
 MORE_SPACE = "free some space and run again"
 DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
@@ -35,7 +36,16 @@ SELDOM = 100_000  # objects between two searches for circles of them, of which t
 
 def _print_version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"ei-train {__version__}\n")
+        from train import backend
+        from train.runs.config import versions
+
+        machine = backend.machine()
+        known = [name for name in INSTRUCTIONS if name in machine["instructions"]]
+        lines = [f"ei-train {__version__}", *(f"{name} {found}" for name, found in versions().items())]
+        lines += [
+            f"processor {machine['architecture']}, {machine['threads']} threads, {' '.join(known) or 'no vectors'}"
+        ]
+        sys.stdout.write("\n".join(lines) + "\n")
         raise typer.Exit
 
 
@@ -57,7 +67,7 @@ def _with(groups: tuple[str, ...]) -> typer.Typer:
         name="ei-train",
         help="Train image models for microcontrollers, compatible with Edge Impulse.",
         epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training "
-        "failed, 5 export failed or a gate not met, 6 network or API failed, 130/143 interrupted with a checkpoint "
+        "failed, 5 export failed or a check not met, 6 network or API failed, 130/143 interrupted with a checkpoint "
         "saved.",
         add_completion=False,
         pretty_exceptions_enable=False,

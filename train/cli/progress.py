@@ -10,7 +10,17 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from ei_compat.core.progress import Progress as AnyProgress
 from ei_compat.core.progress import Silent, Task
@@ -68,15 +78,21 @@ class TerminalProgress:
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
         """See `ei_compat.core.progress.Progress.task`."""
         columns = (
+            SpinnerColumn(finished_text=" "),
             TextColumn(f"{name:<10}", style="bold"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            *((TimeElapsedColumn(),) if total is None else self._counted(unit)),
             TextColumn("{task.fields[figures]}"),
         )
         with Progress(*columns, console=self._console) as bar:
-            yield _BarTask(bar, bar.add_task(name, total=total, figures=""))
+            task = bar.add_task(name, total=total, figures="" if total is None else "starting")
+            yield _BarTask(bar, task)
+            if total is None:
+                bar.update(task, total=1, completed=1)  # it had no steps, and is done
+
+    @staticmethod
+    def _counted(unit: str) -> tuple[ProgressColumn, ...]:
+        """What is shown of a task whose steps are known."""
+        return BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn(elapsed_when_finished=True)
 
     def note(self, line: str) -> None:
         """See `ei_compat.core.progress.Progress.note`."""
@@ -93,12 +109,13 @@ class TerminalProgress:
 
 class _BarTask:
     def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar, self._task = bar, task
+        self._bar, self._task, self._figures = bar, task, ""
 
     def advance(self, steps: int = 1, **figures: float) -> None:
         """See `Task.advance`."""
-        fields: dict[str, Any] = {"figures": "  ".join(f"{k} {v:.3g}" for k, v in figures.items())} if figures else {}
-        self._bar.update(self._task, advance=steps, **fields)
+        if figures:
+            self._figures = "  ".join(f"{name} {value:.3g}" for name, value in figures.items())
+        self._bar.update(self._task, advance=steps, figures=self._figures)
 
 
 class PlainProgress:
@@ -106,7 +123,9 @@ class PlainProgress:
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:  # noqa: ARG002
-        """See `ei_compat.core.progress.Progress.task`."""
+        """See `ei_compat.core.progress.Progress.task`; of a task without steps the name, once."""
+        if total is None:
+            self.note(f"{name[:1].upper()}{name[1:]}...")
         yield _Counter(total, PLAIN_SECONDS, lambda done, figures: self._tell(name, done, total, figures))
 
     def _tell(self, name: str, done: int, total: int | None, figures: dict[str, float]) -> None:

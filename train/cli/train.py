@@ -11,9 +11,10 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from ei_compat.block.run_folder import INT8_FILE
 from ei_compat.core.errors import GateError, UsageError
 from train.cli import console
-from train.cli.block_command import BlockCommand
+from train.cli.block_command import BlockCommand, unknown
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def train(
 
     progress = make_progress(log_format)
     if context.args:
-        progress.warn(f"ignored, not an option of train: {' '.join(context.args)}")
+        known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
+        progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
     if resume and overwrite:
         raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
     parameters = find_parameters(data_directory, info_file)
@@ -95,11 +97,13 @@ def finish(report: Report | None, out: Path, progress: TerminalProgress | PlainP
     """Shows what came of a run.
 
     Raises:
-        GateError: a promise was not kept.
+        GateError: a check was not met.
     """
     if report is None:
         return
     progress.finish(report)
+    for line in _closing(out):
+        progress.note(line)
     missed = [gate for gate in report.gates if not gate.met]
     if missed:
         raise GateError(
@@ -107,6 +111,15 @@ def finish(report: Report | None, out: Path, progress: TerminalProgress | PlainP
             where=out,
             fix="the files are written; try --effort thorough, ask for less, or raise the limit",
         )
+
+
+def _closing(out: Path) -> list[str]:
+    """Where the model is, and what comes next."""
+    return [
+        f"The model to deploy: {out / INT8_FILE}",
+        f"Its C library, and what it takes on a board: ei-train package {out} --name NAME --version 1",
+        f"What it says of other samples: ei-train evaluate {out} FOLDER, ei-train predict {out} PICTURES",
+    ]
 
 
 def recipe_of(given: dict[str, Any], parameters: Parameters | None = None) -> Recipe:

@@ -79,8 +79,8 @@ class Findings:
     @property
     def parts(self) -> dict[str, Any]:
         """What a `Report` holds of them, by its names."""
-        names = ("board", "kernels", "layers", "trust", "health", "missing")
-        return {name: getattr(self, name) for name in names}
+        names = ("board", "kernels", "layers", "trust", "health")
+        return {name: getattr(self, name) for name in names} | {"missing": dict(self.missing)}
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
         """What `find` gives, or None with a line that says why not; an interruption goes through."""

@@ -63,9 +63,14 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
             "origin": weights.origin,
             "sha256": weights.sha256,
         },
-        "versions": {"ei-train": __version__, "python": platform.python_version()}
-        | {name: found for name in LIBRARIES if (found := _installed_version(name))},
+        "versions": {"ei-train": __version__} | versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of every library that may change a result."""
+    installed = {name: found for name in LIBRARIES if (found := _installed_version(name))}
+    return {"python": platform.python_version()} | installed
 
 
 def _installed_version(name: str) -> str | None:
@@ -78,10 +83,11 @@ def _installed_version(name: str) -> str | None:
 def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
     """What a checkpoint must share with the run that resumes it: a digest for each part of the configuration.
 
-    Of the weights only the content counts: what was downloaded the first time is local the next. Other machines may go
-    on, unless the same bytes were asked for.
+    Of the recipe each option is a part, under its name. Of the weights only the content counts: what was downloaded the
+    first time is local the next. Other machines may go on, unless the same bytes were asked for.
     """
-    parts = {name: value for name, value in config.items() if name not in {"sources", "machine"}}
+    parts = {name: value for name, value in config.items() if name not in {"sources", "machine", "recipe"}}
+    parts |= {"--" + name.replace("_", "-"): value for name, value in config["recipe"].items()}
     parts["weights"] = config["weights"] and config["weights"]["sha256"]
     if config["deterministic"]:
         parts["machine"] = config["machine"]

@@ -193,7 +193,7 @@ def test_names_that_collide_are_kept_apart(tmp_path):
     [
         ("missing", DataError, "no such file or folder"),
         ("empty", DataError, "the folder is empty"),
-        ("odd", FormatError, "no known dataset format; looked for ei-export .a file info.labels."),
+        ("odd", FormatError, "no known dataset format; `ei-train formats` lists"),
     ],
 )
 def test_what_is_no_dataset(name, error, message, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from ei_compat.core.errors import UsageError
+from train.cli.block_command import unknown
 from train.cli.main import command_line
 
 
@@ -78,3 +79,18 @@ def test_the_runners_own_line() -> None:
     params, unknown = parsed("--epochs", "30", "--validation-set-size", "0.25", "--input-shape", "(32, 32, 3)")
 
     assert (params["validation_share"], params["input_shape"], unknown) == (0.25, "(32, 32, 3)", [])
+
+
+def test_underscores_are_hyphens() -> None:
+    params, odd = parsed("--learning_rate", "0.01", "--fine_tune_epochs=3", "--class_weights", "--no_mirror", "1")
+
+    assert (params["learning_rate"], params["fine_tune_epochs"]) == (0.01, 3)
+    assert (params["class_weights"], params["mirror"], odd) == (True, False, [])
+
+
+def test_a_mistyped_option_gets_a_suggestion() -> None:
+    known = ["--epochs", "--learning-rate", "--image-size"]
+
+    said = unknown(["--epoch", "3", "--learning_rates=1", "--colour", "-x"], known)
+
+    assert said == "--epoch (did you mean --epochs?) 3 --learning_rates=1 (did you mean --learning-rate?) --colour -x"

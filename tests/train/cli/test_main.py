@@ -93,13 +93,19 @@ def test_every_recipe_field_is_an_option_with_its_default() -> None:
         pytest.param(["{train}", "--learning-rate", "nan"], 2, "--learning-rate nan: must be", id="not a number"),
         pytest.param(["{train}", "--head-units", "1,x"], 2, "--head-units", id="a list with a word"),
         pytest.param(
-            ["{train}", "--head-units", "64"], 2, "head_dropout needs one value for each of head_units", id="lists"
+            ["{train}", "--head-units", "64"], 2, "--head-dropout needs one value for each of --head-units", id="lists"
         ),
         pytest.param(
-            ["{train}", "--fine-tune-epochs", "0"], 2, "pruning needs fine_tune_epochs", id="nothing to prune in"
+            ["{train}", "--fine-tune-epochs", "0"],
+            2,
+            "--fine-tune-epochs 0 leaves no epoch to prune in",
+            id="nothing to prune in",
         ),
         pytest.param(
-            ["{train}", "--initial-sparsity", "0.9"], 2, "must not be above final_sparsity", id="falling sparsity"
+            ["{train}", "--initial-sparsity", "0.9"],
+            2,
+            "--initial-sparsity 0.9 must not be above --final-sparsity 0.8",
+            id="falling sparsity",
         ),
         pytest.param(
             ["{train}", "--weights", "missing.h5"], 2, "--weights missing.h5: no such weights file", id="weights"
@@ -304,3 +310,23 @@ def test_arrays_cannot_be_given_another_shape(fails, tmp_path: Path, option: lis
     code, line = fails("--data-directory", folder, "--out-directory", tmp_path / "out", *option)
 
     assert (code, f"{' '.join(option)}: the arrays hold pictures of" in line) == (2, True)
+
+
+def test_a_train_py_in_the_working_directory_is_not_run(tmp_path: Path) -> None:
+    """An export of Edge Impulse has one; `python -m train` would take it, the console script does not."""
+    (tmp_path / "train.py").write_text("raise SystemExit('the wrong file')")
+
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ei-train", "formats"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_version_names_what_may_change_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    lines = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
+    assert (ended.value.code, lines.keys() >= {"ei-train", "python", "numpy", "ai-edge-litert"}) == (0, True)
+    assert "threads" in lines["processor"]

@@ -60,3 +60,22 @@ def test_terminal_shows_a_bar_for_each_task() -> None:
 def test_a_pipe_gets_plain_lines() -> None:
     assert isinstance(make_progress("auto"), PlainProgress)
     assert isinstance(make_progress("json"), JsonProgress)
+
+
+def test_work_without_steps_is_seen_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with TerminalProgress(console).task("convert"):
+        pass
+    assert "convert" in console.file.getvalue()
+    assert "0:00:0" in console.file.getvalue()
+    with PlainProgress().task("convert to INT8"):
+        pass
+    assert capsys.readouterr().out == "Convert to INT8...\n"
+
+
+def test_a_bar_says_that_work_begins_before_its_first_step() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with TerminalProgress(console).task("head", 30, "step") as task:
+        assert "starting" in console.file.getvalue()
+        task.advance(30)
+    assert "starting" not in console.file.getvalue().splitlines()[-1]

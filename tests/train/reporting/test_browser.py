@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CHROMIUM = "/usr/bin/chromium"
-SEEN = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+KINDS = ("classification", "regression")
+SEEN = [
+    *(("classification", width, scheme) for width in (1280, 390) for scheme in ("light", "dark")),
+    *(("regression", *seen) for seen in ((1280, "light"), (390, "dark"))),
+]
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +38,16 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module", params=["classification", "regression"])
-def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("browser") / "out"
-    make_run(folder, request.param)
-    (folder / "report.html").write_text(page_of(folder), encoding="utf-8")
-    return folder / "report.html"
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A page of each kind of task."""
+    made = {}
+    for kind in KINDS:
+        folder = tmp_path_factory.mktemp("browser") / kind
+        make_run(folder, kind)
+        made[kind] = folder / "report.html"
+        made[kind].write_text(page_of(folder), encoding="utf-8")
+    return made
 
 
 class Opened:
@@ -63,11 +71,13 @@ class Opened:
         assert len(files) == 1
 
 
-@pytest.mark.parametrize(("width", "scheme"), SEEN, ids=lambda value: str(value))
-def test_it_fits_says_nothing_and_nobody_stumbles(browser: Browser, file: Path, width: int, scheme: str) -> None:
+@pytest.mark.parametrize(("kind", "width", "scheme"), SEEN)
+def test_it_fits_says_nothing_and_nobody_stumbles(
+    browser: Browser, files: dict[str, Path], kind: str, width: int, scheme: str
+) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    opened = Opened(browser, file, width, scheme)
+    opened = Opened(browser, files[kind], width, scheme)
     page = opened.page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
@@ -86,8 +96,9 @@ def test_it_fits_says_nothing_and_nobody_stumbles(browser: Browser, file: Path, 
     opened.close()
 
 
-def test_what_can_be_pressed_works(browser: Browser, file: Path) -> None:
-    opened = Opened(browser, file)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_can_be_pressed_works(browser: Browser, files: dict[str, Path], kind: str) -> None:
+    opened = Opened(browser, files[kind])
     page = opened.page
     numbers = json.loads(page.locator("#numbers").text_content() or "")
     if numbers["report"]["task"] == "classification":
@@ -179,8 +190,8 @@ def look_around(page: Page, numbers: Any) -> None:
     assert page.locator("#plane .dim").count() == 0
 
 
-def test_it_prints(browser: Browser, file: Path) -> None:
-    opened = Opened(browser, file, scheme="dark")
+def test_it_prints(browser: Browser, files: dict[str, Path]) -> None:
+    opened = Opened(browser, files["classification"], scheme="dark")
     opened.page.emulate_media(media="print")
     assert not opened.page.locator("nav").is_visible()
     assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -190,10 +201,10 @@ def test_it_prints(browser: Browser, file: Path) -> None:
     opened.close()
 
 
-def test_it_reads_without_the_script(browser: Browser, file: Path) -> None:
+def test_it_reads_without_the_script(browser: Browser, files: dict[str, Path]) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(file.as_uri())
+    page.goto(files["classification"].as_uri())
     assert page.locator("#worst .tile").first.is_visible()
     assert not page.locator(".filters").is_visible()
     context.close()
