@@ -34,7 +34,7 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
     layers = [SimpleNamespace(trainable=True), SimpleNamespace(trainable=True)]
     backbone = SimpleNamespace(trainable=True, layers=layers)
     network, data = SimpleNamespace(variables=[weight], backbone=backbone), SimpleNamespace(task=classification(2))
-    training = SimpleNamespace(network=network, data=data, progress=SILENT)
+    training = SimpleNamespace(network=network, data=data, progress=SILENT, finished=None)
     line = Epoch(PHASE, 3, 1.0, 0.9, 1.0, 0.5, 0.0, 0.0, 1.0)
     state = TrainState(PHASE, teacher=[np.float32(1.0)], history=[line], best_epochs={PHASE: 3})
     before = Before(None, np.zeros(0), {"head": {"validation": np.array(right)}})
