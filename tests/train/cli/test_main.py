@@ -78,7 +78,7 @@ def test_every_recipe_field_is_an_option_with_its_default() -> None:
     ("arguments", "code", "says"),
     [
         pytest.param(["train"], 2, "Missing option '--data-directory'", id="nothing given"),
-        pytest.param(["compress", "a.keras", "b"], 2, "Missing argument 'OUT'", id="too few"),
+        pytest.param(["compress", "a.keras", "b"], 2, "Missing argument 'out'", id="too few"),
         pytest.param(["compress", "a.keras", "b", "c", "--alpha", "1"], 2, "No such option: --alpha", id="its own"),
         pytest.param(["compress", "a.keras", "b", "no-such-folder"], 3, "a.keras: no such model", id="no model"),
         pytest.param(["nonsense"], 2, "No such command 'nonsense'", id="unknown command"),
