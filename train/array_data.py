@@ -66,6 +66,12 @@ def read_features(
             progress.warn(f"{option} is for pictures; {job.data} holds features, so it is not used")
     task, sets = _sets(_opened(job, info, None, progress), info, kind)
     scaling = FeatureScaling.measured(sets["training"].x)
+    if not scaling.varies:
+        raise DataError(
+            "no feature differs from row to row by as much as INT8 keeps: there is nothing to learn",
+            where=str(job.data),
+            fix="check how the features are made",
+        )
     for line in scaling.lines():
         progress.warn(line)
     return task, sets, scaling

@@ -77,6 +77,11 @@ class FeatureScaling:
         """Between two values of the INT8 file's input; 0 where all are 0."""
         return (max(self.greatest, 0.0) - min(self.least, 0.0)) / STEPS
 
+    @property
+    def varies(self) -> bool:
+        """Whether any feature does, once it is rounded."""
+        return bool((self.deviation > CONSTANT * self.step).any())
+
     def rounded(self, values: np.ndarray) -> np.ndarray:
         """Features [N, ...] as the INT8 file's input holds them."""
         if not (step := np.float32(self.step)):

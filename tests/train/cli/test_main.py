@@ -180,8 +180,8 @@ GOOD_X, GOOD_Y = np.full((4, 32, 32, 3), 0.5, np.float32), np.eye(2, dtype=np.fl
             GOOD_X.reshape(4, -1),
             GOOD_Y,
             {"inputShapeString": "(3072,)"},
-            "no picture this network",
-            id="not a picture",
+            "no feature differs from row to row",
+            id="features that are constant",
         ),
         pytest.param(
             GOOD_X,
