@@ -90,7 +90,7 @@ test: $(READY) ## Run every test; builds the image first where an engine answers
 	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 coverage: $(READY) ## Show which lines and branches of train its quick tests miss; fails below the floor
-	$(PY) -m pytest -m 'not slow and not docker' --cov $(ARGS) $(QUICK)
+	$(PY) -m pytest -m 'not slow and not docker' --cov=train $(ARGS) $(QUICK)
 
 lint: $(READY) ## Check style and types
 	$(PY) -m ruff check .
