@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.shell import ROOT
+from tests.program import ROOT
 
 FAKE = '#!/bin/sh\necho "docker $*" >> "$CALLS"\n'
 

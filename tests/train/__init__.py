@@ -14,10 +14,9 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/firmware                   cli/test_main
     cli/remote_views               cli/test_remote
     cli/report                     reporting/test_page
-    cli/run                        ../docker/test_run, container/test_plan
+    cli/run                        container/test_engine, container/test_plan
     cli/train                      cli/test_main, cli/test_block_command
     cli/trained                    trained/test_evaluation, trained/test_prediction
-    container/engine               ../docker/test_run
     costs                          test_pipeline
     evaluate                       test_pipeline, methods/test_qat
     export                         test_pipeline

@@ -11,24 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.program import ROOT, ei_train
 from tests.train.conftest import draw_classes
 from train.cli.main import main
 from train.recipe import Recipe
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def ei_train(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "train", *map(str, arguments)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Tests of what containers are started with; those with an engine are in tests/docker/test_run.py."""
+"""Tests of what containers are started with, and, where an engine answers, of what they do."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ei_compat.core.errors import UsageError
-from tests.docker.shell import ei_train
+from tests.program import ei_train
 from train.container.plan import Limits, Plan, make_plan, parse_memory
 
 

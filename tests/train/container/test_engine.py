@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.shell import ROOT, ei_train
 from tests.docker.test_image import IMAGE, TINY, docker, owners, write_class_folders
+from tests.program import ROOT, ei_train
 
 pytestmark = pytest.mark.docker
 
