@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ei_compat.core.errors import DataError, UsageError
+from train.recipe import option_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +63,7 @@ def read_features(
 
     for name in OF_PICTURES:
         if name in job.given:
-            option = "--" + name.replace("_", "-")
-            progress.warn(f"{option} is for pictures; {job.data} holds features, so it is not used")
+            progress.warn(f"{option_of(name)} is for pictures; {job.data} holds features, so it is not used")
     task, sets = _sets(_opened(job, info, None, progress), info, kind)
     scaling = FeatureScaling.measured(sets["training"].x)
     if not scaling.varies:

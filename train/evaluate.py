@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
@@ -32,6 +33,11 @@ class Tensors:
 
     input: dict[str, Any]
     output: dict[str, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the input, without the batch."""
+        return tuple(int(side) for side in self.input["shape"][1:])
 
     @property
     def values(self) -> int:
@@ -94,6 +100,13 @@ def predict(
             stop.set()  # an interrupted main thread does not wait for whole shares
 
 
+def predict_sets(
+    tflite: bytes, kind: str, sets: Mapping[str, Samples], progress: Progress = SILENT
+) -> dict[str, np.ndarray]:
+    """What one file, `float32` or `int8`, says of every set: outputs [N, K], see `predict`."""
+    return {name: predict(tflite, samples, name=f"{kind} {name}", progress=progress) for name, samples in sets.items()}
+
+
 def _interpreter(tflite: bytes) -> Any:
     """An interpreter of one thread, on reference kernels for an INT8 model."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -125,9 +138,9 @@ class Session:
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """Outputs float32 [K] of an input [1, ...]; LiteRT lets go of Python's lock meanwhile."""
-        self._interpreter.set_tensor(self._input["index"], _quantised(values, self._input))
+        self._interpreter.set_tensor(self._input["index"], quantised(values, self._input))
         self._interpreter.invoke()
-        return _dequantised(self._interpreter.get_tensor(self._output["index"]).reshape(-1), self._output)
+        return dequantised(self._interpreter.get_tensor(self._output["index"]).reshape(-1), self._output)
 
 
 def _predict_rows(
@@ -143,7 +156,8 @@ def _predict_rows(
     return results
 
 
-def _quantised(pixels: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
+def quantised(pixels: np.ndarray, entry: Mapping[str, Any]) -> np.ndarray:
+    """What a model is given for values, by LiteRT's details of its input; float32 stays as it is."""
     values, dtype = as_float(pixels), np.dtype(entry["dtype"])
     if dtype == np.float32:
         return values
@@ -151,7 +165,8 @@ def _quantised(pixels: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
     return quantize(values, scale, zero_point, dtype.name)
 
 
-def _dequantised(values: np.ndarray, exit_: dict[str, Any]) -> np.ndarray:
+def dequantised(values: np.ndarray, exit_: Mapping[str, Any]) -> np.ndarray:
+    """The float32 that a tensor's values stand for, by LiteRT's details of it."""
     if exit_["dtype"] == np.float32:
         return values
     scale, zero_point = exit_["quantization"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ei_compat.block.run_folder import LABELS
 from ei_compat.media.pixels import InputScaling
-from train.recipe import Recipe
+from train.recipe import Recipe, option_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,11 +88,11 @@ def command_of(job: Job) -> str:
     else:
         words = ["ei-train", "compress", str(job.model), str(job.data), str(job.out)]
     for name in sorted(job.overridden):
-        value, flag = getattr(job.recipe, name), name.replace("_", "-")
+        value, flag = getattr(job.recipe, name), option_of(name)
         if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
+            words.append(flag if value else f"--no-{flag[2:]}")
         else:
-            words += [f"--{flag}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+            words += [flag, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     named = {
         "info-file": job.info_file,
         "input-shape": job.input_shape,

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.block.arrays import holds_arrays
-from ei_compat.block.run_folder import CHECKPOINT, EXPLORER, FLOAT_FILE, INT8_FILE, KERAS, PAGE, REPORT, SAVED_MODEL
+from ei_compat.block.run_folder import (
+    CHECKPOINT,
+    EXPLORER,
+    FLOAT_FILE,
+    INT8_FILE,
+    KERAS,
+    MODEL_FILES,
+    PAGE,
+    REPORT,
+    SAVED_MODEL,
+)
 from ei_compat.core.errors import Interrupted, UsageError
 from train import backend, phases
 from train.array_data import normalised
@@ -30,7 +40,7 @@ from train.backbones import (
 )
 from train.costs import Stopwatch, peak_memory
 from train.data import load_data
-from train.evaluate import predict
+from train.evaluate import predict_sets
 from train.export import keras_zip, saved_model_zip
 from train.gates import Gate, warnings_of
 from train.job import Job, adapted, command_of, settled, with_defaults
@@ -158,10 +168,8 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
             folder.write({name: models[name]})
     with watch("evaluate"):
         data = data.changed(data.scaling.as_given)
-        answers = {
-            kind: _answers(models[name], kind, data, progress)
-            for kind, name in (("float32", FLOAT_FILE), ("int8", INT8_FILE))
-        }
+        held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
+        answers = {kind: predict_sets(models[name], kind, held_out, progress) for kind, name in MODEL_FILES.items()}
         metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
         zeros = count_zeros(network, models[INT8_FILE])
         measured = data.task.measure(data.validation.y, answers["float32"]["validation"])
@@ -275,14 +283,6 @@ def _start(
             body.trainable = False
     called = backbone.called if isinstance(backbone, Finished) else None
     return Trainer(recipe, network, global_step, data, checkpoints, progress, workers, job.out, called)
-
-
-def _answers(tflite: bytes, kind: str, data: TrainingData, progress: Progress) -> dict[str, np.ndarray]:
-    """What one file says of every held-out set: outputs [N, K]."""
-    held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
-    return {
-        name: predict(tflite, samples, name=f"{kind} {name}", progress=progress) for name, samples in held_out.items()
-    }
 
 
 def _scores(answers: Mapping[str, np.ndarray], data: TrainingData) -> dict[str, Scores]:

@@ -25,6 +25,11 @@ def knob(default: Any, meaning: str, **bounds: Any) -> Any:
     return Field(default, description=meaning, **bounds)
 
 
+def option_of(field: str) -> str:
+    """The option of `ei-train train` that a field of the recipe is, or would be."""
+    return "--" + field.replace("_", "-")
+
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=10.0)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]

@@ -18,6 +18,7 @@ from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import read_at_most
 
 FLOAT_FILE, INT8_FILE = "model.tflite", "model_quantized_int8_io.tflite"
+MODEL_FILES = {"float32": FLOAT_FILE, "int8": INT8_FILE}  # by what `report.json` calls them
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
 LABELS, LOG, CONFIG, REPORT = "labels.txt", "training_log.csv", "config.json", "report.json"
 PREDICTIONS, PAGE, EXPLORER = "predictions.csv", "report.html", "explorer.zip"

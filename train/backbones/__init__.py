@@ -14,6 +14,7 @@ import pkgutil
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from train.recipe import Recipe, option_of
 from train.registry import Registry
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ei_compat.core.progress import Progress
     from train.backbones.weights_file import WeightsFile
-    from train.recipe import Recipe
 
 
 class Backbone(Protocol):
@@ -195,7 +195,7 @@ def unused_options(backbone: Backbone, overridden: Collection[str]) -> list[str]
     known = {user for users in OPTIONS_OF.values() for user in users}
     if backbone.name not in known:
         return []  # one from outside, which may use any
-    return ["--" + name.replace("_", "-") for name in OPTIONS_OF if name in overridden and name not in own]
+    return [option_of(name) for name in OPTIONS_OF if name in overridden and name not in own]
 
 
 def usual(shape: tuple[int, ...]) -> Backbone:

@@ -9,27 +9,25 @@ converter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ei_compat.core.errors import UsageError
-from train.backbones.feature_network import DEFAULTS, check_features
+from train.backbones.feature_network import FeatureNetwork, check_features
 
 if TYPE_CHECKING:
     import tf_keras as keras
 
-    from ei_compat.core.progress import Progress
-    from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
 
 MOST_SHOWN = 8  # divisors, in a message
 
 
 @dataclass(frozen=True, slots=True)
-class ConvolutionsOverTime:
+class ConvolutionsOverTime(FeatureNetwork):
     """See `train.backbones.Backbone` and `TakesFeatures`."""
 
     name: str = "conv1d"
@@ -60,14 +58,6 @@ class ConvolutionsOverTime:
         """Those of a row: every row meets the same kernels."""
         return shape[1] if len(shape) == 2 else recipe.columns
 
-    def defaults(self, *, pretrained: bool) -> Mapping[str, object]:
-        """See `Backbone.defaults`."""
-        return DEFAULTS
-
-    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:
-        """None are published."""
-        return None
-
     def build(
         self, recipe: Recipe, shape: tuple[int, ...], dropout: Callable[[float], Any] | None = None
     ) -> keras.Model:
@@ -85,9 +75,6 @@ class ConvolutionsOverTime:
             x = layers.MaxPooling2D((2, 1), padding="same", name=f"pool_{number}")(x)
             x = (dropout or layers.Dropout)(recipe.conv_dropout)(x)
         return keras.Model(entry, layers.Flatten(name="flat")(x), name=self.name)
-
-    def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
-        """None are found."""
 
 
 CONV1D = ConvolutionsOverTime()

@@ -7,25 +7,21 @@ folds into it: the files hold dense layers alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ei_compat.core.errors import UsageError
-from train.backbones.feature_network import DEFAULTS, check_features
+from train.backbones.feature_network import FeatureNetwork, check_features
 
 if TYPE_CHECKING:
     import tf_keras as keras
 
-    from ei_compat.core.progress import Progress
-    from train.backbones.weights_file import WeightsFile
     from train.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
-class DenseLayers:
+class DenseLayers(FeatureNetwork):
     """See `train.backbones.Backbone` and `TakesFeatures`."""
 
     name: str = "dense"
@@ -39,14 +35,6 @@ class DenseLayers:
     def columns(self, recipe: Recipe, shape: tuple[int, ...]) -> int:
         """All."""
         return math.prod(shape)
-
-    def defaults(self, *, pretrained: bool) -> Mapping[str, object]:
-        """See `Backbone.defaults`."""
-        return DEFAULTS
-
-    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:
-        """None are published."""
-        return None
 
     def build(
         self, recipe: Recipe, shape: tuple[int, ...], dropout: Callable[[float], Any] | None = None
@@ -63,9 +51,6 @@ class DenseLayers:
             x = layers.BatchNormalization(name=f"features_{number}_norm")(x)
             x = layers.ReLU(name=f"features_{number}_relu")(x)
         return keras.Model(entry, x, name=self.name)
-
-    def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
-        """None are found."""
 
 
 DENSE = DenseLayers()

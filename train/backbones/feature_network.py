@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ei_compat.core.errors import DataError, UsageError
-from train.recipe import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tf_keras as keras
+
+    from ei_compat.core.progress import Progress
+    from train.backbones.weights_file import WeightsFile
+    from train.recipe import Recipe
 
 # What changes with features: nothing of networks so small is worth freezing or staying near to, they learn at larger
 # rates, and a step takes milliseconds. There is no mirror image of a feature. On 450 windows of motion, pruned to 0.80,
@@ -24,6 +32,23 @@ DEFAULTS: Mapping[str, object] = {
     "fine_tune_share": 1.0,
     "mirror": False,
 }
+
+
+class FeatureNetwork:
+    """What all of them have of `train.backbones.Backbone`."""
+
+    __slots__ = ()
+
+    def defaults(self, *, pretrained: bool) -> Mapping[str, object]:
+        """See `Backbone.defaults`."""
+        return DEFAULTS
+
+    def find_weights(self, recipe: Recipe, shape: tuple[int, ...], progress: Progress) -> WeightsFile | None:
+        """None are published."""
+        return None
+
+    def load_weights(self, model: keras.Model, file: WeightsFile, zero: np.ndarray | float) -> None:
+        """None are found."""
 
 
 def check_features(name: str, recipe: Recipe, shape: tuple[int, ...]) -> None:

@@ -21,7 +21,7 @@ from train.backbones import FROM_SCRATCH
 from train.backbones.flat import ENTRY, FlatNetwork, assemble, flat
 from train.backbones.weights_file import WeightsFile
 from train.graph import first_kernel
-from train.recipe import Recipe
+from train.recipe import Recipe, option_of
 from train.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class NetworkFile:
             UsageError: it cannot be read or is no Python, or another option says what the file has to say.
         """
         if twice := sorted(OF_OTHERS & set(overridden)):
-            flag = "--" + twice[0].replace("_", "-")
+            flag = option_of(twice[0])
             raise UsageError(f"the file of --network says that; leave {flag} out", where=flag)
         path = Path(name)
         try:

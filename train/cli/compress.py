@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 import typer
 
-from ei_compat.core.errors import UsageError
 from ei_compat.media.pixels import InputScaling
-from train.cli.train import finish, recipe_of, recipe_options, spell_out
+from train.cli.train import finish, recipe_of, recipe_options, refuse_both, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
@@ -51,8 +50,7 @@ def compress(
     from train.cli.progress import make_progress
     from train.job import Job
 
-    if resume and overwrite:
-        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
+    refuse_both(resume=resume, overwrite=overwrite)
     given = {name: value for name, value in knobs.items() if value is not None}
     if input_scaling is not None:
         given["input_scaling"] = input_scaling

@@ -15,7 +15,7 @@ from ei_compat.block.run_folder import INT8_FILE
 from ei_compat.core.errors import GateError, UsageError
 from train.cli import console
 from train.cli.block_command import BlockCommand, unknown
-from train.recipe import Recipe
+from train.recipe import Recipe, option_of
 
 if TYPE_CHECKING:
     from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress
@@ -67,8 +67,7 @@ def train(
     if context.args:
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
-    if resume and overwrite:
-        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
+    refuse_both(resume=resume, overwrite=overwrite)
     parameters = find_parameters(data_directory, info_file)
     overridden = {name: value for name, value in knobs.items() if value is not None}
     given = ({} if parameters is None else parameters.values) | overridden
@@ -91,6 +90,12 @@ def train(
     from train import pipeline  # after the options are known to be good: it takes a moment
 
     finish(pipeline.run(job, progress), out_directory, progress)
+
+
+def refuse_both(*, resume: bool, overwrite: bool) -> None:
+    """Refuses two options of which one takes back the other."""
+    if resume and overwrite:
+        raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
 
 
 def finish(report: Report | None, out: Path, progress: TerminalProgress | PlainProgress | JsonProgress) -> None:
@@ -129,15 +134,11 @@ def recipe_of(given: dict[str, Any], parameters: Parameters | None = None) -> Re
     except ValidationError as error:
         first = error.errors()[0]
         reason = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        option = f"{_flag(str(first['loc'][0]))} {first['input']}" if first["loc"] else None
+        option = f"{option_of(str(first['loc'][0]))} {first['input']}" if first["loc"] else None
         file = None if parameters is None else f"{parameters.path} and the options"  # what does not fit together
         raise UsageError(
             reason if option is None else f"must be {reason}", where=option or file, fix="see train --help"
         ) from error
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def recipe_options(left_out: Collection[str] = ()) -> list[inspect.Parameter]:
@@ -146,7 +147,7 @@ def recipe_options(left_out: Collection[str] = ()) -> list[inspect.Parameter]:
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
-    flag, kind = _flag(name), _scalar(field.annotation)
+    flag, kind = option_of(name), _scalar(field.annotation)
     shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else str(field.default)
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}"

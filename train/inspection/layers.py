@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.media.pixels import quantize
 from train import backend
+from train.evaluate import dequantised, quantised
 from train.sparsity import Sparsity, prunable_weights, sparsity
 
 PICTURES = 8  # that the error of each layer is measured on
@@ -141,16 +141,9 @@ class _Steps:
     def run(self, row: np.ndarray, wanted: Sequence[str]) -> dict[str, np.ndarray]:
         """The real values of these tensors, float32, for one input."""
         entry = self._entry
-        values = row[np.newaxis]
-        given = values if entry["dtype"] == np.float32 else quantize(values, *entry["quantization"])
-        self._interpreter.set_tensor(entry["index"], given)
+        self._interpreter.set_tensor(entry["index"], quantised(row[np.newaxis], entry))
         self._interpreter.invoke()
         return {name: self._real(self.outputs[name][0]) for name in wanted}
 
     def _real(self, index: int) -> np.ndarray:
-        values, details = self._interpreter.get_tensor(index), self._details[index]
-        if values.dtype == np.float32:
-            return np.asarray(values)
-        scale, zero_point = details["quantization"]
-        real: np.ndarray = (values.astype(np.float32) - zero_point) * scale
-        return real
+        return dequantised(self._interpreter.get_tensor(index), self._details[index])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from train.page.markup import Content, Markup
 
+SHOWN_AS = {"float32": "float", "int8": "INT8"}  # what people are told of the two model files
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

@@ -123,28 +123,14 @@ def look(
         seed: of everything drawn.
     """
     with progress.task("report", STEPS, "steps") as steps:
-        found = Findings(progress, steps)
-        _look(found, models, data, deployed, sets, pruned, seen, seed)
+        found, int8 = Findings(progress, steps), models[INT8_FILE]
+        found.board = found.attempt("board", lambda: board_of(int8))
+        found.kernels = found.attempt("kernels", lambda: kernels_of(*pruned, int8)) or ()
+        rows = np.unique(np.linspace(0, len(deployed) - 1, min(PICTURES, len(deployed))).astype(int))
+        inputs = as_float(deployed.take(rows)[0])
+        found.layers = found.attempt("layers", lambda: layer_errors(models[FLOAT_FILE], int8, inputs)) or ()
+        look_at_data(found, data, sets, seen, seed)
     return found
-
-
-def _look(
-    found: Findings,
-    models: Mapping[str, bytes],
-    data: TrainingData,
-    deployed: Samples,
-    sets: Mapping[str, Answered],
-    pruned: Pruned,
-    seen: Seen,
-    seed: int,
-) -> None:
-    int8 = models[INT8_FILE]
-    found.board = found.attempt("board", lambda: board_of(int8))
-    found.kernels = found.attempt("kernels", lambda: kernels_of(*pruned, int8)) or ()
-    rows = np.unique(np.linspace(0, len(deployed) - 1, min(PICTURES, len(deployed))).astype(int))
-    inputs = as_float(deployed.take(rows)[0])
-    found.layers = found.attempt("layers", lambda: layer_errors(models[FLOAT_FILE], int8, inputs)) or ()
-    look_at_data(found, data, sets, seen, seed)
 
 
 def look_at_data(found: Findings, data: TrainingData, sets: Mapping[str, Answered], seen: Seen, seed: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.block.run_folder import INT8_FILE
 from train.page.charts import Axis, Column, Frame, Line, axis, columns, curves
 from train.page.markup import (
     Content,
@@ -23,7 +23,7 @@ from train.page.markup import (
     table,
     whole,
 )
-from train.page.parts import Section
+from train.page.parts import SHOWN_AS, Section
 from train.result import Columns
 from train.tasks import TASKS, Answered, Task
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from train.inspection.board import Board
     from train.methods.state import Epoch
     from train.runs.report import Report
-
-FILES = {"float32": FLOAT_FILE, "int8": INT8_FILE}
-SHOWN_AS = {"float32": "float", "int8": "INT8"}
 
 
 def board(report: Report) -> Section:

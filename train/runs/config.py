@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ei_compat.block.run_folder import SCALING, SHAPE
 from train import __version__, backend
 from train.backbones.weights_file import digest
+from train.recipe import option_of
 
 if TYPE_CHECKING:
     from train.backbones.weights_file import WeightsFile
@@ -87,7 +88,7 @@ def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
     first time is local the next. Other machines may go on, unless the same bytes were asked for.
     """
     parts = {name: value for name, value in config.items() if name not in {"sources", "machine", "recipe"}}
-    parts |= {"--" + name.replace("_", "-"): value for name, value in config["recipe"].items()}
+    parts |= {option_of(name): value for name, value in config["recipe"].items()}
     parts["weights"] = config["weights"] and config["weights"]["sha256"]
     if config["deterministic"]:
         parts["machine"] = config["machine"]

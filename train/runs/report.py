@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
+from ei_compat.block.run_folder import MODEL_FILES
 from train.gates import Gate
 from train.inspection.board import Board, read_board
 from train.inspection.health import Health, read_health
@@ -82,7 +82,6 @@ class Report:
 
     def as_tables(self) -> Sequence[Columns]:
         """The metric of both files on every set, and of the networks before them; what the files weigh."""
-        names = {"float32": FLOAT_FILE, "int8": INT8_FILE}
         zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}
         sets = list(self.metrics["int8"])
         rows = [
@@ -90,10 +89,10 @@ class Report:
             for name, by_set in self.unpruned.items()
         ] + [
             [
-                names[kind],
+                MODEL_FILES[kind],
                 *(f"{scores.metric:.3f}" for scores in by_set.values()),
                 f"{zeros[kind]:.2f}",
-                f"{self.files[names[kind]] / 1000:,.0f} kB",
+                f"{self.files[MODEL_FILES[kind]] / 1000:,.0f} kB",
             ]
             for kind, by_set in self.metrics.items()
         ]

@@ -21,12 +21,11 @@ from train.page.markup import (
     table,
     whole,
 )
-from train.page.parts import Section
+from train.page.parts import SHOWN_AS, Section
 from train.result import Columns
 from train.tasks import Chapters
 from train.tasks.classification_scores import Scores
 
-FILES = {"float32": "float", "int8": "INT8"}
 MOST_CELLS = 24  # classes that a matrix can show
 TOP_OF_LEGEND = 36  # of a chart
 CONFUSIONS = 40  # that are listed where there are more
@@ -80,7 +79,7 @@ def _confusion(metrics: Mapping[str, Mapping[str, Scores]], labels: Sequence[str
         )
     parts: list[Content] = []
     for name in reversed(sets):
-        both = [_matrix(metrics[kind][name], kind, name, labels) for kind in FILES]
+        both = [_matrix(metrics[kind][name], kind, name, labels) for kind in SHOWN_AS]
         shown = element("div", *both, class_="pair")
         parts.append(shown if name == last else element("details", element("summary", f"The same on {name}"), shown))
     view = element("div", id="cell", class_="answer", aria_live="polite", tabindex="-1")
@@ -99,7 +98,7 @@ def _pairs(scores: Scores, labels: Sequence[str]) -> list[tuple[int, str, str]]:
 
 
 def _matrix(scores: Scores, kind: str, name: str, labels: Sequence[str]) -> Markup:
-    title = f"{FILES[kind]} file on {name}, {percent(scores.accuracy)} right"
+    title = f"{SHOWN_AS[kind]} file on {name}, {percent(scores.accuracy)} right"
     if len(labels) > MOST_CELLS:
         rows = [[truth, said, whole(count)] for count, truth, said in _pairs(scores, labels)[:CONFUSIONS]]
         return table(Columns(title, ["is", "taken for", "times"], rows, texts=2))
@@ -205,7 +204,7 @@ def _reliability(trust: Mapping[str, Any], last: str) -> Markup:
     lines = []
     for kind, found in trust["calibration"].items():
         points = [(each["confidence"], each["accuracy"]) for each in found[last]["bins"]]
-        lines.append(Line(FILES[kind], points, {"float32": "other", "int8": "own"}[kind]))
+        lines.append(Line(SHOWN_AS[kind], points, {"float32": "other", "int8": "own"}[kind]))
     ideal = element("path", d=f"M{frame.across(0)} {frame.up(0)}L{frame.across(1)} {frame.up(1)}", class_="line ideal")
     sizes = [
         element("circle", cx=frame.across(each["confidence"]), cy=frame.up(each["accuracy"]), class_="dot own",

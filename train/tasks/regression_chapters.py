@@ -9,14 +9,13 @@ import numpy as np
 
 from train.page.charts import Frame, Line, axis
 from train.page.markup import Markup, element, joined, percent, plural, table
-from train.page.parts import Section
+from train.page.parts import SHOWN_AS, Section
 from train.result import Columns
 from train.tasks import Answered, Chapters
 from train.tasks.regression_scores import Scores
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)  # of the answers
 POINTS = 1000  # of a chart at most
-FILES = {"float32": "float", "int8": "INT8"}
 UNSEEN = "testing"
 
 
@@ -65,7 +64,7 @@ def chapters(
 
 
 def _against_targets(sets: Mapping[str, Answered], last: str) -> Section:
-    charts = [_scatter(sets[last], kind, last) for kind in FILES]
+    charts = [_scatter(sets[last], kind, last) for kind in SHOWN_AS]
     lead = f"Every sample of {last}: what it is, and what the model says. On the dashed line both are the same."
     return Section("answers", "What it says", lead, element("div", *charts, class_="pair"))
 
@@ -80,9 +79,9 @@ def _scatter(found: Answered, kind: str, name: str) -> Markup:
         element("circle", cx=frame.across(float(found.y[row])), cy=frame.up(float(said[row])), r=2.5, class_="dot own")
         for row in rows
     ]
-    chart = frame.drawn(f"Answers of the {FILES[kind]} file against targets, on {name}", ideal, *dots)
+    chart = frame.drawn(f"Answers of the {SHOWN_AS[kind]} file against targets, on {name}", ideal, *dots)
     few = "" if len(rows) == len(found) else f", {len(rows)} of {len(found)} samples"
-    return element("figure", chart, element("figcaption", f"{FILES[kind]} file{few}"))
+    return element("figure", chart, element("figcaption", f"{SHOWN_AS[kind]} file{few}"))
 
 
 def _parts(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section:
@@ -95,7 +94,7 @@ def _parts(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section:
 def _trust(trust: Mapping[str, Any], last: str) -> Section:
     within = trust["within"]
     rows = [
-        [f"{percent(share, 0)} of the answers", *(f"{within[kind][last][place]:.4g}" for kind in FILES)]
+        [f"{percent(share, 0)} of the answers", *(f"{within[kind][last][place]:.4g}" for kind in SHOWN_AS)]
         for place, share in enumerate(trust["shares"])
     ]
     title = f"The error that so many answers on {last} do not pass"
@@ -103,5 +102,5 @@ def _trust(trust: Mapping[str, Any], last: str) -> Section:
         "trust",
         "When to believe it",
         f"Half of the answers are off by {within['int8'][last][0]:.3g} at most.",
-        table(Columns(title, ["share", *FILES.values()], rows)),
+        table(Columns(title, ["share", *SHOWN_AS.values()], rows)),
     )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ei_compat.block.run_folder import MODEL_FILES
 from ei_compat.core.errors import UsageError
-from train.evaluate import predict
+from train.evaluate import predict_sets
 from train.result import Columns
 from train.trained.comparison import Comparison, compared
-from train.trained.model import KINDS
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
@@ -91,7 +91,7 @@ class Evaluation:
         metric = task.metric.replace("_", " ")
         rows = [
             [
-                KINDS[kind] if self.model.source.is_dir() else self.model.source.name,
+                MODEL_FILES[kind] if self.model.source.is_dir() else self.model.source.name,
                 *(f"{scores.metric:.3f}" for scores in by_set.values()),
                 f"{len(self.model.files[kind]) / 1000:,.0f} kB",
             ]
@@ -149,7 +149,7 @@ def evaluate(
         UsageError: the task's outputs have no threshold, or the two models have different tasks.
         DataError: the two have no sample in common.
     """
-    outputs = {kind: _answers(content, kind, sets, progress) for kind, content in model.files.items()}
+    outputs = {kind: predict_sets(content, kind, sets.samples, progress) for kind, content in model.files.items()}
     task = model.task
     return Evaluation(
         model=model,
@@ -163,13 +163,6 @@ def evaluate(
         sure={} if threshold is None else _sure(task, sets, outputs[model.deployed], threshold),
         against=None if other is None else compared(model, sets, outputs[model.deployed], *other, progress),
     )
-
-
-def _answers(tflite: bytes, kind: str, sets: Sets, progress: Progress) -> dict[str, np.ndarray]:
-    return {
-        name: predict(tflite, samples, name=f"{kind} {name}", progress=progress)
-        for name, samples in sets.samples.items()
-    }
 
 
 def _sure(task: Task, sets: Sets, outputs: Mapping[str, np.ndarray], threshold: float) -> dict[str, Sure]:

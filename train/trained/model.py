@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ei_compat.block.run_folder import CONFIG, FLOAT_FILE, INT8_FILE, LABELS, RunFolder, read_labels
+from ei_compat.block.run_folder import CONFIG, INT8_FILE, LABELS, MODEL_FILES, RunFolder, read_labels
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import read_at_most
 from ei_compat.core.parsing import read_json
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from train.tasks import Task
 
 MOST_BYTES = 1 << 30  # of a .tflite
-KINDS = {"float32": FLOAT_FILE, "int8": INT8_FILE}  # of a run's two files
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def open_model(source: Path, given: Given, *, deployed_only: bool = False) -> Mo
     """
     if source.is_dir():
         RunFolder(source).check_finished()
-        wanted = {kind: name for kind, name in KINDS.items() if kind == "int8" or not deployed_only}
+        wanted = {kind: name for kind, name in MODEL_FILES.items() if kind == "int8" or not deployed_only}
         files = {kind: read_at_most(source / name, MOST_BYTES) for kind, name in wanted.items()}
         folder: Path | None = source
         tensors = evaluate.describe(files["int8"], source / INT8_FILE)
@@ -116,9 +115,8 @@ def open_model(source: Path, given: Given, *, deployed_only: bool = False) -> Mo
             where=given.labels or (source if run is None else run / LABELS),
             fix="give the labels that the model was trained with, one per line in a file, as --labels",
         )
-    shape = tuple(int(side) for side in tensors.input["shape"][1:])
     said = None if run is None else _said(run)
-    return Model(source, files, task, shape, _scaling(run, given, tensors, source), said)
+    return Model(source, files, task, tensors.shape, _scaling(run, given, tensors, source), said)
 
 
 def _task(run: Path | None, given: Given, source: Path) -> Task:
@@ -141,11 +139,10 @@ def _scaling(run: Path | None, given: Given, tensors: evaluate.Tensors, source: 
     """As the user or the run says, or else as the input's quantisation shows it."""
     from firmware.packages.scaling import shown_by
 
-    shape = tuple(int(side) for side in tensors.input["shape"][1:])
-    if len(shape) < 3:
+    if len(tensors.shape) < 3:
         if given.input_scaling is not None:
             raise UsageError(f"{source.name} takes no pixels", where="--input-scaling", fix="leave the option out")
-        return FeatureScaling.as_they_are(shape)
+        return FeatureScaling.as_they_are(tensors.shape)
     said = None if run is None else RunFolder(run).input_scaling()
     if said is not None and given.input_scaling not in {None, said}:
         raise UsageError(f"{run} says {said}", where=f"--input-scaling {given.input_scaling}", fix="leave it out")
@@ -159,7 +156,7 @@ def _scaling(run: Path | None, given: Given, tensors: evaluate.Tensors, source: 
                 fix="say it: 0..1, -1..1, -128..127, 0..255, torch or bgr-subtract-imagenet-mean",
             )
         name = shown[0].name
-    return Scaling.of(name, int(tensors.input["shape"][-1]))
+    return Scaling.of(name, tensors.shape[-1])
 
 
 def _said(run: Path) -> Run | None:
