@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Sequence
@@ -101,9 +100,3 @@ def run(command: Sequence[str], folder: Path, given: bytes = b"") -> bytes:
     if done.returncode:
         pytest.fail(f"{' '.join(command)}: {done.returncode}\n{done.stderr.decode(errors='replace')[-3000:]}")
     return done.stdout
-
-
-def needs(tool: str) -> None:
-    """Skips where a tool is missing, except in CI."""
-    if shutil.which(tool) is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{tool} is not on PATH")

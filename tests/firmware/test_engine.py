@@ -12,7 +12,8 @@ import pytest
 
 from firmware.compiler import ENGINE, compile_model
 from tests.firmware import graphs, host
-from tests.firmware.packages_made import STRICT, needs
+from tests.firmware.packages_made import STRICT
+from tests.needs import needs
 
 SOURCES = sorted(p.name for p in ENGINE.glob("*.c"))
 COMPILED = (*STRICT, "-O2", "-c", f"-I{host.everything()}")

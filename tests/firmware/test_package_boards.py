@@ -13,7 +13,8 @@ from firmware import qemu
 from firmware.compiler import ENGINE
 from tests.firmware import host
 from tests.firmware.official import program
-from tests.firmware.packages_made import WARNINGS, classifier, needs, objects, packed, run, sources, unpacked
+from tests.firmware.packages_made import WARNINGS, classifier, objects, packed, run, sources, unpacked
+from tests.needs import needs
 
 STUBS = Path(__file__).with_name("esp")
 XTENSA = "xtensa-lx106-elf-gcc"

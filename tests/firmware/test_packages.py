@@ -19,7 +19,8 @@ from ei_compat.block.run_folder import read_labels
 from ei_compat.core.errors import DataError, EiTrainError, ExportError, FormatError, LimitError, UsageError
 from firmware.package import package
 from firmware.packages.headers import c_string
-from tests.firmware.packages_made import classifier, identity, label_file, needs, packed, run, sources, unpacked
+from tests.firmware.packages_made import classifier, identity, label_file, packed, run, sources, unpacked
+from tests.needs import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 

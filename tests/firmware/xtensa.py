@@ -5,16 +5,14 @@ It lacks the ESP32's high multiplication, loops and minimum, so its counts are n
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from firmware.compiler import ENGINE, compile_model
 from tests.firmware import host
+from tests.needs import needs
 
 COMPILER, MACHINE = "xtensa-lx106-elf-gcc", "qemu-system-xtensa"
 BOARD = Path(__file__).with_name("xtensa_board")
@@ -35,8 +33,7 @@ TICKS = 25  # instructions for each tick of the cycle counter: 40 MHz of one bil
 def needed() -> None:
     """Skips where the tools are missing, except in CI."""
     for tool in (COMPILER, MACHINE):
-        if shutil.which(tool) is None:
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{tool} is not on PATH")
+        needs(tool)
 
 
 def run(data: bytes, values: host.Bytes, folder: Path) -> tuple[host.Bytes, int]:

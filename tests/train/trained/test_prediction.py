@@ -19,7 +19,7 @@ from ei_compat.block.run_folder import INT8_FILE
 from ei_compat.media.images import PictureSpec, load_picture
 from firmware.package import package
 from tests.firmware import host
-from tests.firmware.packages_made import needs
+from tests.needs import needs
 from tests.train.conftest import draw_classes
 from train.cli.main import main
 from train.job import Job
