@@ -24,6 +24,6 @@ def test_arrays_describe_themselves(y, tmp_path):
 
 def test_flat_rows_need_a_shape(tmp_path):
     split_folder(tmp_path, shape=(12,))
-    with pytest.raises(DataError, match=r"flat rows .* --input-shape"):
+    with pytest.raises(DataError, match=r'rows of shape \(12,\) .*pictures or features.* --input-shape "\(12,\)"'):
         describe_arrays(tmp_path)
     assert describe_arrays(tmp_path, shape=(4, 3, 1)).input_shape == (4, 3, 1)
