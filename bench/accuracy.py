@@ -84,7 +84,7 @@ def main() -> None:
             with file.open("a") as stream:
                 stream.write(json.dumps({"run": run.key, **done[run.key]}) + "\n")
     (asked.out / "accuracy.md").write_text(table(runs, done))
-    (asked.out / "sparsity.svg").write_text(picture(done))
+    (asked.out / "sparsity.svg").write_text(image(done))
     print(table(runs, done))
 
 
@@ -196,7 +196,7 @@ def table(runs: list[Run], done: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def picture(done: dict[str, dict[str, Any]]) -> str:
+def image(done: dict[str, dict[str, Any]]) -> str:
     """Test accuracy of INT8 against sparsity, a dot for each run and a line through the means, as SVG."""
     width, height, low, high = 480, 300, 0.60, 0.90
 

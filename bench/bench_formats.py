@@ -59,9 +59,9 @@ def make(root: Path, count: int) -> None:
         folder.mkdir(parents=True)
     (boxes / "classes.txt").write_text("a\nb\n")
     for number in range(count):
-        picture = classes[number % 10] / f"{number:06d}.jpg"
-        Image.frombytes("RGB", (SIDE, SIDE), noise.randbytes(3 * SIDE * SIDE)).save(picture)
-        os.link(picture, boxes / "images" / picture.name)
+        image = classes[number % 10] / f"{number:06d}.jpg"
+        Image.frombytes("RGB", (SIDE, SIDE), noise.randbytes(3 * SIDE * SIDE)).save(image)
+        os.link(image, boxes / "images" / image.name)
         (boxes / "labels" / f"{number:06d}.txt").write_text(f"{number % 2} 0.5 0.5 0.25 0.25\n")
 
 
@@ -69,20 +69,20 @@ def plain(source: Path, done: Path, target: Path, kind: str) -> None:
     """Reads the source and writes what our run wrote into `done`, with nothing else done."""
     from PIL import Image
 
-    content, pictures = {}, {}
+    content, images = {}, {}
     for folder, _, names in os.walk(source):
         for name in names:
             path = os.path.join(folder, name)
             with open(path, "rb") as stream:
                 content[path] = len(stream.read())
             if name.endswith(".jpg"):
-                pictures[os.stat(path).st_ino] = path
+                images[os.stat(path).st_ino] = path
     if kind == "arrays":
         import numpy as np
 
         target.mkdir(parents=True)
-        rows = np.lib.format.open_memmap(target / "x.npy", "w+", "float32", (len(pictures), SIDE, SIDE, 3))
-        for at, path in enumerate(pictures.values()):
+        rows = np.lib.format.open_memmap(target / "x.npy", "w+", "float32", (len(images), SIDE, SIDE, 3))
+        for at, path in enumerate(images.values()):
             rows[at] = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
         return
     for folder, _, names in os.walk(done):
@@ -90,14 +90,14 @@ def plain(source: Path, done: Path, target: Path, kind: str) -> None:
         os.makedirs(to)
         for name in names:
             written = os.path.join(folder, name)
-            path = pictures.get(os.stat(written).st_ino)
+            path = images.get(os.stat(written).st_ino)
             if path is None:
                 with open(written, "rb") as old, open(os.path.join(to, name), "wb") as new:
                     new.write(old.read())
             else:
                 if kind in SIZED:
-                    with Image.open(path) as picture:
-                        assert picture.size == (SIDE, SIDE)
+                    with Image.open(path) as image:
+                        assert image.size == (SIDE, SIDE)
                 os.link(path, os.path.join(to, name))
 
 
@@ -139,8 +139,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         root, few = Path(scratch), Path(scratch, "few")
         compile_once(root / "byte code")
-        for folder, pictures in ((few, 40), (root, count)):  # not in this process, whose memory its children begin with
-            subprocess.run([sys.executable, __file__, "make", str(folder), str(pictures)], check=True)
+        for folder, images in ((few, 40), (root, count)):  # not in this process, whose memory its children begin with
+            subprocess.run([sys.executable, __file__, "make", str(folder), str(images)], check=True)
         for kind in arguments or SOURCE:
             ours, _, written, _ = measured(kind, few)
             timed(ours, written)
@@ -158,8 +158,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["make", folder, pictures]:
-            make(Path(folder), int(pictures))
+        case ["make", folder, images]:
+            make(Path(folder), int(images))
         case ["plain", source, done, target, kind]:
             plain(Path(source), Path(done), Path(target), kind)
         case _:

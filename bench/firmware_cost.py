@@ -64,9 +64,9 @@ def _measured(path: Path, inputs: int, folder: Path) -> tuple[str, bool]:
     """One model's part of the page, and whether all is as it should be."""
     data = path.read_bytes()
     made = _packaged(path, folder)
-    model = made.job.model
-    values = host.pictures(model.input.shape, inputs, dtype=model.input.dtype)
-    wanted = np.stack([made.job.reference(row) for row in values])
+    model = made.spec.model
+    values = host.images(model.input.shape, inputs, dtype=model.input.dtype)
+    wanted = np.stack([made.spec.reference(row) for row in values])
     on_host = int((host.Host(data, folder / "host", (*host.PLAIN, *host.SHIPPED))(values) == wanted).all(axis=1).sum())
     counted = qemu.measure(model, [profile._example(model), *(row.tobytes() for row in values[:2])])
     on_chip = int(

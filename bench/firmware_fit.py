@@ -35,7 +35,7 @@ def main() -> None:
     for path in map(Path, sys.argv[1:]):
         data = path.read_bytes()
         model = compile_model(data, name="model")
-        counts = qemu.measure(model, [host.pictures(model.input.shape, 2)[1].tobytes()]).layers
+        counts = qemu.measure(model, [host.images(model.input.shape, 2)[1].tobytes()]).layers
         program = lower(tflite.read(data))
         for layer, count, chosen in zip(program.layers, counts, kernels(program), strict=True):
             target = program.planes[layer.output]

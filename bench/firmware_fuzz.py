@@ -83,7 +83,7 @@ def main() -> int:
                 signal.alarm(0)
                 if counts["compiled"] % RUN_ONE_IN == 0:
                     built = host.Host(data, Path(folder), host.SANITIZED)
-                    built(host.pictures(model.input.shape, 8, counts["files"], model.input.dtype))
+                    built(host.images(model.input.shape, 8, counts["files"], model.input.dtype))
                     counts["run"] += 1
             except EiTrainError:
                 counts["refused"] += 1

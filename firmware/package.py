@@ -15,12 +15,12 @@ from ei_compat.core.files import replaced_file
 from ei_compat.core.progress import SILENT, Progress
 from firmware.packages import arduino, esp_idf, linux, native, trial
 from firmware.packages.archive import zip_bytes
-from firmware.packages.job import Job, prepare
 from firmware.packages.library import FIRMWARE, Files
+from firmware.packages.spec import PackageSpec, prepare
 
 __all__ = ["TARGETS", "Packaged", "package"]
 
-TARGETS: Mapping[str, Callable[[Job], Files]] = {
+TARGETS: Mapping[str, Callable[[PackageSpec], Files]] = {
     "esp-idf": esp_idf.files,
     "arduino": arduino.files,
     "linux": linux.files,
@@ -40,7 +40,7 @@ class Packaged:
         files: how many files are in it; 1 for an executable.
         checked: how many inputs the compiled C was run on here, every byte as the reference has it; 0 where there is
             no C compiler.
-        job: what it was made of.
+        spec: what it was made of.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Packaged:
     sha256: str
     files: int
     checked: int
-    job: Job
+    spec: PackageSpec
 
 
 def package(
@@ -60,7 +60,7 @@ def package(
     target: str = "esp-idf",
     output: Path | None = None,
     labels: Path | None = None,
-    picture: Path | None = None,
+    image: Path | None = None,
     sensor: str | None = None,
     axes: int | None = None,
     frequency: float | None = None,
@@ -79,7 +79,7 @@ def package(
             `{name}-v{version}-arduino.zip`, for `linux` `{name}-v{version}.eim`, or where there is no C
             compiler `{name}-v{version}-linux.zip`. With `linux` a name that ends in .zip gets the sources.
         labels: a file with one label per line.
-        picture: the picture that the example classifies and the self-test compares; by default a test card.
+        image: the picture that the example classifies and the self-test compares; by default a test card.
         sensor: where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion or unknown.
             Without it an input in the shape of a picture is one.
         axes: values of one reading of the sensor, such as 3 of an accelerometer, where the input is the readings
@@ -106,15 +106,15 @@ def package(
     if not path.parent.is_dir():
         raise DataError("there is no such folder", where=path.parent, fix="make it first")
     with progress.task("package", 4, "steps") as task:
-        job = prepare(
-            source, name=name, version=version, labels=labels, picture=picture, sensor=sensor, axes=axes,
+        spec = prepare(
+            source, name=name, version=version, labels=labels, image=image, sensor=sensor, axes=axes,
             frequency=frequency, input_scaling=input_scaling, max_ram=max_ram,
         )  # fmt: skip
         task.advance()
-        checked = trial.run(job)
+        checked = trial.run(spec)
         task.advance()
-        contents = TARGETS[target](job)
-        content = linux.build(contents) if executable else zip_bytes(_with_license(contents, target, job))
+        contents = TARGETS[target](spec)
+        content = linux.build(contents) if executable else zip_bytes(_with_license(contents, target, spec))
         task.advance()
         with replaced_file(path) as stream:
             stream.write(content)
@@ -122,10 +122,10 @@ def package(
                 Path(stream.name).chmod(0o755)
         task.advance()
     digest = hashlib.sha256(content).hexdigest()
-    return Packaged(path, target, len(content), digest, 1 if executable else len(contents) + 1, checked, job)
+    return Packaged(path, target, len(content), digest, 1 if executable else len(contents) + 1, checked, spec)
 
 
-def _with_license(contents: Files, target: str, job: Job) -> Files:
+def _with_license(contents: Files, target: str, spec: PackageSpec) -> Files:
     """The zip's content with the licence of the engine at its root."""
-    root = f"{job.name}_inferencing/" if target == "arduino" else ""
+    root = f"{spec.name}_inferencing/" if target == "arduino" else ""
     return contents | {f"{root}LICENSE": LICENSE.read_bytes()}

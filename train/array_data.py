@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from train.scaling import Scaling
     from train.tasks import Task
 
-OF_PICTURES = ("image_size", "channels", "input_scaling", "max_broken")  # options
-PICTURES_INSTEAD = "leave the option out, or give the pictures instead of arrays"
+OF_IMAGES = ("image_size", "channels", "input_scaling", "max_broken")  # options
+IMAGES_INSTEAD = "leave the option out, or give the pictures instead of arrays"
 TELLING = 0.02  # share of the range that real pictures pass; values within less of it are scaled otherwise
 
 
-def read_pictures(
+def read_images(
     job: Job, info: TrainInput, file: Path | None, kind: type[Task], progress: Progress
 ) -> tuple[Task, dict[str, Samples], Scaling]:
     """The task and the sets of a folder of arrays of pictures, checked against its description and the options.
@@ -41,7 +41,7 @@ def read_pictures(
     """
     from ei_compat.media.pixels import value_range
 
-    scaling = _picture_scaling(job, info, file)
+    scaling = _image_scaling(job, info, file)
     arrays = _opened(job, info, value_range(scaling.name), progress)
     check_scaling(arrays, scaling.name, job.data, progress)
     task, sets = _sets(arrays, info, kind)
@@ -61,7 +61,7 @@ def read_features(
     """
     from train.feature_scaling import FeatureScaling
 
-    for name in OF_PICTURES:
+    for name in OF_IMAGES:
         if name in job.given:
             progress.warn(f"{option_of(name)} is for pictures; {job.data} holds features, so it is not used")
     task, sets = _sets(_opened(job, info, None, progress), info, kind)
@@ -123,7 +123,7 @@ def _row_names(file: str, x: Rows) -> list[str]:
     return [f"{file}[{row}]" for row in (range(len(x)) if x.chosen is None else x.chosen)]
 
 
-def _picture_scaling(job: Job, info: TrainInput, file: Path | None) -> Scaling:
+def _image_scaling(job: Job, info: TrainInput, file: Path | None) -> Scaling:
     """How the pixels of arrays of pictures are scaled; `file` is where the description stands, if anywhere.
 
     Raises:
@@ -155,13 +155,13 @@ def _check_shape(job: Job, info: TrainInput, file: Path | None) -> int:
         raise UsageError(
             f"the arrays hold pictures of {shape[0]}x{shape[1]} pixels",
             where=f"--image-size {job.recipe.image_size}",
-            fix=PICTURES_INSTEAD,
+            fix=IMAGES_INSTEAD,
         )
     if "channels" in job.given and job.recipe.channels != shape[2]:
         raise UsageError(
             f"the arrays hold pictures of {shape[2]} channels",
             where=f"--channels {job.recipe.channels}",
-            fix=PICTURES_INSTEAD,
+            fix=IMAGES_INSTEAD,
         )
     return shape[2]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
     from ei_compat.dataset.dataset import Dataset, Payload, Sample
     from ei_compat.dataset.reading import Reading
-    from ei_compat.media.images import PictureSpec
+    from ei_compat.media.images import ImageSpec
     from train.feature_scaling import FeatureScaling
     from train.job import Job
     from train.recipe import Recipe
@@ -67,7 +67,7 @@ def load_data(job: Job, progress: Progress) -> TrainingData:
         if value is not None:
             progress.warn(f"{option} describes arrays; {job.data} holds pictures, so it is not used")
     kind = TASKS.named(DEFAULT_TASK if job.recipe.task == "auto" else job.recipe.task)
-    return _from_pictures(open_dataset(job.data, format=job.data_format), kind, job.recipe, job.out, progress)
+    return _from_images(open_dataset(job.data, format=job.data_format), kind, job.recipe, job.out, progress)
 
 
 def _from_arrays(job: Job, progress: Progress) -> TrainingData:
@@ -77,7 +77,7 @@ def _from_arrays(job: Job, progress: Progress) -> TrainingData:
 def sets_of_arrays(job: Job, progress: Progress) -> tuple[Task, dict[str, Samples], Found]:
     """The task, the sets and what else is known of a folder of arrays; raises what `load_data` does."""
     from ei_compat.formats import account_of_arrays
-    from train.array_data import read_features, read_pictures
+    from train.array_data import read_features, read_images
     from train.exported import describe
 
     info, path = (described := describe(job, progress)).info, described.path
@@ -85,22 +85,20 @@ def sets_of_arrays(job: Job, progress: Progress) -> tuple[Task, dict[str, Sample
     reading = account_of_arrays(job.data)
     for line in reading.lines():
         progress.warn(line)
-    read = read_pictures if len(info.input_shape) > 2 else read_features
+    read = read_images if len(info.input_shape) > 2 else read_features
     task, sets, scaling = read(job, info, path, kind, progress)
     return task, sets, Found("arrays", (), reading, scaling, path, info.max_training_time_seconds or None)
 
 
-def _from_pictures(
-    dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Path, progress: Progress
-) -> TrainingData:
-    from ei_compat.media.images import PictureSpec
+def _from_images(dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Path, progress: Progress) -> TrainingData:
+    from ei_compat.media.images import ImageSpec
     from train.scaling import Scaling
 
     dataset = with_labels(dataset, progress)
     task = kind.of_labels(labels_of(dataset))
     dataset = with_validation(dataset, task, recipe, progress)
     scaling = Scaling.of(recipe.input_scaling, recipe.channels)
-    spec = PictureSpec(recipe.image_size, recipe.image_size, recipe.channels)
+    spec = ImageSpec(recipe.image_size, recipe.image_size, recipe.channels)
     decoded = decode_sets(dataset, task, spec, recipe.max_broken, scratch, progress)
     sets = {name: replace(samples, x=scaling.for_training(samples.x)) for name, samples in decoded.sets.items()}
     return _checked(task, sets, Found(dataset.format, decoded.broken, dataset.reading, scaling), recipe, progress)
@@ -141,7 +139,7 @@ class Decoded(NamedTuple):
 
 
 def decode_sets(
-    dataset: Dataset, task: Task, spec: PictureSpec, max_broken: float, scratch: Path, progress: Progress
+    dataset: Dataset, task: Task, spec: ImageSpec, max_broken: float, scratch: Path, progress: Progress
 ) -> Decoded:
     """Decodes every set.
 
@@ -240,16 +238,16 @@ def with_sides_of(split: Dataset, dataset: Dataset) -> Dataset:
 
 
 def _decode(
-    samples: Sequence[Sample], task: Task, spec: PictureSpec, scratch: Path, progress: Progress
+    samples: Sequence[Sample], task: Task, spec: ImageSpec, scratch: Path, progress: Progress
 ) -> tuple[Samples, tuple[tuple[str, str], ...]]:
     """Pictures as the model sees them, in memory or, where they are many, in an unlinked file under `scratch`."""
     from ei_compat.dataset.split import class_of
-    from ei_compat.media.images import load_pictures
+    from ei_compat.media.images import load_images
 
     size = (len(samples), *spec.shape)
     out = _mapped(scratch, size) if int(np.prod(size)) > IN_MEMORY else None
     payloads = [sample.payload for sample in samples]
-    prepared = load_pictures(payloads, spec, out=out, max_broken=1.0, progress=progress)
+    prepared = load_images(payloads, spec, out=out, max_broken=1.0, progress=progress)
     y = task.targets([class_of(samples[row]) for row in prepared.kept])
     named = [samples[row].id for row in prepared.kept]
     return Samples(prepared.pixels, y, named), prepared.broken

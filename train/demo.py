@@ -63,13 +63,13 @@ def draw_demo(folder: Path, *, per_class: int = 100, seed: int = 1, progress: Pr
         for kind, (name, (draw, hue)) in enumerate(THINGS.items()):
             (target / name).mkdir()
             for number in range(per_class):
-                picture = _picture(draw, hue, np.random.default_rng([seed, kind, number]))
-                picture.save(target / name / f"{name}.{number:03d}.jpg", quality=90)
+                image = _image(draw, hue, np.random.default_rng([seed, kind, number]))
+                image.save(target / name / f"{name}.{number:03d}.jpg", quality=90)
                 task.advance()
     return DemoSet(folder, tuple(THINGS), per_class)
 
 
-def _picture(draw: Drawing, hue: float, random: np.random.Generator) -> Image.Image:
+def _image(draw: Drawing, hue: float, random: np.random.Generator) -> Image.Image:
     """One thing on a background, in some light."""
     from PIL import Image, ImageDraw, ImageFilter
 

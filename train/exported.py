@@ -162,7 +162,7 @@ def _from_arrays(job: Job, shape: tuple[int, ...] | None, progress: Progress) ->
         "" if job.classes is not None or not info.classes else f"; the classes are called {', '.join(info.classes[:3])}"
     )
     more = ", …" if job.classes is None and len(info.classes) > 3 else ""
-    pictures = f"pictures of {info.input_shape_string}, scaled to {job.recipe.input_scaling}"
-    taken = pictures if len(info.input_shape) > 2 else f"features of {info.input_shape_string}"
+    images = f"pictures of {info.input_shape_string}, scaled to {job.recipe.input_scaling}"
+    taken = images if len(info.input_shape) > 2 else f"features of {info.input_shape_string}"
     progress.warn(f"no {INFO} in the working directory or in {job.data}: the arrays are taken as {taken}{named}{more}")
     return info

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
 # from what the network knew before.
-FEW_PICTURES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
+FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
 # What changes where there are enough for a backbone with published weights and zeros are where they cost least: then
 # they may come at once, and the end of the network, which is quick to train, has the more epochs.
-ENOUGH_PICTURES: dict[str, object] = {"prune_ramp": 0.1}
+ENOUGH_IMAGES: dict[str, object] = {"prune_ramp": 0.1}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 
@@ -125,7 +125,7 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
         defaults: the backbone's own, in place of the recipe's.
         pretrained: whether the backbone came with published weights.
     """
-    changes: dict[str, object] = {"task": data.task.name, **_of_pictures(data)}
+    changes: dict[str, object] = {"task": data.task.name, **_of_images(data)}
     changes |= {name: value for name, value in defaults.items() if name not in job.given}
     effort = EFFORT[job.recipe.effort]
     for name in ("fine_tune_epochs", "min_steps"):
@@ -134,12 +134,12 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
     recipe = job.recipe.model_copy(update=changes)
     few = recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size
     enough = pretrained and recipe.sparsity_allocation == "balanced"
-    by_pictures = FEW_PICTURES if few else ENOUGH_PICTURES if enough else {}
+    by_images = FEW_IMAGES if few else ENOUGH_IMAGES if enough else {}
     settled_already = job.given | defaults.keys()
-    return recipe.model_copy(update={name: value for name, value in by_pictures.items() if name not in settled_already})
+    return recipe.model_copy(update={name: value for name, value in by_images.items() if name not in settled_already})
 
 
-def _of_pictures(data: TrainingData) -> dict[str, object]:
+def _of_images(data: TrainingData) -> dict[str, object]:
     """Fields of the recipe that say what pictures are like; none where there are features."""
     if len(data.shape) != 3:
         return {}

@@ -109,7 +109,7 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
         source = chosen(job.recipe, job.overridden) if model is None else model
         data = load_data(job, progress)
         if model is not None and data.info_file is None and len(data.shape) == 3:
-            model.check_pictures()
+            model.check_images()
         backbone = _built(source, job, data, place) if isinstance(source, NetworkSource) else source
         backbone = backbone or usual(data.shape)
         for option in unused_options(backbone, job.overridden):
@@ -222,7 +222,7 @@ def _with_model(job: Job) -> tuple[Job, FinishedModel | None]:
     scaling = job.recipe.input_scaling if "input_scaling" in job.given else None
     model = finished(job.model, scaling=scaling, labels=job.labels)
     if not (job.data.is_dir() and holds_arrays(job.data)):
-        model.check_pictures()
+        model.check_images()
     return settled(job, model.settles()), model
 
 

@@ -129,6 +129,6 @@ class Scaling:
             take: training pictures [N, H, W, C] of some rows, as they are deployed.
             rows: that are spread over what there is.
         """
-        pictures = np.array(take(rows))
-        pictures[0, 0, 0], pictures[0, -1, -1] = self.black, self.white
-        return pictures
+        images = np.array(take(rows))
+        images[0, 0, 0], images[0, -1, -1] = self.black, self.white
+        return images

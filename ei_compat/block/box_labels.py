@@ -18,7 +18,7 @@ from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.core.parsing import read_json, typed
 from ei_compat.dataset.dataset import Box
 from ei_compat.media.box_check import BoxCheck
-from ei_compat.media.images import PictureSpec, fit
+from ei_compat.media.images import ImageSpec, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def write_structured(path: Path, rows: Sequence[StructuredRow], classes: Sequenc
     write_file(path, json.dumps(items if split else {"version": 1, "samples": items}).encode())
 
 
-def fit_boxes(boxes: Sequence[Box], size: tuple[int, int], spec: PictureSpec) -> tuple[Box, ...]:
+def fit_boxes(boxes: Sequence[Box], size: tuple[int, int], spec: ImageSpec) -> tuple[Box, ...]:
     """Boxes of a picture of this size as they lie in the prepared one; clipped, and left out where nothing is left."""
     (left, top, across, down), (x, y, width, height) = fit(size, spec)
     scale_x, scale_y = width / across, height / down

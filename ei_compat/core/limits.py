@@ -16,7 +16,7 @@ class Limits:
     """Upper bounds on what one input may cost.
 
     Attributes:
-        picture_pixels: width times height of one picture, checked in its header before decoding. The default is
+        image_pixels: width times height of one picture, checked in its header before decoding. The default is
             Pillow's own, about 89 million (270 MB as RGB).
         file_bytes: one sample's file; the default is the most that Edge Impulse's ingestion accepts.
         label_file_bytes: one label file (`info.labels`, COCO, CSV and so on); also any other JSON file.
@@ -24,7 +24,7 @@ class Limits:
         signal_values: numbers in one signal, over all its axes.
     """
 
-    picture_pixels: int = 89_478_485
+    image_pixels: int = 89_478_485
     file_bytes: int = 100 * MIB
     label_file_bytes: int = 256 * MIB
     samples: int = 2_000_000

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Every extension that Pillow itself decodes; not those of other programs' (.eps, .wmf) or of data (.fits, .h5, .grib).
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
         *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
@@ -169,9 +169,9 @@ class FilePayload:
         return f".{extension.lower()}" if dot and stem and extension else ""
 
     @property
-    def is_picture(self) -> bool:
+    def is_image(self) -> bool:
         """Whether the extension is one of a picture."""
-        return self.suffix in PICTURE_SUFFIXES
+        return self.suffix in IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ KINDS_SHOWN = 6  # kinds of files that a line names one by one
 class Kind(StrEnum):
     """Kind of a file that was not read, by its looks."""
 
-    PICTURE = "loose pictures"
+    IMAGE = "loose pictures"
     SIGNAL = "loose signals"
     LABELS = "label files"
     OTHER = "other files"

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from ei_compat.core.errors import FormatError
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES, Dataset, FilePayload
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES, Dataset, FilePayload
 from ei_compat.dataset.reading import Kind, NotRead, Reading
 from ei_compat.formats._harmless import is_document
 from ei_compat.formats._side_files import Described, is_named_like_labels, lists_only
@@ -134,8 +134,8 @@ def _advice(path: str) -> str:
 
 def _kind(tree: Tree, path: str, described: Described, form: str) -> Kind:
     suffix = suffix_of(path)
-    if suffix in PICTURE_SUFFIXES:
-        return Kind.PICTURE
+    if suffix in IMAGE_SUFFIXES:
+        return Kind.IMAGE
     if path in tree.samples or suffix in SAMPLE_SUFFIXES - TEXT_SIGNALS:
         return Kind.SIGNAL
     if described.by(tree.root / path) or (form in GUESSED and is_named_like_labels(path.rpartition("/")[2])):

@@ -12,9 +12,9 @@ from ei_compat.core.progress import Progress
 from ei_compat.dataset.dataset import Dataset, Sample
 from ei_compat.formats._format import Carries, WriteOptions
 from ei_compat.formats._layout import Layout, file_name_of, stem_of
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
 
-LISTED = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES})
+LISTED = frozenset({Carries.BOXES, Carries.UNLABELLED, Carries.CATEGORIES, Carries.IMAGES, Carries.NAMES})
 CARRIES = LISTED | {Carries.EMPTY}
 NO_CATEGORY = "images"  # folder of pictures that belong to no set
 
@@ -36,10 +36,10 @@ def number(text: str, *, where: str) -> float:
 
 def size_of(sample: Sample, limits: Limits) -> tuple[int, int]:
     """Width and height of a sample's picture, from its header."""
-    return picture_size(sample.payload, limits)
+    return image_size(sample.payload, limits)
 
 
-def place_pictures(
+def place_images(
     dataset: Dataset,
     target: Path,
     options: WriteOptions,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ei_compat.core.errors import FormatError
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES, Category
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES, Category
 from ei_compat.formats._folder_names import (
     CATEGORY_FOLDERS,
     is_container,
@@ -201,7 +201,7 @@ def _refuse_counts(tree: Tree, folders: Mapping[str, Sequence[str]]) -> None:
     """One class of pictures is a folder of pictures; one file in each of many classes is not what classes are."""
     if len(folders) == 1:
         label, (first, *_) = next(iter(folders.items()))
-        if any(suffix_of(sample) in PICTURE_SUFFIXES for sample in tree.samples_below(first)):
+        if any(suffix_of(sample) in IMAGE_SUFFIXES for sample in tree.samples_below(first)):
             raise _refused(tree, f"there is a single class, {label!r}")
     elif len(folders) >= _MANY:
         each = (sample for places in folders.values() for place in places for sample in tree.samples_below(place))

@@ -13,7 +13,7 @@ from ei_compat.dataset.dataset import Dataset
 from ei_compat.formats._tree import Tree
 
 if TYPE_CHECKING:
-    from ei_compat.media.images import PictureSpec
+    from ei_compat.media.images import ImageSpec
     from ei_compat.media.signals import SignalForm
 
 
@@ -29,13 +29,13 @@ class Carries(StrEnum):
     CATEGORIES = "categories"
     NAMES = "sample names"
     METADATA = "metadata"
-    PICTURES = "pictures"
+    IMAGES = "pictures"
     SIGNALS = "signals"
     FEATURES = "feature rows"
 
 
 LABELS = frozenset({Carries.CLASS, Carries.BOXES, Carries.INTERVALS, Carries.KEY_VALUES, Carries.UNLABELLED})
-PAYLOADS = frozenset({Carries.PICTURES, Carries.SIGNALS, Carries.FEATURES})
+PAYLOADS = frozenset({Carries.IMAGES, Carries.SIGNALS, Carries.FEATURES})
 
 
 class Recognise(Protocol):
@@ -67,7 +67,7 @@ class WriteOptions:
     """
 
     copy: bool = False
-    spec: PictureSpec | None = None
+    spec: ImageSpec | None = None
     max_broken: float = 0.01
     limits: Limits = DEFAULT_LIMITS
     signal_form: SignalForm | None = None

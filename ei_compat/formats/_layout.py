@@ -20,7 +20,7 @@ from ei_compat.dataset.dataset import (
 )
 from ei_compat.formats._format import WriteOptions
 from ei_compat.formats._tree import SAMPLE_SUFFIXES
-from ei_compat.media.picture_files import picture_of_row, write_png
+from ei_compat.media.image_files import image_of_row, write_png
 
 USUAL_SIGNAL = "json"  # form of signals that are in no file
 USUAL = {".jfif": ".jpg", ".jpe": ".jpg"}  # extensions that others, the official uploader among them, do not take
@@ -109,7 +109,7 @@ class Layout:
             signal = read_signal(sample.payload, self.options.limits, self.progress)
             Path(path).write_bytes(encode_signal(signal, form))
         elif isinstance(sample.payload, ArrayRow):
-            write_png(Path(path), picture_of_row(sample.payload, where=sample.id))
+            write_png(Path(path), image_of_row(sample.payload, where=sample.id))
         elif isinstance(sample.payload, FilePayload):
             try:
                 link_or_copy(f"{sample.payload.root}/{sample.payload.relative}", path, copy=self.options.copy)

@@ -24,22 +24,22 @@ class SetsOf:
         self.of: dict[str, Category | None] = {}
         self._twice: dict[str, str] = {}
 
-    def add(self, picture: str, file: str) -> None:
+    def add(self, image: str, file: str) -> None:
         """Takes what a label file's name says of a picture that it lists."""
-        self.put(picture, category_of_path(picture.rpartition("/")[0]) or category_of_path(file), file)
+        self.put(image, category_of_path(image.rpartition("/")[0]) or category_of_path(file), file)
 
-    def put(self, picture: str, category: Category | None, file: str) -> None:
+    def put(self, image: str, category: Category | None, file: str) -> None:
         """Takes the set that a file names for a picture."""
-        if self.of.setdefault(picture, category) != category:
-            self._twice[picture] = file
-            self.of[picture] = category
+        if self.of.setdefault(image, category) != category:
+            self._twice[image] = file
+            self.of[image] = category
 
     def remarks(self) -> tuple[str, ...]:
         """What there is to say of pictures that are listed for two sets."""
         if not self._twice:
             return ()
-        picture, file = next(iter(self._twice.items()))
-        return (f"{_are(self._twice)} listed for two sets, such as {picture}; the later file counts, {file}",)
+        image, file = next(iter(self._twice.items()))
+        return (f"{_are(self._twice)} listed for two sets, such as {image}; the later file counts, {file}",)
 
 
 class Classes:
@@ -54,29 +54,29 @@ class Classes:
         self._file: dict[str, str] = {}
         self._overruled: dict[str, str] = {}
 
-    def add(self, picture: str, label: str, file: str, *, where: str) -> None:
+    def add(self, image: str, label: str, file: str, *, where: str) -> None:
         """Takes what a file says of a picture.
 
         Raises:
             DataError: when the same file has said something else of it.
         """
-        before = self.of.setdefault(picture, label)
-        first = self._file.setdefault(picture, file)
-        self._file[picture] = file
+        before = self.of.setdefault(image, label)
+        first = self._file.setdefault(image, file)
+        self._file[image] = file
         if before == label:
             return
         if first == file:
-            what = f"picture {picture!r} has two classes, {before!r} and {label!r}"
+            what = f"picture {image!r} has two classes, {before!r} and {label!r}"
             raise DataError(what, where=where, fix="remove the one that is wrong")
         if before and label:
-            self._overruled[picture] = f"{before!r} in {first} and {label!r} in {file}"
-        self.of[picture] = label or before
+            self._overruled[image] = f"{before!r} in {first} and {label!r} in {file}"
+        self.of[image] = label or before
 
     def remarks(self) -> tuple[str, ...]:
         """What there is to say of pictures that have another class in a later file."""
-        for picture, said in self._overruled.items():
+        for image, said in self._overruled.items():
             have = _are(self._overruled, "has", "have")
-            return (f"{have} two classes, such as {picture}, {said}; the later file counts",)
+            return (f"{have} two classes, such as {image}, {said}; the later file counts",)
         return ()
 
 
@@ -92,14 +92,14 @@ class Boxes:
         self._place: dict[str, tuple[str, str]] = {}  # file and entry that listed the picture last
         self._earlier: list[tuple[str, tuple[str, str], list[Box], tuple[str, str]]] = []
 
-    def listed(self, picture: str, file: str, entry: str = "") -> list[Box]:
+    def listed(self, image: str, file: str, entry: str = "") -> list[Box]:
         """The list that the boxes go into which an entry of a label file, or the whole file, has for a picture."""
         place = file, entry
-        before = self._place.setdefault(picture, place)
+        before = self._place.setdefault(image, place)
         if before != place:
-            self._earlier.append((picture, before, self.of[picture], place))
-            self._place[picture], self.of[picture] = place, []
-        return self.of.setdefault(picture, [])
+            self._earlier.append((image, before, self.of[image], place))
+            self._place[image], self.of[image] = place, []
+        return self.of.setdefault(image, [])
 
     def settle(self) -> tuple[str, ...]:
         """Leaves each picture the boxes of one place; returns what there is to say of that.
@@ -111,21 +111,21 @@ class Boxes:
         """
         overruled: dict[str, str] = {}
         repeated = 0
-        for picture, first, before, later in reversed(self._earlier):
-            now = self.of[picture]
+        for image, first, before, later in reversed(self._earlier):
+            now = self.of[image]
             if Counter(now) <= Counter(before):
-                self.of[picture] = before
+                self.of[image] = before
             elif not Counter(before) <= Counter(now):
                 if first[0] == later[0]:
-                    what = f"lists other boxes of picture {picture!r} than {_named(first)}"
+                    what = f"lists other boxes of picture {image!r} than {_named(first)}"
                     raise DataError(what, where=_named(later), fix="remove the one that is wrong")
-                overruled[picture] = f"{picture}, in {first[0]} and {later[0]}"
+                overruled[image] = f"{image}, in {first[0]} and {later[0]}"
         twice = {each[0]: f"{_named(each[1])} and {_named(each[3])}" for each in self._earlier}
-        twice = {picture: places for picture, places in twice.items() if picture not in overruled}
-        for picture, boxes in self.of.items():
+        twice = {image: places for image, places in twice.items() if image not in overruled}
+        for image, boxes in self.of.items():
             if len(boxes) > 1 and len(once := once_each(boxes)) < len(boxes):
                 repeated += len(boxes) - len(once)
-                self.of[picture] = once
+                self.of[image] = once
         return (*_twice(twice), *_overruled(overruled), *repeats(repeated))
 
 
@@ -153,5 +153,5 @@ def _named(place: tuple[str, str]) -> str:
     return ", ".join(filter(None, place))
 
 
-def _are(pictures: dict[str, str], one: str = "is", more: str = "are") -> str:
-    return f"1 picture {one}" if len(pictures) == 1 else f"{len(pictures)} pictures {more}"
+def _are(images: dict[str, str], one: str = "is", more: str = "are") -> str:
+    return f"1 picture {one}" if len(images) == 1 else f"{len(images)} pictures {more}"

@@ -12,14 +12,14 @@ from urllib.parse import unquote
 from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import CHUNK, Inside, composed, encodable
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES, SIGNAL_SUFFIXES, Category
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES, SIGNAL_SUFFIXES, Category
 from ei_compat.formats._folder_names import set_named
 from ei_compat.formats._harmless import is_document, is_system_file, is_system_folder
 from ei_compat.formats._side_files import is_row, is_signal
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi"})
 TABLE_SUFFIXES = frozenset({".parquet"})  # only the ingestion service reads these
-SAMPLE_SUFFIXES = PICTURE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES | TABLE_SUFFIXES
+SAMPLE_SUFFIXES = IMAGE_SUFFIXES | SIGNAL_SUFFIXES | VIDEO_SUFFIXES | TABLE_SUFFIXES
 TEXT_SIGNALS = frozenset({".json", ".csv"})  # which may as well be something else
 MOST_LABEL_FILES = 16
 DEEPEST = 16  # folders below a dataset's root
@@ -176,8 +176,8 @@ class Tree:
         """
         certain = self._with(SAMPLE_SUFFIXES - TEXT_SIGNALS)
         texts = self._with(TEXT_SIGNALS)
-        pictures = {stem for path in self._with(PICTURE_SUFFIXES) for stem in (path, stem_of(path))} if texts else set()
-        texts = [path for path in texts if stem_of(path) not in pictures]
+        images = {stem for path in self._with(IMAGE_SUFFIXES) for stem in (path, stem_of(path))} if texts else set()
+        texts = [path for path in texts if stem_of(path) not in images]
         found = frozenset([*certain, *(path for path in texts if is_signal(self.root / path))])
         found = found or frozenset([path for path in texts if is_row(self.root / path)])
         if len(found) > self.limits.samples:

@@ -32,7 +32,7 @@ from ei_compat.dataset.dataset import UNLABELLED, ArrayRow, Category, ClassLabel
 from ei_compat.dataset.reading import Reading
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
 from ei_compat.formats._tree import Tree, join
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
 from ei_compat.media.pixels import scale_pixels
 
 if TYPE_CHECKING:
@@ -243,10 +243,10 @@ def _rows_of(
             if isinstance(sample.payload, ArrayRow):
                 yield np.asarray(sample.payload.read(), np.float32)[np.newaxis]
         return
-    from ei_compat.media.images import each_picture
+    from ei_compat.media.images import each_image
 
     lost: list[tuple[str, str]] = []
-    pictures = each_picture(
+    images = each_image(
         [sample.payload for sample in samples],
         options.spec,
         lost,
@@ -254,7 +254,7 @@ def _rows_of(
         limits=options.limits,
         progress=progress,
     )
-    for index, pixels in pictures:
+    for index, pixels in images:
         kept.append(samples[index])
         yield scale_pixels(pixels)[np.newaxis]
     broken.extend(lost)
@@ -286,7 +286,7 @@ def _structured(sample: Sample, number: int, options: WriteOptions) -> Structure
         )
     if options.spec is None:
         return StructuredRow(number, sample.boxes)
-    size = picture_size(sample.payload, options.limits)
+    size = image_size(sample.payload, options.limits)
     return StructuredRow(number, fit_boxes(sample.boxes, size, options.spec))
 
 
@@ -300,7 +300,7 @@ FORMAT = Format(
     name="arrays",
     looks_for=f"{X_TRAIN} or {X_UNSPLIT}",
     carries=frozenset(
-        {Carries.CLASS, Carries.BOXES, Carries.EMPTY, Carries.CATEGORIES, Carries.PICTURES, Carries.FEATURES}
+        {Carries.CLASS, Carries.BOXES, Carries.EMPTY, Carries.CATEGORIES, Carries.IMAGES, Carries.FEATURES}
     ),
     recognise=recognise,
     read=read,

@@ -85,7 +85,7 @@ def _fault_of(label: str, ending: str) -> str | None:
 FORMAT = Format(
     name=FOLDERS,
     looks_for="folders named after classes, or train/, validation/ and test/ holding such folders",
-    carries=frozenset({Carries.CLASS, Carries.CATEGORIES, Carries.PICTURES, Carries.SIGNALS, Carries.NAMES}),
+    carries=frozenset({Carries.CLASS, Carries.CATEGORIES, Carries.IMAGES, Carries.SIGNALS, Carries.NAMES}),
     recognise=recognise,
     read=read,
     write=write,

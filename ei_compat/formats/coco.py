@@ -14,10 +14,10 @@ from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Box, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import CARRIES, place_pictures, size_of
+from ei_compat.formats._box_formats import CARRIES, place_images, size_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.formats._images import Images
 from ei_compat.formats._merge import Boxes, SetsOf
-from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 
 KEYS = (b'"images"', b'"annotations"', b'"categories"')
@@ -64,7 +64,7 @@ def read(tree: Tree) -> Dataset:
         FormatError: naming the annotation at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, names = tree.root, Pictures(tree), set[str]()
+    root, images, names = tree.root, Images(tree), set[str]()
     label_files = tree.holding(".json", KEYS)
     listed = Boxes()
     sets = SetsOf()
@@ -74,22 +74,22 @@ def read(tree: Tree) -> Dataset:
         names.update(kind.name for kind in document.categories)
         near = relative.rpartition("/")[0]
         path_of = {
-            str(image.id): pictures.named(image.file_name, near=near, where=f"{where}, images[{index}]")
-            for index, image in enumerate(document.images)
+            str(entry.id): images.named(entry.file_name, near=near, where=f"{where}, images[{index}]")
+            for index, entry in enumerate(document.images)
         }
-        boxes = _boxes(document, path_of, pictures, where=where)
-        for image in document.images:
-            pictures.compare_size(path_of[str(image.id)], image.width, image.height)
-        for identity, picture in path_of.items():
-            listed.listed(picture, relative, f"image {identity}").extend(boxes.get(identity, ()))
-            sets.add(picture, relative)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
-    samples = pictures.samples(listed.of, sets.of)
+        boxes = _boxes(document, path_of, images, where=where)
+        for entry in document.images:
+            images.compare_size(path_of[str(entry.id)], entry.width, entry.height)
+        for identity, image in path_of.items():
+            listed.listed(image, relative, f"image {identity}").extend(boxes.get(identity, ()))
+            sets.add(image, relative)
+    remarks = (*listed.settle(), *sets.remarks(), *images.remarks())
+    reading = Reading(tuple(label_files), unlisted=images.without(listed.of), remarks=remarks)
+    samples = images.samples(listed.of, sets.of)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
-def _boxes(document: _Document, path_of: dict[str, str], pictures: Pictures, *, where: str) -> dict[str, list[Box]]:
+def _boxes(document: _Document, path_of: dict[str, str], images: Images, *, where: str) -> dict[str, list[Box]]:
     """The boxes of every image's number."""
     name_of = {str(kind.id): kind.name for kind in document.categories}
     found: dict[str, list[Box]] = {}
@@ -104,7 +104,7 @@ def _boxes(document: _Document, path_of: dict[str, str], pictures: Pictures, *, 
         if not sides:
             raise FormatError("has no box", where=place, fix="give it a bbox or remove it")
         for x, y, width, height in sides:
-            box = pictures.pixels(path_of[image], name_of[kind], (x, y), (width, height), where=place)
+            box = images.pixels(path_of[image], name_of[kind], (x, y), (width, height), where=place)
             found.setdefault(image, []).extend(box)
     return found
 
@@ -114,7 +114,7 @@ def write(
 ) -> LeftOut:
     """Writes a folder of pictures with a COCO file in it for every category, which lists those that were looked at."""
     by_folder: dict[str, list[tuple[Sample, str]]] = {}
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_images(dataset, target, options, progress):
         folder, _, name = relative.rpartition("/")
         listed = by_folder.setdefault(folder, [])
         if sample.boxes is not None:

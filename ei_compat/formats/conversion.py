@@ -156,10 +156,10 @@ def _needs(sample: Sample, to: Format) -> set[Carries]:
     if sample.metadata:
         needs.add(Carries.METADATA)
     match sample.payload:
-        case FilePayload() if sample.payload.is_picture:
-            needs.add(Carries.PICTURES)
+        case FilePayload() if sample.payload.is_image:
+            needs.add(Carries.IMAGES)
         case FilePayload() | Signal():
             needs.add(Carries.SIGNALS)
         case ArrayRow():
-            needs.add(Carries.PICTURES if sample.payload.array.ndim == 4 else Carries.FEATURES)
+            needs.add(Carries.IMAGES if sample.payload.array.ndim == 4 else Carries.FEATURES)
     return needs

@@ -90,7 +90,7 @@ def _refuse_other_names(root: Path, samples: Sequence[Sample], labels: Iterable[
         sign = f"there are nearly as many of them, {len(found)}, as files, {len(samples)}"
     elif (numbered := _numbered(found)) is not None and len(samples) < MOST_NUMBERED * len(found):
         sign = f"they differ in numbers, {numbered[0]!r} and {numbered[1]!r}"
-    elif len(found) == 1 and any(isinstance(s.payload, FilePayload) and s.payload.is_picture for s in samples):
+    elif len(found) == 1 and any(isinstance(s.payload, FilePayload) and s.payload.is_image for s in samples):
         sign = f"there is a single one, {found[0]!r}"
     else:
         return
@@ -144,7 +144,7 @@ def label_for_name(sample: Sample) -> str:
 FORMAT = Format(
     name="file-names",
     looks_for="files named label.rest.ext, here or in training/ and testing/",
-    carries=frozenset({Carries.CLASS, Carries.CATEGORIES, Carries.PICTURES, Carries.SIGNALS, Carries.NAMES}),
+    carries=frozenset({Carries.CLASS, Carries.CATEGORIES, Carries.IMAGES, Carries.SIGNALS, Carries.NAMES}),
     recognise=recognise,
     read=read,
     write=write,

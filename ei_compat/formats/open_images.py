@@ -11,12 +11,12 @@ from ei_compat.core.limits import Limits
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Dataset
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import LISTED, NO_CATEGORY, number, place_pictures, size_of
+from ei_compat.formats._box_formats import LISTED, NO_CATEGORY, number, place_images, size_of
 from ei_compat.formats._csv import csv_files, rows_of, table_of, write_table
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.formats._images import Images
 from ei_compat.formats._layout import name_without_extension
 from ei_compat.formats._merge import Boxes, SetsOf
-from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree, stem_of_path
 from ei_compat.media.box_check import share
 
@@ -40,24 +40,24 @@ def read(tree: Tree) -> Dataset:
         FormatError: naming the row at fault, which may be one of a class that is not described.
         DataError: when a picture is missing.
     """
-    root, pictures = tree.root, Pictures(tree)
+    root, images = tree.root, Images(tree)
     tables, described = csv_files(tree, HEADER), [path for path in tree.files if _DESCRIPTIONS.search(path)]
     names = _descriptions(root, described, tree.limits)
     listed, sets = Boxes(), SetsOf()
     for relative in tables:
         for where, (identity, kind, *ends) in rows_of(root / relative, HEADER, tree.limits):
-            picture = pictures.named(identity, near=relative.rpartition("/")[0], where=where)
-            sets.add(picture, relative)
+            image = images.named(identity, near=relative.rpartition("/")[0], where=where)
+            sets.add(image, relative)
             x0, x1, y0, y1 = (share(number(end, where=where), where=where) for end in ends)
             if described and kind not in names:
                 raise FormatError(f"class {kind!r} is not in {described[0]}", where=where)
-            box = pictures.shares(picture, names.get(kind, kind), (x0, y0), (x1 - x0, y1 - y0), where=where)
-            listed.listed(picture, relative).extend(box)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
-    samples = pictures.samples(listed.of, sets.of)
+            box = images.shares(image, names.get(kind, kind), (x0, y0), (x1 - x0, y1 - y0), where=where)
+            listed.listed(image, relative).extend(box)
+    remarks = (*listed.settle(), *sets.remarks(), *images.remarks())
+    samples = images.samples(listed.of, sets.of)
     if any(_ID.fullmatch(box.label) for sample in samples for box in sample.boxes or ()):
         remarks = (*remarks, f"classes are named by their ids, since there is no {DESCRIPTIONS}")
-    reading = Reading((*tables, *described), unlisted=pictures.without(listed.of), remarks=remarks)
+    reading = Reading((*tables, *described), unlisted=images.without(listed.of), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names.values(), reading=reading)
 
 
@@ -77,7 +77,7 @@ def write(
     """Writes a folder of pictures and a CSV file `<set>-annotations-bbox.csv` for every category."""
     class_of = {label: f"/m/{number:06d}" for number, label in enumerate(dataset.labels)}
     tables: dict[str, list[tuple[object, ...]]] = {}
-    for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
+    for sample, relative in place_images(dataset, target, options, progress, unique=name_without_extension):
         rows = tables.setdefault(relative.partition("/")[0], [HEADER])
         width, height = size_of(sample, options.limits)
         for item in sample.boxes or ():

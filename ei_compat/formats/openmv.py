@@ -50,7 +50,7 @@ def write(
 FORMAT = Format(
     name="openmv",
     looks_for="folders named <label>.class",
-    carries=frozenset({Carries.CLASS, Carries.PICTURES, Carries.SIGNALS, Carries.NAMES}),
+    carries=frozenset({Carries.CLASS, Carries.IMAGES, Carries.SIGNALS, Carries.NAMES}),
     recognise=recognise,
     read=read,
     write=write,

@@ -8,11 +8,11 @@ from ei_compat.core.errors import DataError, FormatError
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import ClassLabel, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import LISTED, number, place_pictures
+from ei_compat.formats._box_formats import LISTED, number, place_images
 from ei_compat.formats._csv import csv_files, rows_of, write_table
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._images import Images
 from ei_compat.formats._merge import Boxes, Classes, SetsOf
-from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 
 CLASS_HEADER = ("file_name", "class_name")
@@ -38,16 +38,16 @@ def read_classes(tree: Tree) -> Dataset:
         FormatError: naming the row at fault.
         DataError: when a picture is missing, or listed twice in one file with different classes.
     """
-    root, pictures, labels, sets = tree.root, Pictures(tree), Classes(), SetsOf()
+    root, images, labels, sets = tree.root, Images(tree), Classes(), SetsOf()
     label_files = csv_files(tree, CLASS_HEADER)
     for relative in label_files:
         for where, (name, label) in rows_of(root / relative, CLASS_HEADER, tree.limits):
-            picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
-            sets.add(picture, relative)
-            labels.add(picture, label, relative, where=where)
+            image = images.named(name, near=relative.rpartition("/")[0], where=where)
+            sets.add(image, relative)
+            labels.add(image, label, relative, where=where)
     remarks = (*labels.remarks(), *sets.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(labels.of), remarks=remarks)
-    samples = pictures.classed(labels.of, sets.of)
+    reading = Reading(tuple(label_files), unlisted=images.without(labels.of), remarks=remarks)
+    samples = images.classed(labels.of, sets.of)
     return Dataset.of(samples, format=CLASSES.name, root=root, reading=reading)
 
 
@@ -58,21 +58,21 @@ def read_boxes(tree: Tree) -> Dataset:
         FormatError: naming the row at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, listed, sets = tree.root, Pictures(tree), Boxes(), SetsOf()
+    root, images, listed, sets = tree.root, Images(tree), Boxes(), SetsOf()
     label_files = csv_files(tree, BOX_HEADER)
     for relative in label_files:
         for where, (name, classes, *ends) in rows_of(root / relative, BOX_HEADER, tree.limits):
-            picture = pictures.named(name, near=relative.rpartition("/")[0], where=where)
-            sets.add(picture, relative)
-            found = listed.listed(picture, relative)
+            image = images.named(name, near=relative.rpartition("/")[0], where=where)
+            sets.add(image, relative)
+            found = listed.listed(image, relative)
             corners = tuple(number(end, where=where) for end in ends)
             for label in map(str.strip, classes.split(SEPARATOR)):
                 if not label:
                     raise FormatError("has a box without a class", where=where)
-                found += pictures.corners(picture, label, corners, where=where)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
-    return Dataset.of(pictures.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
+                found += images.corners(image, label, corners, where=where)
+    remarks = (*listed.settle(), *sets.remarks(), *images.remarks())
+    reading = Reading(tuple(label_files), unlisted=images.without(listed.of), remarks=remarks)
+    return Dataset.of(images.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(
@@ -80,7 +80,7 @@ def write_classes(
 ) -> LeftOut:
     """Writes the class form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [CLASS_HEADER]
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_images(dataset, target, options, progress):
         name = relative.rpartition("/")[2]
         rows.append((name, _cell(sample, sample.label.label) if isinstance(sample.label, ClassLabel) else ""))
     write_table(target / TABLE, rows)
@@ -92,7 +92,7 @@ def write_boxes(
 ) -> LeftOut:
     """Writes the box form, with the pictures in a folder per category."""
     rows: list[tuple[object, ...]] = [BOX_HEADER]
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_images(dataset, target, options, progress):
         for box in sample.boxes or ():
             ends = box.x, box.y, box.x + box.width, box.y + box.height
             rows.append((relative.rpartition("/")[2], _cell(sample, box.label), *map(shown, ends)))
@@ -109,7 +109,7 @@ def _cell(sample: Sample, label: str) -> str:
 CLASSES = Format(
     name="csv",
     looks_for=f"a CSV file with the columns {', '.join(CLASS_HEADER)}",
-    carries=frozenset({Carries.CLASS, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES}),
+    carries=frozenset({Carries.CLASS, Carries.UNLABELLED, Carries.CATEGORIES, Carries.IMAGES, Carries.NAMES}),
     recognise=recognise_classes,
     read=read_classes,
     write=write_classes,

@@ -14,10 +14,10 @@ from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Box, ClassLabel, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import CARRIES, place_pictures, size_of
+from ei_compat.formats._box_formats import CARRIES, place_images, size_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
+from ei_compat.formats._images import Images
 from ei_compat.formats._merge import Boxes, Classes, SetsOf
-from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 
 CLASS_TASK, BOX_TASK = "Image classification", "Object detection"
@@ -74,7 +74,7 @@ def read_classes(tree: Tree) -> Dataset:
         FormatError: naming the item at fault.
         DataError: when a picture is missing, or listed twice in one file with different classes.
     """
-    root, pictures, labels, sets = tree.root, Pictures(tree), Classes(), SetsOf()
+    root, images, labels, sets = tree.root, Images(tree), Classes(), SetsOf()
     label_files = _files(tree, CLASS_TASK)
     for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
@@ -82,12 +82,12 @@ def read_classes(tree: Tree) -> Dataset:
             place = f"{where}, [{index}]"
             if len(item.classes) > 1:
                 raise FormatError(f"has {len(item.classes)} classes, not one", where=place)
-            picture = pictures.named(item.file_name, near=near, where=place)
-            labels.add(picture, item.classes[0] if item.classes else "", relative, where=place)
-            sets.add(picture, relative)
+            image = images.named(item.file_name, near=near, where=place)
+            labels.add(image, item.classes[0] if item.classes else "", relative, where=place)
+            sets.add(image, relative)
     remarks = (*labels.remarks(), *sets.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(labels.of), remarks=remarks)
-    return Dataset.of(pictures.classed(labels.of, sets.of), format=CLASSES.name, root=root, reading=reading)
+    reading = Reading(tuple(label_files), unlisted=images.without(labels.of), remarks=remarks)
+    return Dataset.of(images.classed(labels.of, sets.of), format=CLASSES.name, root=root, reading=reading)
 
 
 def read_boxes(tree: Tree) -> Dataset:
@@ -97,24 +97,24 @@ def read_boxes(tree: Tree) -> Dataset:
         FormatError: naming the item at fault.
         DataError: when a picture is missing.
     """
-    root, pictures, listed, sets = tree.root, Pictures(tree), Boxes(), SetsOf()
+    root, images, listed, sets = tree.root, Images(tree), Boxes(), SetsOf()
     label_files = _files(tree, BOX_TASK)
     for relative in label_files:
         where, near = str(root / relative), relative.rpartition("/")[0]
         for index, item in enumerate(typed(list[_BoxItem], read_json(root / relative, tree.limits), where=where)):
             place = f"{where}, [{index}]"
-            picture = pictures.named(item.file_name, near=near, where=place)
-            sets.add(picture, relative)
-            found = listed.listed(picture, relative, f"[{index}]")
+            image = images.named(item.file_name, near=near, where=place)
+            sets.add(image, relative)
+            found = listed.listed(image, relative, f"[{index}]")
             for annotation in item.annotations:
                 box = annotation.bbox
                 for label in annotation.classes:
                     corners = box.xmin, box.ymin, box.xmax, box.ymax
-                    found += pictures.corners(picture, label, corners, where=place)
-            pictures.compare_size(picture, item.width, item.height)
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
-    return Dataset.of(pictures.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
+                    found += images.corners(image, label, corners, where=place)
+            images.compare_size(image, item.width, item.height)
+    remarks = (*listed.settle(), *sets.remarks(), *images.remarks())
+    reading = Reading(tuple(label_files), unlisted=images.without(listed.of), remarks=remarks)
+    return Dataset.of(images.samples(listed.of, sets.of), format=BOXES.name, root=root, reading=reading)
 
 
 def write_classes(
@@ -122,7 +122,7 @@ def write_classes(
 ) -> LeftOut:
     """Writes the classification form, with the pictures in a folder per category."""
     items: list[dict[str, Any]] = []
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_images(dataset, target, options, progress):
         classes = [sample.label.label] if isinstance(sample.label, ClassLabel) else []
         items.append(_item(relative, sample, CLASS_TASK, options.limits) | {"classes": classes})
     write_file(target / FILE, json.dumps(items, ensure_ascii=False).encode())
@@ -134,7 +134,7 @@ def write_boxes(
 ) -> LeftOut:
     """Writes the detection form, with the pictures in a folder per category."""
     items: list[dict[str, Any]] = []
-    for sample, relative in place_pictures(dataset, target, options, progress):
+    for sample, relative in place_images(dataset, target, options, progress):
         if sample.boxes is None:
             continue
         annotations = [_annotation(box) for box in sample.boxes]
@@ -157,7 +157,7 @@ def _annotation(box: Box) -> dict[str, Any]:
 CLASSES = Format(
     name="remo",
     looks_for="a JSON list of file_name and classes, task Image classification",
-    carries=frozenset({Carries.CLASS, Carries.UNLABELLED, Carries.CATEGORIES, Carries.PICTURES, Carries.NAMES}),
+    carries=frozenset({Carries.CLASS, Carries.UNLABELLED, Carries.CATEGORIES, Carries.IMAGES, Carries.NAMES}),
     recognise=recognise_classes,
     read=read_classes,
     write=write_classes,

@@ -16,16 +16,16 @@ from ei_compat.core.parsing import read_text
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import Box, Category, Dataset, Sample, shown
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import CARRIES, NO_CATEGORY, number, place_pictures, size_of
+from ei_compat.formats._box_formats import CARRIES, NO_CATEGORY, number, place_images, size_of
 from ei_compat.formats._folder_names import CATEGORY_FOLDERS
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.formats._images import Images
 from ei_compat.formats._layout import name_without_extension
 from ei_compat.formats._merge import Boxes, SetsOf
-from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._side_files import head_of
 from ei_compat.formats._tree import Tree, join, suffix_of
 
-ANNOTATIONS, PICTURES, LISTS = "Annotations", "JPEGImages", "ImageSets"
+ANNOTATIONS, IMAGES, LISTS = "Annotations", "JPEGImages", "ImageSets"
 SETS = f"{LISTS}/Main"
 UNDIVIDED = "trainval.txt"  # in it are training and validation, which other lists may tell apart
 CORRECT = "correct <filename>, or remove it so that the file's own name counts"
@@ -49,9 +49,9 @@ def read(tree: Tree) -> Dataset:
         FormatError: for XML that is damaged, declares entities, or has an impossible box.
         DataError: when a picture is missing.
     """
-    path, pictures = tree.root, Pictures(tree)
+    path, images = tree.root, Images(tree)
     sets = _sets(tree)
-    pictures.keep_folder(PICTURES)
+    images.keep_folder(IMAGES)
     label_files = list(tree.below(LISTS, {".txt"}))
     listed = Boxes()
     categories: dict[str, Category | None] = {}
@@ -59,18 +59,18 @@ def read(tree: Tree) -> Dataset:
         label_files.append(relative)
         where = str(path / relative)
         root = _parse(read_text(path / relative, tree.limits), where=where)
-        picture = _picture(root, relative, pictures, where=where)
-        found = listed.listed(picture, relative)
+        image = _image(root, relative, images, where=where)
+        found = listed.listed(image, relative)
         for item in root.iterfind("object"):
-            found += _box(item, picture, pictures, where=where)
+            found += _box(item, image, images, where=where)
         size = [_number_or_none(root.findtext(f"size/{side}")) for side in ("width", "height")]
-        pictures.compare_size(picture, *size)
-        categories[picture] = sets.of.get(_stem(relative))
-    for picture in pictures.paths:
-        categories.setdefault(picture, sets.of.get(_stem(picture)))
-    remarks = (*listed.settle(), *sets.remarks(), *pictures.remarks())
-    reading = Reading(tuple(label_files), unlisted=pictures.without(listed.of), remarks=remarks)
-    return Dataset.of(pictures.samples(listed.of, categories), format=FORMAT.name, root=path, reading=reading)
+        images.compare_size(image, *size)
+        categories[image] = sets.of.get(_stem(relative))
+    for image in images.paths:
+        categories.setdefault(image, sets.of.get(_stem(image)))
+    remarks = (*listed.settle(), *sets.remarks(), *images.remarks())
+    reading = Reading(tuple(label_files), unlisted=images.without(listed.of), remarks=remarks)
+    return Dataset.of(images.samples(listed.of, categories), format=FORMAT.name, root=path, reading=reading)
 
 
 def _parse(text: str, *, where: str) -> Element:
@@ -94,7 +94,7 @@ def _stem(path: str) -> str:
     return path.rpartition("/")[2].rpartition(".")[0]
 
 
-def _picture(root: Element, relative: str, pictures: Pictures, *, where: str) -> str:
+def _image(root: Element, relative: str, images: Images, *, where: str) -> str:
     """The picture of an annotation: the one that `<filename>` names, which must be the one that it lies beside.
 
     An XML file and its picture share a name. Where `<filename>` speaks of another, one of them was renamed, and the
@@ -106,30 +106,30 @@ def _picture(root: Element, relative: str, pictures: Pictures, *, where: str) ->
     """
     folder, own = relative.rpartition("/")[0], _stem(relative)
     above = folder.rpartition("/")[0]
-    near = join(above, PICTURES) if folder.rpartition("/")[2] == ANNOTATIONS else folder
-    beside = pictures.beside(own, {folder, near, join(above, PICTURES), join(above, NO_CATEGORY)})
+    near = join(above, IMAGES) if folder.rpartition("/")[2] == ANNOTATIONS else folder
+    beside = images.beside(own, {folder, near, join(above, IMAGES), join(above, NO_CATEGORY)})
     name = (root.findtext("filename") or "").strip() or own
     if len(beside) == 1 and _stem(name.replace("\\", "/")) == own:
         return beside[0]  # stored anew with another extension, at most
     try:
-        picture = pictures.named(name, near=near, where=where)
+        image = images.named(name, near=near, where=where)
     except DataError:
         if not beside:
             raise
         what = f"<filename> is {name!r}, which is not there, beside it lies {beside[0]!r}"
         raise FormatError(what, where=where, fix=CORRECT) from None
-    if beside and picture not in beside:
+    if beside and image not in beside:
         what = f"<filename> is {name!r}, but {beside[0]!r} lies beside it"
         raise FormatError(what, where=where, fix=CORRECT)
-    return picture
+    return image
 
 
-def _box(item: Element, picture: str, pictures: Pictures, *, where: str) -> list[Box]:
+def _box(item: Element, image: str, images: Images, *, where: str) -> list[Box]:
     label = (item.findtext("name") or "").strip()
     if not label:
         raise FormatError("has an object without a name", where=where)
     ends = tuple(number(item.findtext(f"bndbox/{end}") or "", where=f"{where}, {label}, {end}") for end in _ENDS)
-    return pictures.corners(picture, label, ends, where=f"{where}, {label}")
+    return images.corners(image, label, ends, where=f"{where}, {label}")
 
 
 def _number_or_none(text: str | None) -> float | None:
@@ -171,7 +171,7 @@ def write(
     Raises:
         FormatError: for a label that XML cannot hold.
     """
-    for sample, relative in place_pictures(dataset, target, options, progress, unique=name_without_extension):
+    for sample, relative in place_images(dataset, target, options, progress, unique=name_without_extension):
         if sample.boxes is not None:
             annotation = _annotation(sample, sample.boxes, relative, options.limits)
             write_one_of_many(f"{target}/{relative.rpartition('.')[0]}.xml", annotation.encode())

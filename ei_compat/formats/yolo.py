@@ -10,19 +10,19 @@ from ei_compat.core.errors import DataError, FormatError
 from ei_compat.core.files import composed, write_file, write_one_of_many
 from ei_compat.core.parsing import read_text
 from ei_compat.core.progress import SILENT, Progress
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES, Box, Dataset
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES, Box, Dataset
 from ei_compat.dataset.reading import Reading
-from ei_compat.formats._box_formats import CARRIES, number, place_pictures, size_of
+from ei_compat.formats._box_formats import CARRIES, number, place_images, size_of
 from ei_compat.formats._data_yaml import described_classes, description_of
 from ei_compat.formats._format import DEFAULT_OPTIONS, Format, LeftOut, WriteOptions
+from ei_compat.formats._images import Images
 from ei_compat.formats._layout import name_without_extension
 from ei_compat.formats._merge import once_each, repeats
-from ei_compat.formats._pictures import Pictures
 from ei_compat.formats._tree import Tree
 from ei_compat.media.box_check import share
 
 CLASSES, DESCRIPTION, DARKNET = "classes.txt", "data.yaml", "_darknet.labels"
-PICTURES, LABELS = "images", "labels"
+IMAGES, LABELS = "images", "labels"
 NAMES_FILES = {DESCRIPTION: 1, "data.yml": 1, "dataset.yaml": 1, CLASSES: 2, ".names": 3, DARKNET: 3}
 _ENDS = tuple(NAMES_FILES)
 
@@ -48,8 +48,8 @@ def _names_folders(tree: Tree, file: str) -> bool:
 
 
 def _has_text(tree: Tree) -> bool:
-    pictures = tree.below("", PICTURE_SUFFIXES)
-    return any(_text_of(picture, tree) is not None for picture in pictures)
+    images = tree.below("", IMAGE_SUFFIXES)
+    return any(_text_of(image, tree) is not None for image in images)
 
 
 def _names_files(tree: Tree) -> list[str]:
@@ -77,52 +77,52 @@ def read(tree: Tree) -> Dataset:
     if not label_files:
         raise DataError(f"has neither {DESCRIPTION}, {CLASSES} nor a .names file", where=path)
     lists = [parse_names(read_text(path / file, tree.limits), file, where=str(path / file)) for file in label_files]
-    names, pictures = lists[0], Pictures(tree)
+    names, images = lists[0], Images(tree)
     for file, other in zip(label_files, lists, strict=True):
         if other != names:
             what = f"names other classes than {label_files[0]}, {', '.join(other[:5])} and not {', '.join(names[:5])}"
             raise FormatError(what, where=path / file, fix="remove the one that is wrong")
     samples, bare, repeated = [], [], 0
-    for relative in pictures.paths:
+    for relative in images.paths:
         labels = _text_of(relative, tree)
         if labels is None:
-            samples.append(pictures.sample(relative))
+            samples.append(images.sample(relative))
             bare.append(relative)
             continue
         label_files.append(labels)
         where = f"{path}/{labels}"
-        boxes = _boxes(read_text(where, tree.limits), names, relative, pictures, where=where)
+        boxes = _boxes(read_text(where, tree.limits), names, relative, images, where=where)
         once = once_each(boxes) if len(boxes) > 1 else boxes
         repeated += len(boxes) - len(once)
-        samples.append(pictures.sample(relative, once))
-    remarks = (*repeats(repeated), *pictures.remarks())
+        samples.append(images.sample(relative, once))
+    remarks = (*repeats(repeated), *images.remarks())
     reading = Reading(label_files=tuple(label_files), unlisted=tuple(bare), remarks=remarks)
     return Dataset.of(samples, format=FORMAT.name, root=path, declared=names, reading=reading)
 
 
-def _text_of(picture: str, tree: Tree) -> str | None:
+def _text_of(image: str, tree: Tree) -> str | None:
     """A picture's text file, whose name may differ in its form or capitals where no other picture could be meant."""
-    folder, _, name = picture.rpartition("/")
+    folder, _, name = image.rpartition("/")
     text = f"{name.rpartition('.')[0]}.txt"
     places = [f"{place}{text}" for place in _label_folders(folder)]
     for place in places:
         if place in tree:
             return place
-    if len(tree.looking_like(picture)) > 1:
+    if len(tree.looking_like(image)) > 1:
         return None
     alike = [path for place in places for path in tree.looking_like(place)]
     return alike[0] if len(alike) == 1 else None
 
 
 @functools.lru_cache(maxsize=256)
-def _label_folders(pictures: str) -> list[str]:
+def _label_folders(images: str) -> list[str]:
     """Where the texts of a folder's pictures may lie: there, or where `labels` is in the place of `images`."""
-    parts = [*pictures.split("/"), ""] if pictures else [""]
-    named = [index for index, part in enumerate(parts) if part.lower() == PICTURES]
+    parts = [*images.split("/"), ""] if images else [""]
+    named = [index for index, part in enumerate(parts) if part.lower() == IMAGES]
     return ["/".join(parts), *("/".join([*parts[:at], LABELS, *parts[at + 1 :]]) for at in reversed(named))]
 
 
-def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *, where: str) -> list[Box]:
+def _boxes(text: str, names: Sequence[str], image: str, images: Images, *, where: str) -> list[Box]:
     found: list[Box] = []
     for line, row in enumerate(text.splitlines(), start=1):
         cells = row.split()
@@ -133,7 +133,7 @@ def _boxes(text: str, names: Sequence[str], picture: str, pictures: Pictures, *,
             raise FormatError(f"has {len(cells)} columns, not class, x, y, width, height", where=place)
         label = names[_class_number(cells[0], len(names), where=place)]
         x, y, width, height = [share(number(cell, where=place), where=place) for cell in cells[1:]]
-        found += pictures.shares(picture, label, (x - width / 2, y - height / 2), (width, height), where=place)
+        found += images.shares(image, label, (x - width / 2, y - height / 2), (width, height), where=place)
     return found
 
 
@@ -180,9 +180,9 @@ def write(
             raise FormatError(f"label {label!r} cannot be a line of {CLASSES}", where=str(dataset.root or target))
     class_of = {label: index for index, label in enumerate(labels)}
     folders: set[str] = set()
-    placed = place_pictures(dataset, target, options, progress, below=f"{PICTURES}/", unique=name_without_extension)
+    placed = place_images(dataset, target, options, progress, below=f"{IMAGES}/", unique=name_without_extension)
     for sample, relative in placed:
-        stem = relative.removeprefix(f"{PICTURES}/").rpartition(".")[0]
+        stem = relative.removeprefix(f"{IMAGES}/").rpartition(".")[0]
         if (folder := stem.rpartition("/")[0]) not in folders:
             (target / LABELS / folder).mkdir(parents=True, exist_ok=True)  # one may lie in another
             folders.add(folder)
@@ -190,7 +190,7 @@ def write(
             size = size_of(sample, options.limits)
             lines = "".join([_line(item, class_of[item.label], size) for item in sample.boxes])
             write_one_of_many(f"{target}/{LABELS}/{stem}.txt", lines.encode())
-    sets = {_ROLES[folder]: f"{PICTURES}/{folder}" for folder in sorted(folders & _ROLES.keys())}
+    sets = {_ROLES[folder]: f"{IMAGES}/{folder}" for folder in sorted(folders & _ROLES.keys())}
     write_file(target / DESCRIPTION, description_of(labels, sets).encode())
     write_file(target / CLASSES, "".join(f"{label}\n" for label in labels).encode())
     return ()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ei_compat.core.errors import FormatError, PictureError
+from ei_compat.core.errors import FormatError, ImageError
 from ei_compat.core.limits import Limits
 from ei_compat.dataset.dataset import Box, FilePayload
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
 
 OVER = 0.01  # of a share, or of a picture's side, that rounding may add to what fits
 NOISE = 1e-5  # of a side that is cut off without a word: shares are written with six decimals
@@ -119,8 +119,8 @@ class BoxCheck:
 def size_or_none(payload: FilePayload, limits: Limits) -> tuple[int, int] | None:
     """Width and height of a file that is a picture, None for one that is broken or none."""
     try:
-        return picture_size(payload, limits) if payload.is_picture else None
-    except PictureError:
+        return image_size(payload, limits) if payload.is_image else None
+    except ImageError:
         return None
 
 

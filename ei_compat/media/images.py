@@ -17,7 +17,7 @@ from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.core.progress import SILENT, Progress
 from ei_compat.dataset.dataset import ArrayRow
-from ei_compat.media.picture_files import PictureSource, decode, name_of, picture_of_row
+from ei_compat.media.image_files import ImageSource, decode, image_of_row, name_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ class ResizeMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PictureSpec:
+class ImageSpec:
     """Size, channels and fitting of prepared pictures.
 
     Attributes:
@@ -83,38 +83,38 @@ class Prepared:
     broken: tuple[tuple[str, str], ...]
 
 
-def load_picture(source: PictureSource, spec: PictureSpec, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+def load_image(source: ImageSource, spec: ImageSpec, limits: Limits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
     """Decodes and prepares one picture.
 
     Args:
         source: a file, the bytes of one, or a sample's payload.
         spec: what to make of it.
-        limits: `picture_pixels` is checked against the header, before anything is decoded.
+        limits: `image_pixels` is checked against the header, before anything is decoded.
 
     Returns:
         uint8 [H, W, C].
 
     Raises:
-        PictureError: when it cannot be decoded; names the file.
+        ImageError: when it cannot be decoded; names the file.
         LimitError: when it is too large.
     """
     import numpy as np
 
     if isinstance(source, ArrayRow):
-        row = picture_of_row(source, where=f"row {source.index}")
+        row = image_of_row(source, where=f"row {source.index}")
         if row.shape == spec.shape:
             return row
         from PIL import Image
 
-        picture = Image.fromarray(row[:, :, 0] if row.shape[2] == 1 else row)
+        image = Image.fromarray(row[:, :, 0] if row.shape[2] == 1 else row)
     else:
-        picture = decode(source, limits)
-    prepared = _resize(picture, spec)
+        image = decode(source, limits)
+    prepared = _resize(image, spec)
     wanted = "L" if spec.channels == 1 else "RGB"
     return np.asarray(prepared if prepared.mode == wanted else prepared.convert(wanted)).reshape(spec.shape)
 
 
-def fit(size: tuple[int, int], spec: PictureSpec) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+def fit(size: tuple[int, int], spec: ImageSpec) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
     """Where a picture's pixels come from and go to.
 
     Args:
@@ -136,28 +136,28 @@ def fit(size: tuple[int, int], spec: PictureSpec) -> tuple[tuple[int, int, int, 
     return (0, 0, width, height), (0, 0, spec.width, spec.height)
 
 
-def _resize(picture: Image.Image, spec: PictureSpec) -> Image.Image:
+def _resize(image: Image.Image, spec: ImageSpec) -> Image.Image:
     from PIL import Image
 
-    (left, top, across, down), (x, y, *inner) = fit(picture.size, spec)
-    kept = picture if (across, down) == picture.size else picture.crop((left, top, left + across, top + down))
+    (left, top, across, down), (x, y, *inner) = fit(image.size, spec)
+    kept = image if (across, down) == image.size else image.crop((left, top, left + across, top + down))
     resized = _lanczos(kept, (inner[0], inner[1]))
     if resized.size == (spec.width, spec.height):
         return resized
-    padded = Image.new(picture.mode, (spec.width, spec.height))
+    padded = Image.new(image.mode, (spec.width, spec.height))
     padded.paste(resized, (x, y))
     return padded
 
 
-def _lanczos(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _lanczos(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     from PIL import Image
 
-    return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def load_pictures(
-    payloads: Sequence[PictureSource],
-    spec: PictureSpec,
+def load_images(
+    payloads: Sequence[ImageSource],
+    spec: ImageSpec,
     *,
     out: NDArray[np.uint8] | None = None,
     max_broken: float = 0.01,
@@ -172,7 +172,7 @@ def load_pictures(
         spec: what to make of each.
         out: uint8 [N, H, W, C] to fill, such as a memory-mapped file; allocated where None.
         max_broken: share of pictures that may be left out, 0 to 1.
-        limits: see `load_picture`.
+        limits: see `load_image`.
         workers: threads; one per core where None. Pillow decodes and resizes without Python's lock.
         progress: counts pictures.
 
@@ -187,18 +187,18 @@ def load_pictures(
         raise UsageError(f"'out' is {pixels.dtype} {pixels.shape}, not uint8 {(count, *spec.shape)}")
     kept: list[int] = []
     broken: list[tuple[str, str]] = []
-    pictures = each_picture(
+    images = each_image(
         payloads, spec, broken, max_broken=max_broken, limits=limits, workers=workers, progress=progress
     )
-    for index, picture in pictures:
-        pixels[len(kept)] = picture
+    for index, image in images:
+        pixels[len(kept)] = image
         kept.append(index)
     return Prepared(pixels[: len(kept)], np.array(kept, np.int64), tuple(broken))
 
 
-def each_picture(
-    payloads: Sequence[PictureSource],
-    spec: PictureSpec,
+def each_image(
+    payloads: Sequence[ImageSource],
+    spec: ImageSpec,
     broken: list[tuple[str, str]],
     *,
     max_broken: float = 0.01,
@@ -206,7 +206,7 @@ def each_picture(
     workers: int | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """The pictures one at a time, in order, decoded and prepared in parallel; see `load_pictures`.
+    """The pictures one at a time, in order, decoded and prepared in parallel; see `load_images`.
 
     Name and reason of every picture that is left out are added to `broken`.
 
@@ -237,14 +237,14 @@ def each_picture(
 
 
 def _in_order(
-    payloads: Sequence[PictureSource], spec: PictureSpec, limits: Limits, workers: int
+    payloads: Sequence[ImageSource], spec: ImageSpec, limits: Limits, workers: int
 ) -> Iterator[NDArray[np.uint8] | DataError]:
     """Each picture or its error, in order, with at most a few per worker decoded ahead."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    def load(source: PictureSource) -> NDArray[np.uint8] | DataError:
+    def load(source: ImageSource) -> NDArray[np.uint8] | DataError:
         try:
-            return load_picture(source, spec, limits)
+            return load_image(source, spec, limits)
         except DataError as error:
             return error
 

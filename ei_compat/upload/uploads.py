@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ei_compat.core.errors import PictureError
+from ei_compat.core.errors import ImageError
 from ei_compat.core.limits import DEFAULT_LIMITS
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES, ArrayRow, Category, Dataset, FilePayload, Sample, Signal
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES, ArrayRow, Category, Dataset, FilePayload, Sample, Signal
 from ei_compat.remote.credentials import Key
 from ei_compat.upload.batches import MEDIA_TYPES, Upload, inspect
 
@@ -90,7 +90,7 @@ class _Made:
 
 def _made(sample: Sample, key: Signer) -> _Made:
     match sample.payload:
-        case FilePayload() as file if file.suffix in MEDIA_TYPES or file.suffix not in PICTURE_SUFFIXES:
+        case FilePayload() as file if file.suffix in MEDIA_TYPES or file.suffix not in IMAGE_SUFFIXES:
             return _Made(file.suffix, file.path)
         case FilePayload() as file:
             item = inspect(Upload(sample.id, "any.png", file.path))
@@ -119,9 +119,9 @@ def _signed(signal: Signal, key: Signer) -> bytes:
 def _row(row: ArrayRow, where: str) -> bytes:
     from PIL import Image
 
-    from ei_compat.media.picture_files import picture_of_row
+    from ei_compat.media.image_files import image_of_row
 
-    pixels = picture_of_row(row, where=where)
+    pixels = image_of_row(row, where=where)
     return _png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
 
 
@@ -129,18 +129,18 @@ def _converted(file: FilePayload) -> bytes:
     """A picture of a type that the service does not take, upright, as PNG."""
     from PIL import Image, ImageOps
 
-    from ei_compat.media.picture_files import picture_size
+    from ei_compat.media.image_files import image_size
 
-    picture_size(file, DEFAULT_LIMITS)  # refuses what would not fit in memory
+    image_size(file, DEFAULT_LIMITS)  # refuses what would not fit in memory
     try:
-        with Image.open(file.path) as picture:
-            upright = ImageOps.exif_transpose(picture)
+        with Image.open(file.path) as image:
+            upright = ImageOps.exif_transpose(image)
             return _png(upright if upright.mode in {"L", "RGB", "RGBA"} else upright.convert("RGB"))
     except (OSError, ValueError) as error:
-        raise PictureError(f"cannot be decoded: {error}", where=file.path) from None
+        raise ImageError(f"cannot be decoded: {error}", where=file.path) from None
 
 
-def _png(picture: Image) -> bytes:
+def _png(image: Image) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, format="PNG", compress_level=1)
+    image.save(stream, format="PNG", compress_level=1)
     return stream.getvalue()

@@ -28,14 +28,14 @@ class Tables:
         arrays: "tensors" and the groups of stages by name, each a list of such; those of the plan for an input row by
             row have names that start with "row_", where it is another one.
         runs: the groups in the order in which they are run, of the plan for an input row by row and for a whole one.
-        picture: where the whole input lies, for who does not give it row by row.
+        image: where the whole input lies, for who does not give it row by row.
         outputs: where the caller reads the results.
     """
 
     structs: Mapping[str, Mapping[str, Value]]
     arrays: Mapping[str, tuple[Mapping[str, Value], ...]]
     runs: tuple[tuple[str, ...], tuple[str, ...]]
-    picture: int
+    image: int
     outputs: tuple[int, ...]
 
 
@@ -52,9 +52,9 @@ def read_tables(source: str) -> Tables:
         else:
             structs[name] = _named(kind, values)
     whole, by_row = (tuple(str(g["stages"]) for g in arrays[n]) for n in ("groups", re.findall(ROWS, text)[0]))
-    picture = re.findall(r"#define PICTURE (\d+)u", text)
+    image = re.findall(r"#define PICTURE (\d+)u", text)
     output = re.findall(r"\*\)arena \+ (\d+)u;", text)
-    return Tables(structs, arrays, (by_row, whole), int(picture[0]), tuple(map(int, output)))
+    return Tables(structs, arrays, (by_row, whole), int(image[0]), tuple(map(int, output)))
 
 
 def _parse(text: str) -> Initializer:

@@ -13,7 +13,7 @@ ROWS = "row_"  # what the names of the tables for an input row by row start with
 
 def schedules(unit: Unit) -> str:
     """Everything after the layers' constants."""
-    shared = replace(unit.plan, picture=0, arena=0, bound=0) == replace(unit.rows, picture=0, arena=0, bound=0)
+    shared = replace(unit.plan, image=0, arena=0, bound=0) == replace(unit.rows, image=0, arena=0, bound=0)
     parts = [_plan(unit, unit.plan, "")]
     if not shared:
         parts.append(_plan(unit, unit.rows, ROWS))
@@ -75,7 +75,7 @@ def _functions(unit: Unit, prefix: str) -> str:
         f"{head}\n{{\n    return (const {byte_type(unit, index)} *)arena + {unit.plan.offsets[plane]}u;\n}}"
         for head, index, plane in zip(output_heads(unit), unit.graph.outputs, unit.program.outputs, strict=True)
     )
-    return f"""#define PICTURE {unit.plan.picture}u
+    return f"""#define PICTURE {unit.plan.image}u
 
 {in_type} *{name}_input(void *arena)
 {{

@@ -264,7 +264,7 @@ def _bytewise(program: Program, layer: Layer) -> Kernel:
                 "eit_mean", "eit_mean.h", ("eit_mean.c",), "eit_mean_params", fields,
                 instructions=cost.bytewise(values, per),
             )  # fmt: skip
-        case ly.Table() as p:
+        case ly.Lookup() as p:
             return Kernel(
                 "eit_lookup", "eit_lookup.h", ("eit_lookup.c",), None, (), {"table": p.table},
                 instructions=cost.bytewise(values, cost.PER_COPY),

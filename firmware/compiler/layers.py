@@ -144,7 +144,7 @@ class MeanOver:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Lookup:
     """A function of one stored byte: 256 stored bytes."""
 
     table: Bytes
@@ -198,7 +198,7 @@ Params = (
     | Elementwise
     | Pooling
     | MeanOver
-    | Table
+    | Lookup
     | SoftmaxOver
     | Copy
     | PadWith

@@ -89,7 +89,7 @@ class _Lowering(Values):
             case Lookup():
                 source = self.planes(op.inputs[0])
                 stored = (op.table.astype(np.int16) + 128).astype(np.uint8)
-                self._simple(op, ly.Table(stored), Input(source), self.shape(source))
+                self._simple(op, ly.Lookup(stored), Input(source), self.shape(source))
             case Gather():
                 self._gather(op)
             case _:

@@ -28,7 +28,7 @@ MAX_ROWS = 1 << 18  # of all layers together: what can be replayed in seconds
 REPLAYED_ROWS = 3 << 20  # rows that the search for the best groups may replay
 ALIGN = 4
 REPAIRS = 24  # attempts to place better what sticks out
-PICTURE = 1 << 30  # the whole input among the blocks
+IMAGE = 1 << 30  # the whole input among the blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Plan:
         groups: in the order in which they run.
         rings: per plane, how many of its rows exist.
         offsets: per plane, its first row's offset.
-        picture: where the whole input lies; 0 where it comes row by row.
+        image: where the whole input lies; 0 where it comes row by row.
         arena: bytes.
         second: bytes behind the arena that a second worker needs.
         bound: bytes that any placement of these groups needs at least.
@@ -79,7 +79,7 @@ class Plan:
     groups: tuple[Group, ...]
     rings: tuple[int, ...]
     offsets: tuple[int, ...]
-    picture: int
+    image: int
     arena: int
     second: int
     bound: int
@@ -122,19 +122,19 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
             if scratch[stage.layer].blank and (seen := _beyond(program, stage, number, {e[1:]: e[0] for e in events})):
                 blanks[stage.layer] = next(names)
                 blocks[blanks[stage.layer]] = Block(scratch[stage.layer].blank, np.array(seen[:1]), np.array(seen[-1:]))
-    picture = _picture(program, replays, grouped) if whole else None
+    image = _image(program, replays, grouped) if whole else None
     same = whole and program.input in lives and _in_place(program, rings)
     if same:  # the whole input is there from the start, in the rows that its reader fills one by one
         blocks[program.input] = replace(blocks[program.input], birth=np.full(rings[program.input], -1))
-    elif picture is not None:
-        blocks[PICTURE] = picture
+    elif image is not None:
+        blocks[IMAGE] = image
     fixed: dict[int, int] = {}
     low = 0
     for number in program.outputs:  # at the same place in every plan
         fixed[number] = low
         low += blocks[number].size
     bound = _bound(blocks.values(), replays[-1][-1][0] + 1)
-    places = _place(blocks, {*aligned.values(), program.input, PICTURE}, fixed, bound)
+    places = _place(blocks, {*aligned.values(), program.input, IMAGE}, fixed, bound)
     groups = []
     for index, stages in enumerate(grouped):
         at = places[aligned[index]]
@@ -143,7 +143,7 @@ def _plan(program: Program, scratch: Sequence[Scratch], last: Sequence[int], cut
     offsets = tuple(places.get(p, 0) for p in range(len(program.planes)))
     arena = whole_words(max(places[b] + blocks[b].size for b in blocks))
     second = max(whole_words(s.bytes + s.blank) for s in scratch)
-    start = offsets[program.input] if same else places.get(PICTURE, 0)
+    start = offsets[program.input] if same else places.get(IMAGE, 0)
     return Plan(tuple(groups), tuple(rings), offsets, start, arena, second, bound)
 
 
@@ -175,7 +175,7 @@ def _beyond(program: Program, stage: Stage, number: int, times: dict[tuple[int, 
     return seen
 
 
-def _picture(program: Program, replays: Sequence[Sequence[Event]], grouped: Sequence[Sequence[Stage]]) -> Block:
+def _image(program: Program, replays: Sequence[Sequence[Event]], grouped: Sequence[Sequence[Stage]]) -> Block:
     """The whole input in memory: a row of it is used up when the schedule reads it, or at once if it never does."""
     plane = program.planes[program.input]
     death = np.full(plane.height, -1)
@@ -251,14 +251,14 @@ def _peak(
         if scratch[number].blank and (seen := _beyond(program, stages[number - first], number - first, times)):
             change[seen[0]] += scratch[number].blank
             change[seen[-1] + 1] -= scratch[number].blank
-    picture = np.zeros_like(change)
+    image = np.zeros_like(change)
     source = planes[program.input]
     kept = last[program.input] >= end or (program.input in lives and ring_rows(lives[program.input]) == source.height)
     if born[program.input] >= first:
-        block = _picture(program, [[(n, *event) for event, n in times.items()]], [stages])
-        picture[0] += block.size
+        block = _image(program, [[(n, *event) for event, n in times.items()]], [stages])
+        image[0] += block.size
         gone = block.death + (0 if kept and source.stride == source.width else 1)  # in place: counted below
-        np.subtract.at(picture, np.maximum(gone, 0), block.row_bytes)
+        np.subtract.at(image, np.maximum(gone, 0), block.row_bytes)
     for number, plane in enumerate(planes):
         if number not in lives:
             if born.get(number, end) < first and last[number] >= end:
@@ -276,7 +276,7 @@ def _peak(
                 change[max(life.birth.get(row, 0), 0)] += plane.row_bytes
                 if last[number] < end:
                     change[life.death[row] + 1] -= plane.row_bytes
-    return steady + int(np.cumsum(change + picture).max()), steady + int(np.cumsum(change).max())
+    return steady + int(np.cumsum(change + image).max()), steady + int(np.cumsum(change).max())
 
 
 def _replay_all(

@@ -105,10 +105,10 @@ def prove(tables: Tables, arenas: tuple[int, int], where: str) -> None:
         groups = [[_stage(tables, tensors, row) for row in tables.arrays[name]] for name in names]
         given = next((s.output for stages in groups for s in stages if s.kernel == READER), tensors[0])
         row = given.width * given.channels
-        picture = replace(given, number=len(tensors), offset=tables.picture, row_bytes=row, ring=given.height)
-        proof = _Proof(size, where, picture if whole else None)
+        image = replace(given, number=len(tensors), offset=tables.image, row_bytes=row, ring=given.height)
+        proof = _Proof(size, where, image if whole else None)
         if whole:
-            proof.write(_flat(picture, 0, picture.height * row, "the input"))
+            proof.write(_flat(image, 0, image.height * row, "the input"))
         for stages in groups:
             proof.run(stages)
         made = {s.output.offset: s.output for stages in groups for s in stages if s.complete}
@@ -139,10 +139,10 @@ def _stage(tables: Tables, tensors: tuple[Tensor, ...], row: Mapping[str, Any]) 
 class _Proof:
     """The arena of tags."""
 
-    def __init__(self, arena_bytes: int, where: str, picture: Tensor | None) -> None:
+    def __init__(self, arena_bytes: int, where: str, image: Tensor | None) -> None:
         self.tags = np.full(arena_bytes, NOTHING, np.int64)
         self.where = where
-        self.picture = picture  # the whole input in the arena
+        self.image = image  # the whole input in the arena
 
     def run(self, stages: list[Stage]) -> None:
         """A group, in the order in which `eit_run` makes its rows."""
@@ -157,8 +157,8 @@ class _Proof:
         """One call of a kernel: it may read and write in any order, so nothing it touches may overlap."""
         who = f"{stage.kernel}, row {y}"
         reads, writes, scratch = KERNELS[stage.kernel](stage, y)
-        if stage.kernel == READER and self.picture is not None:
-            reads = [_row(self.picture, y)]
+        if stage.kernel == READER and self.image is not None:
+            reads = [_row(self.image, y)]
         for span in reads:
             self.read(span, who)
         areas = self.areas(stage, scratch, who)

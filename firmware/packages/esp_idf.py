@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from firmware.packages import describe
-from firmware.packages.job import Job
 from firmware.packages.library import Files, library, sources, templates
+from firmware.packages.spec import PackageSpec
 
 CAMERA = "`examples/esp32_camera` is the same for the ESP32-CAM (AI-Thinker) and its camera."
 ROOT = {name: name for name in ("CMakeLists.txt", "idf_component.yml", "Kconfig", "README.md")}
@@ -18,13 +18,13 @@ PROJECT = {
 }
 
 
-def files(job: Job) -> Files:
+def files(spec: PackageSpec) -> Files:
     """Everything in the zip."""
-    camera = describe.camera_frame(job) is not None
-    contents = library(job)
-    values = describe.values(job) | {
+    camera = describe.camera_frame(spec) is not None
+    contents = library(spec)
+    values = describe.values(spec) | {
         "SOURCES": "\n".join(f"    {path}" for path in sources(contents)),
-        "CMAKE_NAME": re.sub(r"[^A-Za-z0-9_]", "_", job.name),
+        "CMAKE_NAME": re.sub(r"[^A-Za-z0-9_]", "_", spec.name),
         "CAMERA": CAMERA if camera else "",
     }
     contents |= templates("esp-idf", ROOT, values)

@@ -39,7 +39,7 @@ class Golden:
 
 
 def golden_input(
-    reference: Reference, model: CompiledModel, scaling: Scaling | None, picture: Path | None, output: int
+    reference: Reference, model: CompiledModel, scaling: Scaling | None, image: Path | None, output: int
 ) -> Golden:
     """Makes the golden input and has the reference interpreter compute its output.
 
@@ -47,16 +47,16 @@ def golden_input(
         reference: the model's reference.
         model: the model compiled.
         scaling: what the model wants pixels to be; None where the input is no picture.
-        picture: a file to use; without it a test card is drawn.
+        image: a file to use; without it a test card is drawn.
         output: which of the model's outputs is compared.
 
     Raises:
-        PictureError: the file is no picture.
+        ImageError: the file is no picture.
         ExportError: the interpreter refuses the model.
     """
     pixels, features = np.zeros((0, 0, 0), np.uint8), np.zeros(0, np.float32)
     if scaling is not None:
-        pixels = test_card(*model.input.shape[1:]) if picture is None else _load(picture, model.input.shape)
+        pixels = test_card(*model.input.shape[1:]) if image is None else _load(image, model.input.shape)
         values = quantize(scaling.apply(pixels), model.input)
     else:
         features = sweep(model.input)
@@ -65,9 +65,9 @@ def golden_input(
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    from ei_compat.media.images import PictureSpec, load_picture
+    from ei_compat.media.images import ImageSpec, load_image
 
-    return load_picture(path, PictureSpec(shape[2], shape[1], shape[3]))
+    return load_image(path, ImageSpec(shape[2], shape[1], shape[3]))
 
 
 def test_card(height: int, width: int, channels: int) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firmware.compiler import ENGINE
 from firmware.packages import headers
-from firmware.packages.job import Job
+from firmware.packages.spec import PackageSpec
 
 FIRMWARE = Path(__file__).resolve().parents[1]
 API = FIRMWARE / "api"
@@ -24,8 +24,8 @@ API_FILES = (
     "edge-impulse-sdk/classifier/ei_print_results.h",
     "edge-impulse-sdk/classifier/ei_run_classifier.c",
     "edge-impulse-sdk/classifier/ei_run_classifier.h",
-    "edge-impulse-sdk/dsp/image/eit_picture.c",
-    "edge-impulse-sdk/dsp/image/eit_picture.h",
+    "edge-impulse-sdk/dsp/image/eit_image.c",
+    "edge-impulse-sdk/dsp/image/eit_image.h",
     "edge-impulse-sdk/dsp/image/image.hpp",
     "edge-impulse-sdk/dsp/numpy.hpp",
     "edge-impulse-sdk/dsp/numpy_types.h",
@@ -39,24 +39,24 @@ API_FILES = (
 Files = dict[str, bytes]  # content by path with forward slashes
 
 
-def library(job: Job) -> Files:
+def library(spec: PackageSpec) -> Files:
     """The library's files; the engine's lie beside the compiled model, which includes them by name alone.
 
     Every function of the engine and of the interface carries the model's name when it is linked, so that two packages
     can be in one program; sources see the usual names.
     """
-    model = job.model
+    model = spec.model
     files: Files = {path: (API / path).read_bytes() for path in API_FILES}
     engine = {name: (ENGINE / name).read_text() for name in (*model.engine_sources, *model.engine_headers)}
     files |= {
         f"tflite-model/{name}": _own(text, model.name).encode() for name, text in (engine | dict(model.files)).items()
     }
-    files[f"tflite-model/{model.name}.tflite"] = job.tflite
-    files["model-parameters/model_names.h"] = headers.model_names(job).encode()
-    files["model-parameters/model_metadata.h"] = headers.model_metadata(job).encode()
-    files["model-parameters/model_variables.h"] = headers.model_variables(job).encode()
-    files["model-parameters/model_variables.c"] = headers.labels_source(job).encode()
-    files["self-test/ei_golden.h"] = headers.golden_header(job).encode()
+    files[f"tflite-model/{model.name}.tflite"] = spec.tflite
+    files["model-parameters/model_names.h"] = headers.model_names(spec).encode()
+    files["model-parameters/model_metadata.h"] = headers.model_metadata(spec).encode()
+    files["model-parameters/model_variables.h"] = headers.model_variables(spec).encode()
+    files["model-parameters/model_variables.c"] = headers.labels_source(spec).encode()
+    files["self-test/ei_golden.h"] = headers.golden_header(spec).encode()
     return files
 
 

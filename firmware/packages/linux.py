@@ -7,18 +7,18 @@ from pathlib import Path
 
 from ei_compat.core.errors import ExportError
 from firmware.packages import describe, native
-from firmware.packages.job import Job
 from firmware.packages.library import Files, library, sources, templates
+from firmware.packages.spec import PackageSpec
 
 RUNNER = ("eim_json.c", "eim_json.h", "eim_main.c", "eim_reply.c", "eim_reply.h", "eim_request.c", "eim_request.h")
 FLAGS = ("-std=c99", "-O2", "-s", "-I.", "-Ieim")
 
 
-def files(job: Job) -> Files:
+def files(spec: PackageSpec) -> Files:
     """The sources with a Makefile."""
-    contents = library(job) | templates("linux", {f"eim/{name}": name for name in RUNNER}, {})
+    contents = library(spec) | templates("linux", {f"eim/{name}": name for name in RUNNER}, {})
     listed = " \\\n".join(f"    {path}" for path in sources(contents))
-    values = describe.values(job) | {"SOURCES": listed, "EIM": f"{job.name}-v{job.version}.eim"}
+    values = describe.values(spec) | {"SOURCES": listed, "EIM": f"{spec.name}-v{spec.version}.eim"}
     return contents | templates("linux", {name: name for name in ("Makefile", "README.md")}, values)
 
 

@@ -54,11 +54,11 @@ class Scaling:
         rows = [(k - np.float32(m)) / np.float32(d) for m, d in zip(self.mean, self.deviation, strict=True)]
         return np.stack(rows[:channels])
 
-    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pixels uint8 [H, W, C], red first, as the model's real values."""
-        table = self.table(picture.shape[-1])
-        ordered = picture[..., ::-1] if self.bgr else picture
-        return np.stack([table[c][ordered[..., c]] for c in range(picture.shape[-1])], axis=-1)
+        table = self.table(image.shape[-1])
+        ordered = image[..., ::-1] if self.bgr else image
+        return np.stack([table[c][ordered[..., c]] for c in range(image.shape[-1])], axis=-1)
 
 
 SCALINGS = {

@@ -12,9 +12,9 @@ import numpy as np
 from ei_compat.core.errors import ExportError
 from firmware.compiler import CompiledTensor
 from firmware.packages import native
-from firmware.packages.job import Job
 from firmware.packages.library import library, sources
 from firmware.packages.scaling import RANGES
+from firmware.packages.spec import PackageSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ int main(void)
 """
 
 
-def run(job: Job) -> int:
+def run(spec: PackageSpec) -> int:
     """Compiles the library and runs it.
 
     Returns:
@@ -55,11 +55,11 @@ def run(job: Job) -> int:
     compiler = native.own_compiler()
     if compiler is None:
         return 0
-    model = job.model
+    model = spec.model
     ends = [f"_{i}" if i else "" for i in range(len(model.outputs))]
     writes = " ".join(f"fwrite(@name@_output{e}(arena), 1, @NAME@_OUTPUT{e}_BYTES, stderr);" for e in ends)
     main = MAIN.replace("@outputs@", writes).replace("@name@", model.name).replace("@NAME@", model.name.upper())
-    contents = library(job) | {"main.c": main.encode()}
+    contents = library(spec) | {"main.c": main.encode()}
     values = inputs(model.input)
     with tempfile.TemporaryDirectory() as name:
         program = native.build(Path(name), contents, sources(contents), FLAGS, compiler)
@@ -68,15 +68,15 @@ def run(job: Job) -> int:
                 [str(program)], input=values.tobytes(), capture_output=True, check=False, timeout=TIMEOUT
             )
         except subprocess.TimeoutExpired:
-            raise _wrong(f"does not end within {TIMEOUT} s", job) from None
+            raise _wrong(f"does not end within {TIMEOUT} s", spec) from None
     if done.returncode:
         said = done.stdout.decode(errors="replace").strip().splitlines()
-        raise _wrong(f"fails its self-test ({said[0] if said else f'status {done.returncode}'})", job)
-    wanted = np.stack([job.reference(row) for row in values])
+        raise _wrong(f"fails its self-test ({said[0] if said else f'status {done.returncode}'})", spec)
+    wanted = np.stack([spec.reference(row) for row in values])
     given = np.frombuffer(done.stderr, np.uint8).reshape(wanted.shape)
     wrong = int((given != wanted).any(axis=1).sum())
     if wrong:
-        raise _wrong(f"gives other bytes than the reference on {wrong} of {len(values)} inputs", job)
+        raise _wrong(f"gives other bytes than the reference on {wrong} of {len(values)} inputs", spec)
     return len(values) + 1
 
 
@@ -94,6 +94,6 @@ def inputs(tensor: CompiledTensor) -> NDArray[np.int8] | NDArray[np.uint8]:
     return values
 
 
-def _wrong(what: str, job: Job) -> ExportError:
+def _wrong(what: str, spec: PackageSpec) -> ExportError:
     fix = "this is a fault of ei-train or of the C compiler: please report it with the model"
-    return ExportError(f"the compiled C {what}", where=job.name, fix=fix)
+    return ExportError(f"the compiled C {what}", where=spec.name, fix=fix)

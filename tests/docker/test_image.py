@@ -93,8 +93,8 @@ def write_export(root: Path) -> None:
     for name, count in {"train": 96, "test": 24}.items():
         labels = np.arange(count) % len(COLOURS)
         colours = [list(COLOURS.values())[label] for label in labels]
-        pictures = [noise(colour, 96, seed) for seed, colour in enumerate(colours)]
-        np.save(root / "data" / f"X_split_{name}.npy", np.stack(pictures).astype(np.float32) / 255)
+        images = [noise(colour, 96, seed) for seed, colour in enumerate(colours)]
+        np.save(root / "data" / f"X_split_{name}.npy", np.stack(images).astype(np.float32) / 255)
         np.save(root / "data" / f"Y_split_{name}.npy", np.eye(len(COLOURS), dtype=np.float32)[labels])
 
 

@@ -106,7 +106,7 @@ def check_exchanges(exchanges: list[Any]) -> tuple[list[str], list[str]]:
 def use(folder: Path) -> dict[str, Any]:
     """Calls what a user of the packages would call."""
     ei.API_KEY = ei.API_KEY or None
-    picture = Sample(
+    image = Sample(
         filename="a.jpg",
         data=(folder / "model.tflite").open("rb"),
         category="training",
@@ -119,7 +119,7 @@ def use(folder: Path) -> dict[str, Any]:
         data=(folder / "features.npy").open("rb"),
         structured_labels=[{"startIndex": 0, "endIndex": 9, "label": "idle"}],
     )
-    first = data.upload_samples([picture, signal])
+    first = data.upload_samples([image, signal])
     again = Sample(filename="c.jpg", data=(folder / "model.tflite").open("rb"), category="training")
     second = data.upload_samples(again)
     exported = data.upload_exported_dataset(str(folder / "export"))

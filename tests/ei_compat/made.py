@@ -102,7 +102,7 @@ def dataset_for(kind: Format, root: Path, *, with_category: bool = True) -> Data
     return Dataset.of(samples, format="made", root=root)
 
 
-def picture_rows(count: int = 6, size: int = 8, channels: int = 3) -> Dataset:
+def image_rows(count: int = 6, size: int = 8, channels: int = 3) -> Dataset:
     """Rows of an image array, float32 k/255, of two classes in three sets."""
     pixels = np.random.RandomState(5).randint(0, 256, (count, size, size, channels), np.uint8)
     array = pixels.astype(np.float32) / 255

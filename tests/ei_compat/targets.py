@@ -34,9 +34,9 @@ from ei_compat.dataset.dataset import Axis, Signal
 from ei_compat.formats import format_named
 from ei_compat.formats._tree import Tree
 from ei_compat.media import acquisition, signals
-from ei_compat.media.images import PictureSpec, load_picture
+from ei_compat.media.images import ImageSpec, load_image
 
-SMALL = Limits(picture_pixels=1 << 16, label_file_bytes=1 << 20, samples=100, signal_values=10_000)
+SMALL = Limits(image_pixels=1 << 16, label_file_bytes=1 << 20, samples=100, signal_values=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Target:
 def folder(name: str) -> Path:
     """A folder of its own with two pictures and a signal, in memory where there is such a file system."""
     place = Path(tempfile.mkdtemp(prefix=f"targets-{name}-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    for number, picture in enumerate(("a.png", "b.png")):
-        Image.new("RGB", (8, 6), (number, 2, 3)).save(place / picture)
+    for number, image in enumerate(("a.png", "b.png")):
+        Image.new("RGB", (8, 6), (number, 2, 3)).save(place / image)
     (place / "s.json").write_bytes(acquisition.encode(one_signal()))
     return place
 
@@ -132,7 +132,7 @@ def as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def picture_seeds() -> tuple[bytes, ...]:
+def image_seeds() -> tuple[bytes, ...]:
     seeds = []
     for kind, mode in (
         ("PNG", "RGB"),
@@ -260,7 +260,7 @@ TARGETS: dict[str, Target] = {
             as_json({"version": 1, "samples": []}),
         ),
     ),
-    "picture": Target(lambda data: load_picture(data, PictureSpec(8, 8), SMALL), picture_seeds()),
+    "picture": Target(lambda data: load_image(data, ImageSpec(8, 8), SMALL), image_seeds()),
     "train-input": Target(document(parse_train_input), (as_json(TRAIN_INPUT | {"trainTestSplit": 0.2}),)),
     "parameters": Target(
         parse_parameters_and_use_them,

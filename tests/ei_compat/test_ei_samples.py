@@ -14,8 +14,8 @@ from ei_compat.block.train_input import parse_train_input, read_train_input, tra
 from ei_compat.core.errors import DataError, FormatError
 from ei_compat.dataset.dataset import Category, ClassLabel, Dataset, FilePayload, Intervals
 from ei_compat.formats import open_dataset, write_dataset
-from ei_compat.media.images import PictureSpec, load_picture
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
+from ei_compat.media.images import ImageSpec, load_image
 from ei_compat.media.signals import read_signal
 
 pytestmark = pytest.mark.shared
@@ -37,7 +37,7 @@ NO_SIGNALS = {
     "moonwalk.02.mp4": "extension '.mp4' is not one of a signal",
     "gestures/testing/idle.0.wrong": "extension '.wrong' is not one of a signal",
 }
-PICTURES = {"capacitor.01.png": (96, 96), "capacitor.02.png": (96, 96)}
+IMAGES = {"capacitor.01.png": (96, 96), "capacitor.02.png": (96, 96)}
 DATASETS = {
     "dataset": ("ei-export", 6, {"training": 3, "testing": 3}, ("background", "capacitor", "diode")),
     "coffee": ("ei-export", 11, {"training": 8, "testing": 3}, ("extract", "grind", "idle", "pump")),
@@ -70,7 +70,7 @@ def sdk(shared) -> Path:
 
 def test_the_tables_name_every_file(shared):
     root = shared / "data" / "ei-samples"
-    known = {f"python-sdk/{name}" for table in (SIGNALS, NO_SIGNALS, PICTURES) for name in table}
+    known = {f"python-sdk/{name}" for table in (SIGNALS, NO_SIGNALS, IMAGES) for name in table}
     known |= {f"train_input-json/{name}.train_input.json" for name in TRAIN_INPUTS}
     known |= {f"parameters-json/{name}.parameters.json" for name in PARAMETERS}
     for path in root.rglob("*"):
@@ -99,10 +99,10 @@ def test_what_is_no_signal(name, sdk):
         read_signal(FilePayload(str(sdk), name))
 
 
-@pytest.mark.parametrize("name", PICTURES)
-def test_pictures(name, sdk):
-    assert picture_size(sdk / name) == PICTURES[name]
-    assert load_picture(sdk / name, PictureSpec(32, 32)).any()
+@pytest.mark.parametrize("name", IMAGES)
+def test_images(name, sdk):
+    assert image_size(sdk / name) == IMAGES[name]
+    assert load_image(sdk / name, ImageSpec(32, 32)).any()
 
 
 def described(dataset: Dataset) -> list[tuple[object, ...]]:
@@ -134,7 +134,7 @@ def by_name(row: tuple[object, ...]) -> tuple[object, ...]:
     return row[0], row[5]
 
 
-def test_the_export_of_pictures(sdk):
+def test_the_export_of_images(sdk):
     """The files are called .jpg and are PNG."""
     dataset = open_dataset(sdk / "dataset")
     first = dataset.samples[0]
@@ -142,7 +142,7 @@ def test_the_export_of_pictures(sdk):
     assert (first.name, first.label, first.category) == ("0_0.png.28kmrth3", ClassLabel("background"), Category.TESTING)
     assert isinstance(first.payload, FilePayload)
     assert first.payload.path.read_bytes()[1:4] == b"PNG"
-    assert all(load_picture(sample.payload, PictureSpec(96, 96)).any() for sample in dataset.samples)
+    assert all(load_image(sample.payload, ImageSpec(96, 96)).any() for sample in dataset.samples)
 
 
 def test_the_export_of_signals(sdk):
@@ -160,7 +160,7 @@ def test_the_boxes(sdk):
         ("toy", 34, 80, 162, 81),
     ]
     assert len(second.boxes) == 3
-    assert load_picture(first.payload, PictureSpec(96, 96)).shape == (96, 96, 3)  # RGBA, called .jpg
+    assert load_image(first.payload, ImageSpec(96, 96)).shape == (96, 96, 3)  # RGBA, called .jpg
 
 
 def test_a_missing_file_is_named(sdk, tmp_path):
@@ -202,6 +202,6 @@ def test_an_export_file_can_be_named_itself(sdk):
 
 
 @pytest.mark.parametrize(("name", "kind", "count"), [("rubbish4", "openmv", 709), ("sign-digits10", "folders", 2062)])
-def test_the_reference_pictures(name, kind, count, shared):
+def test_the_reference_images(name, kind, count, shared):
     dataset = open_dataset(shared / "data" / name)
     assert (dataset.format, len(dataset)) == (kind, count)

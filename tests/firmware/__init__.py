@@ -38,7 +38,7 @@ Modules without a file of tests under their own name, and where they are tested:
     packages/esp_idf     test_packages, test_package_boards
     packages/golden      test_packages
     packages/headers     test_packages
-    packages/job         test_packages
+    packages/spec        test_packages
     packages/library     test_packages
     packages/linux       test_eim
     packages/native      test_api

@@ -178,7 +178,7 @@ def batch_mismatches(datas: list[bytes], folder: Path, count: int, flags: tuple[
     program = build(models, folder, flags)
     wrong = []
     for number, (data, model) in enumerate(zip(datas, models, strict=True)):
-        values = pictures(model.input.shape, count, number, model.input.dtype)
+        values = images(model.input.shape, count, number, model.input.dtype)
         done = subprocess.run([str(program), str(number)], input=values.tobytes(), capture_output=True, check=False)
         assert done.returncode == 0, (number, done.returncode, done.stderr.decode()[-2000:])
         made, theirs = np.frombuffer(done.stdout, np.uint8), Reference(data)(values).reshape(-1)
@@ -217,7 +217,7 @@ def answers(data: bytes, values: Bytes) -> npt.NDArray[np.int8]:
     return Reference(data)(values[None])[0].view(np.int8)
 
 
-def pictures(shape: tuple[int, ...], count: int, seed: int = 0, dtype: str = "int8") -> Bytes:
+def images(shape: tuple[int, ...], count: int, seed: int = 0, dtype: str = "int8") -> Bytes:
     """Inputs of several kinds, one per row: noise, waves, extremes, flat ones."""
     rng = np.random.default_rng(seed)
     size = int(np.prod(shape))
@@ -241,6 +241,6 @@ def pictures(shape: tuple[int, ...], count: int, seed: int = 0, dtype: str = "in
 def mismatches(data: bytes, folder: Path, count: int, flags: tuple[str, ...] = PLAIN, seed: int = 0) -> tuple[int, int]:
     """Output bytes that differ from the reference, and how many were compared."""
     host = Host(data, folder, flags)
-    values = pictures(host.model.input.shape, count, seed, host.model.input.dtype)
+    values = images(host.model.input.shape, count, seed, host.model.input.dtype)
     mine, theirs = host(values), Reference(data)(values)
     return int(np.count_nonzero(mine != theirs)), theirs.size

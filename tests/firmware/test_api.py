@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.media.images import PictureSpec, fit
+from ei_compat.media.images import ImageSpec, fit
 from tests.firmware import host
 from tests.firmware.packages_made import SANITIZED, WARNINGS, classifier, identity, objects, packed, run, unpacked
 
@@ -75,7 +75,7 @@ def test_features_are_real_values(tmp_path: Path) -> None:
     assert run(["./echo"], tmp_path, broken.astype(np.float32).tobytes())[0] == 256 - 5
 
 
-def test_an_input_like_a_picture_can_be_features(tmp_path: Path) -> None:
+def test_an_input_like_a_image_can_be_features(tmp_path: Path) -> None:
     error, output = echo(identity((1, 4, 3, 1), 0.5, 0), tmp_path, 12, np.arange(12) / 2, sensor="unknown")
     assert error == 0
     assert output.tolist() == list(range(12))
@@ -150,15 +150,15 @@ def test_every_header_stands_alone_in_c_and_cpp(library: Path) -> None:
 )
 def test_resizing_means_over_areas(library: Path, sizes: tuple[int, int, int, int]) -> None:
     width, height, to_width, to_height = sizes
-    picture = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    source = "edge-impulse-sdk/dsp/image/eit_picture.c"
+    image = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    source = "edge-impulse-sdk/dsp/image/eit_image.c"
     build("resize.c", library, [source], *SANITIZED)
-    answer = run(["./resize"], library, np.array([*sizes, 3], np.uint32).tobytes() + picture.tobytes())
+    answer = run(["./resize"], library, np.array([*sizes, 3], np.uint32).tobytes() + image.tobytes())
     x, y, w, h = np.frombuffer(answer[:16], np.uint32).tolist()
-    box, _ = fit((width, height), PictureSpec(to_width, to_height))
+    box, _ = fit((width, height), ImageSpec(to_width, to_height))
     assert np.allclose((x, y, w, h), box, atol=1)
     columns, rows = _areas(w, to_width), _areas(h, to_height)
-    expected = np.einsum("yv,xu,vuc->yxc", rows, columns, picture[y : y + h, x : x + w].astype(np.float64))
+    expected = np.einsum("yv,xu,vuc->yxc", rows, columns, image[y : y + h, x : x + w].astype(np.float64))
     resized = np.frombuffer(answer[16:], np.uint8).reshape(to_height, to_width, 3)
     assert np.abs(resized - expected).max() <= 0.5 + 1e-9
 

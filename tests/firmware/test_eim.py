@@ -94,7 +94,7 @@ def runner(program: Path, tmp_path: Path) -> Iterator[Runner]:
     started.stop()
 
 
-def picture(seed: int = 0) -> list[int]:
+def image(seed: int = 0) -> list[int]:
     return np.random.default_rng(seed).integers(0, 1 << 24, PIXELS).tolist()
 
 
@@ -118,9 +118,9 @@ def test_hello_describes_the_model(runner: Runner) -> None:
 
 def test_classify_gives_the_references_scores(runner: Runner) -> None:
     for seed in range(5):
-        answer = runner.client.ask({"id": seed, "classify": picture(seed), "debug": seed == 0})
+        answer = runner.client.ask({"id": seed, "classify": image(seed), "debug": seed == 0})
         assert answer["success"]
-        assert list(answer["result"]["classification"].values()) == expected(picture(seed))
+        assert list(answer["result"]["classification"].values()) == expected(image(seed))
         assert answer["timing"].keys() == {"dsp", "classification", "anomaly"}
 
 
@@ -133,10 +133,10 @@ def test_classify_reads_shared_memory(runner: Runner) -> None:
         "memory.buf[:] = sys.stdin.buffer.read()\nmemory.close()\n"
     )
     assert shared_memory  # what the official SDK uses, in a process of its own here
-    values = struct.pack(f"{PIXELS}f", *picture(9))
+    values = struct.pack(f"{PIXELS}f", *image(9))
     subprocess.run([sys.executable, "-c", code, described["name"].lstrip("/")], input=values, check=True)
     answer = runner.client.ask({"classify_shm": {"elements": PIXELS}, "id": 2})
-    assert list(answer["result"]["classification"].values()) == expected(picture(9))
+    assert list(answer["result"]["classification"].values()) == expected(image(9))
     refused = runner.client.ask({"classify_shm": {"elements": PIXELS + 1}, "id": 3})
     assert (refused["success"], refused["error"]) == (False, f"the model takes {PIXELS} numbers, not {PIXELS + 1}")
 
@@ -203,10 +203,10 @@ def test_ids_come_back_as_they_were(lasting: Runner) -> None:
 
 
 def test_requests_may_come_in_pieces_and_together(lasting: Runner) -> None:
-    request = json.dumps({"classify": picture(3), "x": {"id": 9, "y": ["\\u0000", None, False, -1.5e-3]}, "id": 8})
+    request = json.dumps({"classify": image(3), "x": {"id": 9, "y": ["\\u0000", None, False, -1.5e-3]}, "id": 8})
     for start in range(0, len(request), 7):
         lasting.client.socket.sendall(request[start : start + 7].encode())
-    assert list(lasting.client.reply()["result"]["classification"].values()) == expected(picture(3))
+    assert list(lasting.client.reply()["result"]["classification"].values()) == expected(image(3))
     lasting.client.socket.sendall(b'{"id":1,"hello":1}\n\0 {"id":2,"hello":1}{"id":3,"hello":1}')
     assert [lasting.client.reply()["id"] for _ in range(3)] == [1, 2, 3]
 
@@ -223,7 +223,7 @@ def test_clients_do_not_disturb_each_other(lasting: Runner) -> None:
 
 def test_random_bytes_never_stop_the_runner(lasting: Runner) -> None:
     r = random.Random(1)
-    whole = json.dumps({"classify": picture(1)[:40], "classify_shm": {"elements": 3}, "hello": "\\u00e4", "id": -1.5e3})
+    whole = json.dumps({"classify": image(1)[:40], "classify_shm": {"elements": 3}, "hello": "\\u00e4", "id": -1.5e3})
     for _ in range(300):
         data = bytearray(whole.encode())
         for _ in range(r.randint(1, 6)):
@@ -281,20 +281,19 @@ print(json.dumps(answers))
 @pytest.mark.slow
 @pytest.mark.shared
 def test_the_official_sdk_gets_what_the_interpreter_computes(shared: Path, tmp_path: Path) -> None:
-    from ei_compat.media.images import PictureSpec, load_picture
+    from ei_compat.media.images import ImageSpec, load_image
 
     folder = installed("edge_impulse_linux==1.2.2")
     files = sorted((shared / "data" / "trashnet6").rglob("*.jpg"))
     files = [files[i] for i in np.random.default_rng(2).permutation(len(files))[:100]]
-    pictures = np.stack([load_picture(file, PictureSpec(160, 160)) for file in files])
-    np.save(tmp_path / "pictures.npy", pictures)
+    images = np.stack([load_image(file, ImageSpec(160, 160)) for file in files])
+    np.save(tmp_path / "pictures.npy", images)
     model = (shared / "models" / "A.tflite").read_bytes()
     program = packed(model, tmp_path, target="linux", output=tmp_path / "a.eim")
     command = [sys.executable, "-c", OFFICIAL, str(folder), str(program), str(tmp_path / "pictures.npy")]
     by_memory, by_socket = json.loads(run(command, tmp_path))
     scores = [
-        ((host.answers(model, (p.astype(int) - 128).astype(np.int8)).astype(int) + 128) / 256).tolist()
-        for p in pictures
+        ((host.answers(model, (p.astype(int) - 128).astype(np.int8)).astype(int) + 128) / 256).tolist() for p in images
     ]
     assert len(set(map(tuple, scores))) > 10
     assert by_memory == scores

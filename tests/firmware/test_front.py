@@ -45,7 +45,7 @@ def test_every_variant_is_the_reference_and_smaller_and_slower_than_the_one_befo
         assert after.again
     for number, variant in enumerate(variants):
         built = host.Host(data, tmp_path / str(number), host.PLAIN, variant)
-        values = host.pictures(variant.input.shape, 6, dtype=variant.input.dtype)
+        values = host.images(variant.input.shape, 6, dtype=variant.input.dtype)
         assert np.array_equal(built(values), host.Reference(data)(values))
 
 

@@ -12,7 +12,7 @@ from ei_compat.core.errors import DataError, ExportError, FormatError
 from firmware.compiler import compile_model
 from firmware.package import package
 from firmware.packages.golden import Reference
-from firmware.packages.job import Job
+from firmware.packages.spec import PackageSpec
 from tests.firmware import graphs, host, operators
 from tests.firmware.graphs import Maker
 from tests.firmware.packages_made import SANITIZED, classifier, objects, packed, run, sources, unpacked
@@ -77,14 +77,14 @@ def _float_ends() -> bytes:
     return w.finish([given], [out])
 
 
-def _job(data: bytes, folder: Path, count: int, **options: object) -> Job:
+def _job(data: bytes, folder: Path, count: int, **options: object) -> PackageSpec:
     path = folder / "m.tflite"
     path.write_bytes(data)
     labels = folder / "l.txt"
     labels.write_text("".join(f"class {i}\n" for i in range(count)))
     made = package(path, name="tiny", version="3", labels=labels, output=folder / "o.zip", **options)  # type: ignore[arg-type]
     assert made.checked == 7
-    return made.job
+    return made.spec
 
 
 def test_float_ends_are_taken_off(tmp_path: Path) -> None:

@@ -65,13 +65,13 @@ def test_the_second_core_compiles_for_xtensa_without_a_warning(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["A", "B"])
 def test_the_example_prints_the_references_bytes_in_qemu(shared: Path, tmp_path: Path, name: str) -> None:
     model = (shared / "models" / f"{name}.tflite").read_bytes()
-    pictures = sorted((shared / "data" / "rubbish4").rglob("*.jpg"))[::150][:4]
-    assert len(pictures) == 4
+    images = sorted((shared / "data" / "rubbish4").rglob("*.jpg"))[::150][:4]
+    assert len(images) == 4
     folder = tmp_path / "c"
     library: list[str] = []
     seen = set()
-    for picture in pictures:
-        unpacked(packed(model, tmp_path, names=LABELS, picture=picture), folder)
+    for image in images:
+        unpacked(packed(model, tmp_path, names=LABELS, image=image), folder)
         if not library:
             made = objects(folder, "-O2", *qemu.ARCHITECTURE, compiler=qemu.COMPILER)
             library = [path for path in made if "ei_self_test" not in path]

@@ -130,10 +130,10 @@ def test_features_are_packaged_without_a_camera(tmp_path: Path) -> None:
     assert b"self-test: passed" in run(["./classify"], folder)
 
 
-def test_the_picture_given_is_built_in(tmp_path: Path) -> None:
+def test_the_image_given_is_built_in(tmp_path: Path) -> None:
     pixels = np.random.default_rng(3).integers(0, 256, (9, 12, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "given.png")
-    folder = unpacked(packed(classifier(), tmp_path, picture=tmp_path / "given.png"), tmp_path / "c")
+    folder = unpacked(packed(classifier(), tmp_path, image=tmp_path / "given.png"), tmp_path / "c")
     text = (folder / "self-test/ei_golden.h").read_text()
     numbers = text.split("ei_golden_input[] = {")[1].split("}")[0]
     assert [int(n) for n in re.findall(r"\d+", numbers)] == pixels.reshape(-1).tolist()
@@ -267,7 +267,7 @@ def test_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no report\.json"):
         package(tmp_path, name="x", version="1", output=tmp_path / "x.zip")
     (tmp_path / "report.json").write_text("{}")
-    assert package(tmp_path, name="x", version="1", output=tmp_path / "x.zip").job.labels == ("a", "b", "c")
+    assert package(tmp_path, name="x", version="1", output=tmp_path / "x.zip").spec.labels == ("a", "b", "c")
 
 
 def test_targets_do_not_overwrite_each_other_and_a_file_finds_its_labels(
@@ -278,7 +278,7 @@ def test_targets_do_not_overwrite_each_other_and_a_file_finds_its_labels(
     label_file(tmp_path, ["a", "b", "c"])
     made = [package(Path("m.tflite"), name="x", version="3", target=target) for target in ("esp-idf", "arduino")]
     assert [each.path.name for each in made] == ["x-v3.zip", "x-v3-arduino.zip"]
-    assert {each.job.labels for each in made} == {("a", "b", "c")}
+    assert {each.spec.labels for each in made} == {("a", "b", "c")}
 
 
 def test_no_compiler_is_an_error_that_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def test_bars(name: str, instructions: float, flash: float, rows: int, whole: in
     data = (shared / f"models/{name}.tflite").read_bytes()
     model = compile_model(data, name=name)
     example = np.frombuffer(profile._example(model), np.int8)
-    inputs = np.stack([example, host.pictures(model.input.shape, 1)[0]])
+    inputs = np.stack([example, host.images(model.input.shape, 1)[0]])
     made = qemu.measure(model, [row.tobytes() for row in inputs])  # counted: the first
     assert np.array_equal(np.array(made.outputs).astype(np.uint8), host.Reference(data)(inputs))
     assert made.instructions <= instructions * MILLION
@@ -64,7 +64,7 @@ def test_small_graphs_on_the_target() -> None:
     for seed in (15, 19):
         data = graphs.graph(seed)
         model = compile_model(data, name="model")
-        inputs = host.pictures(model.input.shape, 2)
+        inputs = host.images(model.input.shape, 2)
         made = qemu.measure(model, [row.tobytes() for row in inputs])
         assert np.array_equal(np.array(made.outputs).astype(np.uint8), host.Reference(data)(inputs))
 

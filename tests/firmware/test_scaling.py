@@ -12,8 +12,8 @@ from ei_compat.core.errors import FormatError, UsageError
 from firmware.compiler import CompiledTensor
 from firmware.compiler.graph import Quantization
 from firmware.package import package
-from firmware.packages.job import _looks_like_picture
 from firmware.packages.scaling import SCALINGS, scaling
+from firmware.packages.spec import _looks_like_image
 from tests.firmware.packages_made import classifier, identity, label_file, packed, unpacked
 from tests.firmware.test_api import echo, rgb
 
@@ -85,7 +85,7 @@ def test_a_run_says_what_its_pixels_were_made_into(tmp_path: Path) -> None:
     label_file(run, ["a", "b", "c"])
     options = {"name": "x", "version": "1", "output": tmp_path / "x.zip"}
     (run / "config.json").write_text(json.dumps({"imageInputScaling": "0..1"}))
-    assert package(run, **options).job.scaling == SCALINGS["0..1"]  # type: ignore[arg-type]
+    assert package(run, **options).spec.scaling == SCALINGS["0..1"]  # type: ignore[arg-type]
     (run / "config.json").write_text(json.dumps({"imageInputScaling": "0..255"}))
     with pytest.raises(UsageError, match=r"0\.\.255 does not fit the model"):
         package(run, **options)  # type: ignore[arg-type]
@@ -99,8 +99,8 @@ def test_a_run_says_what_its_pixels_were_made_into(tmp_path: Path) -> None:
     [((1, 96, 96, 3), True), ((1, 96, 96, 1), True), ((1, 120, 160, 1), True), ((1, 49, 10, 1), False),
      ((1, 49, 40, 1), False), ((1, 99, 13, 1), False), ((1, 125, 1, 3), False), ((1, 1, 128, 3), False)],
 )  # fmt: skip
-def test_spectrograms_and_windows_of_motion_are_no_pictures(shape: tuple[int, ...], picture: bool) -> None:
-    assert _looks_like_picture(shape) == picture
+def test_spectrograms_and_windows_of_motion_are_no_images(shape: tuple[int, ...], image: bool) -> None:
+    assert _looks_like_image(shape) == image
 
 
 def test_the_sensor_can_be_said(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_the_sensor_can_be_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no sensor 'eye'"):
         packed(identity((1, 9, 9, 1)), tmp_path, 81, sensor="eye")
     with pytest.raises(UsageError, match=r"--picture: .* is not taken for a picture"):
-        packed(identity((1, 9, 1, 1)), tmp_path, 9, picture=tmp_path / "x.png")
+        packed(identity((1, 9, 1, 1)), tmp_path, 9, image=tmp_path / "x.png")

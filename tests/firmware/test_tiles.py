@@ -66,5 +66,5 @@ def test_as_it_is_shipped_it_makes_the_same_bytes(seed: int, tmp_path: Path) -> 
     data = networks.network(seed)
     model = compile_model(data, name="model")
     built = host.Host(data, tmp_path, (*host.SHIPPED, *host.SANITIZED), model)
-    values = host.pictures(model.input.shape, 4, dtype=model.input.dtype)
+    values = host.images(model.input.shape, 4, dtype=model.input.dtype)
     assert np.array_equal(built(values), host.Reference(data)(values))

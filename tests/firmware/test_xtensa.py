@@ -13,7 +13,7 @@ from tests.firmware import host, networks, xtensa
 def _exact(data: bytes, count: int, folder: Path) -> None:
     xtensa.needed()
     given = compile_model(data, name="model").input
-    values = host.pictures(given.shape, count, 3, given.dtype)
+    values = host.images(given.shape, count, 3, given.dtype)
     made, instructions = xtensa.run(data, values, folder)
     assert (made == host.Reference(data)(values)).all()
     assert instructions > 0

@@ -34,7 +34,7 @@ Modules without a file of tests under their own name, and where they are tested:
     page/charts                    reporting/test_page
     page/document                  reporting/test_page, reporting/test_browser
     page/parts                     reporting/test_page
-    page/pictures                  reporting/test_browser
+    page/images                    reporting/test_browser
     reporting/data_chapters        reporting/test_page, reporting/test_browser
     reporting/explorer             reporting/test_page, reporting/test_findings
     reporting/model_chapters       reporting/test_page
@@ -58,7 +58,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/ridge_probe              tasks/test_regression
     trained/comparison             trained/test_evaluation
     trained/model                  trained/test_evaluation
-    trained/pictures               trained/test_prediction
+    trained/images                 trained/test_prediction
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
 """

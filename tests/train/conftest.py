@@ -48,7 +48,7 @@ def draw_classes(folder: Path, counts: dict[str, int], side: int = 40) -> Path:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """Two classes of twelve pictures."""
     return draw_classes(tmp_path / "pictures", {"cat": 12, "dog": 12})
 

@@ -40,5 +40,5 @@ def dial_folders(folder: Path, angles: np.ndarray, side: int = 48, seed: int = 1
 
 def dial_samples(angles: np.ndarray, side: int = 48, seed: int = 2) -> Samples:
     """The same as arrays."""
-    pictures = [draw_dial(a, np.random.default_rng([seed, n]), side) for n, a in enumerate(angles.tolist())]
-    return Samples(np.stack([np.asarray(picture) for picture in pictures]), angles.astype(np.float32))
+    images = [draw_dial(a, np.random.default_rng([seed, n]), side) for n, a in enumerate(angles.tolist())]
+    return Samples(np.stack([np.asarray(image) for image in images]), angles.astype(np.float32))

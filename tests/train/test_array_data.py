@@ -16,7 +16,7 @@ from train.data import load_data
 from train.job import adapted
 
 
-def test_features_are_stored_as_they_are_and_options_for_pictures_mentioned(tmp_path: Path) -> None:
+def test_features_are_stored_as_they_are_and_options_for_images_mentioned(tmp_path: Path) -> None:
     folder = export(tmp_path / "block", mode="classification", count=60)
     asked = replace(job(folder / "data", channels=1), info_file=folder / "train_input.json")
     watcher = Watcher()

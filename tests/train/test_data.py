@@ -37,8 +37,8 @@ def job(folder: Path, **recipe: object) -> Job:
     return Job(folder, folder.parent / "out", Recipe(image_size=32, **recipe), given=frozenset(recipe))
 
 
-def test_class_folders_give_a_stratified_validation_set(pictures: Path) -> None:
-    loaded = load_data(job(pictures, validation_share=0.25), SILENT)
+def test_class_folders_give_a_stratified_validation_set(images: Path) -> None:
+    loaded = load_data(job(images, validation_share=0.25), SILENT)
 
     assert loaded.task.labels == ("cat", "dog")
     assert loaded.format == "folders"
@@ -48,8 +48,8 @@ def test_class_folders_give_a_stratified_validation_set(pictures: Path) -> None:
     assert np.bincount(loaded.validation.y).tolist() == [3, 3]
 
 
-def test_one_channel(pictures: Path) -> None:
-    loaded = load_data(job(pictures, channels=1), SILENT)
+def test_one_channel(images: Path) -> None:
+    loaded = load_data(job(images, channels=1), SILENT)
 
     assert loaded.shape == (32, 32, 1)
 
@@ -76,12 +76,12 @@ def test_file_names_are_labels(tmp_path: Path) -> None:
     assert load_data(job(tmp_path / "data"), SILENT).task.labels == ("cat", "dog")
 
 
-def test_broken_picture_is_skipped_and_named(pictures: Path) -> None:
-    victim = sorted(pictures.glob("dog/*"))[3]
+def test_broken_image_is_skipped_and_named(images: Path) -> None:
+    victim = sorted(images.glob("dog/*"))[3]
     victim.write_bytes(victim.read_bytes()[:200])
     watcher = Watcher()
 
-    loaded = load_data(job(pictures, max_broken=0.1), watcher)
+    loaded = load_data(job(images, max_broken=0.1), watcher)
 
     assert [Path(name).name for name, _ in loaded.broken] == [victim.name]
     assert sum(map(len, loaded.sets().values())) == 23
@@ -89,17 +89,17 @@ def test_broken_picture_is_skipped_and_named(pictures: Path) -> None:
     assert victim.name in watcher.warnings[0]
 
 
-def test_huge_picture_counts_as_broken_without_being_decoded(pictures: Path) -> None:
-    Image.new("1", (20_000, 20_000)).save(pictures / "cat" / "bomb.png")
+def test_huge_image_counts_as_broken_without_being_decoded(images: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(images / "cat" / "bomb.png")
 
     with pytest.raises(DataError, match=r"bomb\.png"):
-        load_data(job(pictures), SILENT)
+        load_data(job(images), SILENT)
 
 
-def test_many_pictures_go_to_a_file_that_leaves_nothing_behind(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_memory = load_data(job(pictures), SILENT)
+def test_many_images_go_to_a_file_that_leaves_nothing_behind(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_memory = load_data(job(images), SILENT)
     monkeypatch.setattr(data, "IN_MEMORY", 1000)
-    asked = job(pictures)
+    asked = job(images)
     asked.out.mkdir()
 
     on_disk = load_data(asked, SILENT)
@@ -109,14 +109,14 @@ def test_many_pictures_go_to_a_file_that_leaves_nothing_behind(pictures: Path, m
     assert not any(asked.out.iterdir())
 
 
-def test_digest_changes_with_a_single_pixel(pictures: Path) -> None:
-    before = load_data(job(pictures), SILENT).sha256
-    path = next(pictures.glob("cat/*"))
-    picture = Image.open(path)
-    picture.paste((0, 0, 0), (10, 10, 14, 14))
-    picture.save(path)
+def test_digest_changes_with_a_single_pixel(images: Path) -> None:
+    before = load_data(job(images), SILENT).sha256
+    path = next(images.glob("cat/*"))
+    image = Image.open(path)
+    image.paste((0, 0, 0), (10, 10, 14, 14))
+    image.save(path)
 
-    assert load_data(job(pictures), SILENT).sha256 != before
+    assert load_data(job(images), SILENT).sha256 != before
 
 
 def test_arrays_are_used_as_they_are(tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_signals_without_features_are_refused_as_such(tmp_path: Path) -> None:
         load_data(job(tmp_path / "motion"), Watcher())
 
 
-def test_features_are_not_taken_for_pictures_one_folder_higher(tmp_path: Path) -> None:
+def test_features_are_not_taken_for_images_one_folder_higher(tmp_path: Path) -> None:
     folder = export(tmp_path / "block", mode="classification", count=60)
 
     with pytest.raises(DataError, match=r"its arrays hold features; name the folder that the arrays themselves lie in"):

@@ -23,12 +23,12 @@ def test_same_seed_draws_the_same_files(tmp_path: Path) -> None:
     assert not set(files["a"].values()) & set(files["c"].values())
 
 
-def test_pictures_differ_in_size_and_content(tmp_path: Path) -> None:
+def test_images_differ_in_size_and_content(tmp_path: Path) -> None:
     draw_demo(tmp_path / "demo", per_class=4)
-    pictures = [Image.open(path) for path in (tmp_path / "demo").rglob("*.jpg")]
+    images = [Image.open(path) for path in (tmp_path / "demo").rglob("*.jpg")]
 
-    assert len({picture.size for picture in pictures}) == len(pictures)
-    assert all(np.asarray(picture).std() > 15 for picture in pictures)
+    assert len({image.size for image in images}) == len(images)
+    assert all(np.asarray(image).std() > 15 for image in images)
 
 
 def test_it_is_a_set_of_class_folders(tmp_path: Path) -> None:

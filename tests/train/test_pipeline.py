@@ -110,9 +110,9 @@ def test_all_four_forms_of_the_model_agree(finished: tuple[Job, Report], tmp_pat
     from train.data import load_data
 
     job, _ = finished
-    pictures = load_data(job, SILENT).testing
-    expected = predict((job.out / FLOAT_FILE).read_bytes(), pictures)
-    x = pictures.x.astype(np.float32) / 255
+    images = load_data(job, SILENT).testing
+    expected = predict((job.out / FLOAT_FILE).read_bytes(), images)
+    x = images.x.astype(np.float32) / 255
     for name in ("saved_model.zip", "model.h5.zip"):
         zipfile.ZipFile(job.out / name).extractall(tmp_path)
 
@@ -124,7 +124,7 @@ def test_all_four_forms_of_the_model_agree(finished: tuple[Job, Report], tmp_pat
         opened = keras_3.models.load_model(tmp_path / "model.h5", compile=False)
         np.testing.assert_allclose(opened(x), expected, atol=1e-4)
     assert int(keras_3.__version__.split(".")[0]) >= 3
-    assert np.abs(predict((job.out / INT8_FILE).read_bytes(), pictures) - expected).mean() < 0.1
+    assert np.abs(predict((job.out / INT8_FILE).read_bytes(), images) - expected).mean() < 0.1
 
 
 def test_config_says_how_it_was_made(finished: tuple[Job, Report]) -> None:
@@ -224,12 +224,12 @@ def same_files(one: Path, other: Path) -> bool:
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_mobilenet")
 def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from train.recipe import Recipe
 
     recipe = Recipe(**SMALL | {"augment": True, "batch_size": 4})
-    whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
+    whole = Job(images, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
     pipeline.run(whole, SILENT)
     pieces = replace(whole, out=tmp_path / "pieces")
     run_until(pieces, 2, monkeypatch)  # within phase one: each phase begins with a checkpoint
@@ -245,7 +245,7 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
 
 @pytest.mark.slow
 def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
-    pictures: Path, tmp_path: Path, short_mobilenet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, short_mobilenet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With weights to start from, features and answers are constants, which a resumed run computes again."""
     import tf_keras as keras
@@ -256,7 +256,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
     changes = {"weights": str(tmp_path / "start.h5"), "min_steps": 12, "batch_size": 8, "max_prune_drop": 1.0}
     changes |= {"qat_epochs": 2}
     recipe = Recipe(**SMALL | changes)
-    whole = Job(pictures, tmp_path / "whole", recipe, given=frozenset(SMALL | changes), deterministic=True)
+    whole = Job(images, tmp_path / "whole", recipe, given=frozenset(SMALL | changes), deterministic=True)
     pipeline.run(whole, SILENT)
     pieces = replace(whole, out=tmp_path / "pieces")
     run_until(pieces, 2, monkeypatch)  # after an epoch of the head
@@ -286,11 +286,11 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
 
 @pytest.mark.usefixtures("short_mobilenet")
 def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from train.recipe import Recipe
 
-    job = Job(pictures, tmp_path / "out", Recipe(**SMALL), given=frozenset(SMALL))
+    job = Job(images, tmp_path / "out", Recipe(**SMALL), given=frozenset(SMALL))
     run_until(job, 1, monkeypatch)
     before = (job.out / "checkpoint.npz").read_bytes()
 
@@ -305,8 +305,8 @@ def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_ends_with_its_code(pictures: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "train", "--data-directory", pictures, "--out-directory", tmp_path / "out"]
+def test_sigterm_saves_and_ends_with_its_code(images: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "train", "--data-directory", images, "--out-directory", tmp_path / "out"]
     options = ["--image-size", "32", "--weights", "none", "--epochs", "500"]
     with subprocess.Popen(
         [*map(str, command), *options],

@@ -16,9 +16,9 @@ from train.recipe import Recipe
 from train.scaling import Scaling
 
 
-def data_of(pictures: int) -> SimpleNamespace:
+def data_of(images: int) -> SimpleNamespace:
     return SimpleNamespace(
-        task=classification(2), shape=(96, 96, 3), scaling=Scaling.of("0..1", 3), training=range(pictures)
+        task=classification(2), shape=(96, 96, 3), scaling=Scaling.of("0..1", 3), training=range(images)
     )
 
 
@@ -78,20 +78,20 @@ def test_effort_changes_how_long_unless_it_was_said() -> None:
     assert asked("thorough", fine_tune_epochs=7).fine_tune_epochs == 7
 
 
-def test_few_pictures_lean_on_what_was_known_before() -> None:
-    def of(pictures: int, **given: object) -> Recipe:
+def test_few_images_lean_on_what_was_known_before() -> None:
+    def of(images: int, **given: object) -> Recipe:
         job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
-        return adapted(job, data_of(pictures), {})
+        return adapted(job, data_of(images), {})
 
     assert of(1600).soft_answers == Recipe().soft_answers
     assert of(200).soft_answers > Recipe().soft_answers
     assert of(200, soft_answers=0.1).soft_answers == 0.1
 
 
-def test_zeros_come_at_once_where_pictures_and_weights_bear_it() -> None:
-    def ramp(pictures: int, *, pretrained: bool = True, **given: object) -> float:
+def test_zeros_come_at_once_where_images_and_weights_bear_it() -> None:
+    def ramp(images: int, *, pretrained: bool = True, **given: object) -> float:
         job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
-        return adapted(job, data_of(pictures), {}, pretrained=pretrained).prune_ramp
+        return adapted(job, data_of(images), {}, pretrained=pretrained).prune_ramp
 
     assert ramp(1600) < ramp(200) == Recipe().prune_ramp
     assert ramp(1600, pretrained=False) == Recipe().prune_ramp

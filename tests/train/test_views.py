@@ -40,7 +40,7 @@ def test_features_without_mirror_images_are_taken_as_they_are() -> None:
     assert y.tolist() == [3, 0]
 
 
-def test_every_picture_is_drawn_once_and_half_of_them_mirrored() -> None:
+def test_every_image_is_drawn_once_and_half_of_them_mirrored() -> None:
     views = Views(np.zeros((1000, 1, 1, 1)), np.zeros(1000, np.int32), mirrored=True)
     rows = views.draw(np.random.default_rng(1))
 

@@ -183,9 +183,9 @@ def test_two_processes_train_as_one_does_also_after_one_was_lost(start, tmp_path
 
 
 @pytest.mark.slow
-def test_a_whole_run_of_two_processes_of_which_the_chief_alone_writes(start, pictures: Path, tmp_path: Path) -> None:
+def test_a_whole_run_of_two_processes_of_which_the_chief_alone_writes(start, images: Path, tmp_path: Path) -> None:
     options = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items() if name != "augment"]
-    command = ["train", "--data-directory", pictures, "--out-directory", tmp_path / "out", "--log-format", "plain"]
+    command = ["train", "--data-directory", images, "--out-directory", tmp_path / "out", "--log-format", "plain"]
 
     ends = start("short", *[[*command, *options, "--max-prune-drop=1", "--qat-epochs=1"]] * 2)
     said = [process.communicate(timeout=SECONDS) for process in ends]

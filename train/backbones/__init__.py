@@ -162,7 +162,7 @@ class FinishedModel(NetworkSource, Protocol):
         """Fields of the recipe that the model answers."""
         ...
 
-    def check_pictures(self) -> None:
+    def check_images(self) -> None:
         """Raises UsageError where pictures cannot be prepared for the model, or it is not known how."""
         ...
 

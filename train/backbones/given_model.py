@@ -93,7 +93,7 @@ class GivenModel:
             found |= {"image_size": self.network.shape[0], "channels": self.network.shape[2]}
         return found
 
-    def check_pictures(self) -> None:
+    def check_images(self) -> None:
         """Raises UsageError where pictures cannot be prepared for the model, or it is not known how."""
         shape = self.network.shape
         if len(shape) != 3 or shape[0] != shape[1] or shape[2] not in (1, 3):

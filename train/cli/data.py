@@ -194,13 +194,13 @@ def convert(
     """Convert any readable dataset into another format."""
     from ei_compat.core.files import refuse_occupied
     from ei_compat.formats import WriteOptions, conversion, format_named
-    from ei_compat.media.images import PictureSpec
+    from ei_compat.media.images import ImageSpec
     from train.cli.progress import bars
 
     chosen = format_named(ALIASES.get(to, to))
     if image_size is not None and chosen.name != "arrays":
         raise UsageError("--image-size is for --to arrays; other formats keep the files as they are")
-    spec = None if image_size is None else PictureSpec(image_size, image_size, channels, resize_mode)
+    spec = None if image_size is None else ImageSpec(image_size, image_size, channels, resize_mode)
     refuse_occupied(target)
     options = WriteOptions(copy=copy, spec=spec, max_broken=max_broken, signal_form=_signal_form(signal_format))
     dataset = open_source(source, form)

@@ -127,9 +127,9 @@ class PackageView:
             "size": done.size,
             "sha256": done.sha256,
             "files": done.files,
-            "labels": list(done.job.labels),
-            "sensor": done.job.sensor,
-            "input_scaling": done.job.scaling.name if done.job.scaling else None,
+            "labels": list(done.spec.labels),
+            "sensor": done.spec.sensor,
+            "input_scaling": done.spec.scaling.name if done.spec.scaling else None,
             "inputs_checked": done.checked,
             "profile": self.profile.as_json(),
         }
@@ -162,9 +162,9 @@ NOT_RUN = "not run here, for want of a C compiler: run its self-test on the boar
 
 def _taken(done: Packaged) -> str:
     """What the input was taken for."""
-    if done.job.scaling:
-        return f"input: pixels, scaled to {done.job.scaling.name} (--input-scaling)"
-    return f"input: {done.job.values} real values, sensor {done.job.sensor} (--sensor)"
+    if done.spec.scaling:
+        return f"input: pixels, scaled to {done.spec.scaling.name} (--input-scaling)"
+    return f"input: {done.spec.values} real values, sensor {done.spec.sensor} (--sensor)"
 
 
 def _versus(name: str, ours: int, theirs: int, unit: str) -> tuple[str, ...]:
@@ -197,8 +197,8 @@ def package(
     labels: Path | None = typer.Option(
         None, help="A file with one label per line; else the run's, or labels.txt beside it."
     ),
-    picture: Path | None = typer.Option(
-        None, help="What the example classifies and the self-test compares; without it a test card."
+    image: Path | None = typer.Option(
+        None, "--picture", help="What the example classifies and the self-test compares; without it a test card."
     ),
     sensor: str | None = typer.Option(
         None,
@@ -232,7 +232,7 @@ def package(
         target=target,
         output=output,
         labels=labels,
-        picture=picture,
+        image=image,
         sensor=sensor,
         axes=axes,
         frequency=frequency,
@@ -241,7 +241,7 @@ def package(
     )
     if output is None and target == "linux" and packaged.path.suffix == ".zip":
         console.warn(f"no C compiler here, so {packaged.path} holds the sources: run make where the model is to run")
-    profile = profile_compiled(packaged.job.model, len(packaged.job.tflite), count=not estimate)
+    profile = profile_compiled(packaged.spec.model, len(packaged.spec.tflite), count=not estimate)
     console.show(PackageView(packaged, profile), as_json=as_json)
 
 

@@ -80,8 +80,10 @@ def predict(
     model: Path = typer.Argument(
         help="A finished run's folder, a .tflite file, or an .eim runner.", show_default=False
     ),
-    pictures: list[str] | None = typer.Argument(
-        None, help="Files, folders, patterns such as 'photos/*.jpg', or - for paths from stdin, one a line."
+    images: list[str] | None = typer.Argument(
+        None,
+        metavar="pictures",
+        help="Files, folders, patterns such as 'photos/*.jpg', or - for paths from stdin, one a line.",
     ),
     camera: str | None = typer.Option(
         None,
@@ -101,22 +103,22 @@ def predict(
     """
     from ei_compat.core.files import refuse_occupied
     from train.cli.progress import bars
+    from train.trained.images import STREAM, Copies, frames_of, images_of
     from train.trained.model import Given
-    from train.trained.pictures import STREAM, Copies, frames_of, pictures_of
     from train.trained.prediction import Answers, answers_of
 
-    if not pictures and camera is None:
+    if not images and camera is None:
         raise UsageError("there is nothing to look at", where="predict", fix="name pictures, a folder, -, or --camera")
     if save is not None:
         refuse_occupied(save)
     copies = None if save is None else Copies(save)
-    named = pictures or []
+    named = images or []
     at_once = as_json or camera is not None or STREAM in named
     answers: list[Answer] = []
     failed = 0
     with _opened(model, Given(labels, input_scaling, task)) as predictor:
-        wanted = chain(pictures_of(named, sys.stdin, bars()), () if camera is None else frames_of(camera, frames))
-        for picture, answer in answers_of(predictor, wanted, threshold):
+        wanted = chain(images_of(named, sys.stdin, bars()), () if camera is None else frames_of(camera, frames))
+        for image, answer in answers_of(predictor, wanted, threshold):
             failed += answer.error is not None
             if as_json:
                 sys.stdout.write(json.dumps(answer.as_json()) + "\n")
@@ -128,7 +130,7 @@ def predict(
             if answer.error is not None and not as_json:
                 console.warn(f"{answer.name}: not read, {answer.error}")
             elif copies is not None and answer.error is None:
-                copies.save(picture, answer.words)
+                copies.save(image, answer.words)
     if not at_once:
         console.show(Answers(tuple(answers)))
     if failed:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
     from ei_compat.core.progress import Progress
-    from train.container.plan import Plan
+    from train.container.plan import ContainerSpec
 
 FULL = ("no space left on device", "disk quota exceeded")
 
@@ -134,7 +134,7 @@ def _build(client: DockerClient, image: str, context: Path, progress: Progress) 
                 progress.note(line)
 
 
-def run(client: DockerClient, plan: Plan) -> int:
+def run(client: DockerClient, plan: ContainerSpec) -> int:
     """Runs a container to its end, its log on stdout and stderr; the exit code is its own.
 
     The first signal is handed to it, so that it saves and ends by itself; the second kills it.
@@ -152,7 +152,7 @@ def run(client: DockerClient, plan: Plan) -> int:
             container.remove(force=True)
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
+def _settings(plan: ContainerSpec) -> dict[str, Any]:
     from docker.types import DeviceRequest, Mount
 
     limits = plan.limits
@@ -169,7 +169,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _until_the_end(container: Container, plan: Plan) -> int:
+def _until_the_end(container: Container, plan: ContainerSpec) -> int:
     """Passes the log on from a thread of its own, so that a signal cuts nothing of it short."""
     with refusals(plan.image):
         attach: Any = container.attach  # whose type does not know that both kinds of log are read
@@ -210,7 +210,7 @@ def _pass_on(log: Iterable[bytes | tuple[bytes | None, bytes | None]], done: thr
         done.set()
 
 
-def _fit(container: Container, plan: Plan) -> None:
+def _fit(container: Container, plan: ContainerSpec) -> None:
     if plan.terminal:
         size = shutil.get_terminal_size()
         with suppress(Exception):  # it may have ended by now

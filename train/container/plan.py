@@ -39,7 +39,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ContainerSpec:
     """One container.
 
     Attributes:
@@ -88,7 +88,7 @@ def make_plan(
     *,
     terminal: bool,
     make_folder: bool = True,
-) -> Plan:
+) -> ContainerSpec:
     """Works out what a container needs for a command line that was written for this machine.
 
     Training sees what its options name, for reading alone, and the folder of its results, which is made here so that it
@@ -125,7 +125,7 @@ def make_plan(
     mounts = {path: writable for path, writable in mounts.items() if not _covered(path, writable, mounts)}
     for path in mounts:
         _refuse_system(path)
-    return Plan(
+    return ContainerSpec(
         image=image,
         arguments=tuple(words),
         mounts=dict(sorted(mounts.items())),

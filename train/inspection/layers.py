@@ -13,7 +13,7 @@ from train import backend
 from train.evaluate import dequantised, quantised
 from train.sparsity import Sparsity, prunable_weights, sparsity
 
-PICTURES = 8  # that the error of each layer is measured on
+IMAGES = 8  # that the error of each layer is measured on
 WORKERS = re.compile(r"(Conv2D|depthwise|MatMul)\d*$")  # the operation that names a layer, where several were fused
 
 

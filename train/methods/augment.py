@@ -17,11 +17,11 @@ LARGEST_ZOOM = 1.2  # a crop keeps at least 1 / 1.2 of each side
 BRIGHTNESS = 0.2  # largest change of all pixels, in units of the whole range
 
 
-def augment(pictures: tf.Tensor, seed: int, step: tf.Tensor, zero: np.ndarray | float = 0.0) -> tf.Tensor:
+def augment(images: tf.Tensor, seed: int, step: tf.Tensor, zero: np.ndarray | float = 0.0) -> tf.Tensor:
     """Draws a variant of each picture.
 
     Args:
-        pictures: float32 [N, H, W, C] in [0, 1], less `zero`.
+        images: float32 [N, H, W, C] in [0, 1], less `zero`.
         seed: of the run.
         step: int64 scalar; the same seed and step give the same variants.
         zero: what was taken from the pixels, one value or one for each channel; see `train.scaling`.
@@ -31,7 +31,7 @@ def augment(pictures: tf.Tensor, seed: int, step: tf.Tensor, zero: np.ndarray | 
     """
     import tensorflow as tf
 
-    count, height, width = tf.shape(pictures)[0], pictures.shape[1], pictures.shape[2]
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
 
     def uniform(purpose: int, low: float, high: float) -> tf.Tensor:
         key = tf.stack([tf.constant(seed * 8 + purpose, tf.int64), tf.cast(step, tf.int64)])
@@ -43,6 +43,6 @@ def augment(pictures: tf.Tensor, seed: int, step: tf.Tensor, zero: np.ndarray | 
     boxes = tf.stack(
         [top, tf.where(mirrored, left + side, left), top + side, tf.where(mirrored, left, left + side)], axis=1
     )
-    cropped = tf.image.crop_and_resize(pictures, boxes, tf.range(count), (height, width))
+    cropped = tf.image.crop_and_resize(images, boxes, tf.range(count), (height, width))
     black = -np.asarray(zero, np.float32)
     return tf.clip_by_value(cropped + uniform(4, -BRIGHTNESS, BRIGHTNESS)[:, None, None, None], black, black + 1)

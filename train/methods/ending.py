@@ -65,7 +65,7 @@ def planes(trainer: Trainer, beginning: keras.Model, views: Views) -> tuple[View
         beginning: as it will stay.
         views: training pictures with what is known of them.
     """
-    pictures, held = Views(views.x, views.y), trainer.data.validation
-    known = compute(trainer, beginning, pictures, mirror=views.mirrored)
+    images, held = Views(views.x, views.y), trainer.data.validation
+    known = compute(trainer, beginning, images, mirror=views.mirrored)
     measured = compute(trainer, beginning, Views(held.x, held.y), mirror=False)
     return Views(known, views.y, views.mirrored, views.constants), Samples(measured, np.asarray(held.y))

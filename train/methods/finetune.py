@@ -130,11 +130,11 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
 
 def views_to_learn(trainer: Trainer, before: Before) -> Views:
     """The training pictures and, where the recipe asks for that, what the network before said of each and saw in it."""
-    recipe, pictures = trainer.recipe, trainer.data.training
+    recipe, images = trainer.recipe, trainer.data.training
     constants: tuple[np.ndarray, ...] = ()
     if recipe.soft_answers or recipe.distill:
         constants = (trainer.data.task.soften(before.answers), before.features.training)
-    return Views(pictures.x, pictures.y, before.features.mirrored, constants)
+    return Views(images.x, images.y, before.features.mirrored, constants)
 
 
 def _plan(trainer: Trainer, views: Views) -> PhasePlan:

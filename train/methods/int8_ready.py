@@ -32,7 +32,7 @@ from train.batches import as_input, batches
 from train.graph import Bottleneck, Graph, bottlenecks, kernel_of, output_axes
 from train.methods.quantize import eight_bits
 from train.methods.statistics import (
-    SHIFT_PICTURES,
+    SHIFT_IMAGES,
     averaged,
     measure_statistics,
     normalisations,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from train.network import Network
 
 LEVELS = 127  # of a symmetric INT8 weight, on each side of zero
-RANGE_PICTURES = 256
+RANGE_IMAGES = 256
 LARGEST_FACTOR = 1e3  # between the channels of one bottleneck; a dead channel needs no more
 SMALLEST_RANGE = 1e-6  # of a channel that is always zero
 
@@ -66,10 +66,10 @@ def make_int8_ready(trainer: Trainer) -> None:
 def round_to_int8(trainer: Trainer) -> None:
     """Rounds the kernels, and corrects the statistics for what that changed."""
     frozen = [layer for layer in normalisations(trainer.network) if not layer.trainable]
-    before = measure_statistics(trainer, frozen, SHIFT_PICTURES) if frozen else []
+    before = measure_statistics(trainer, frozen, SHIFT_IMAGES) if frozen else []
     snap_kernels(trainer.network)
     if frozen:
-        after = measure_statistics(trainer, frozen, SHIFT_PICTURES, before)
+        after = measure_statistics(trainer, frozen, SHIFT_IMAGES, before)
         stored = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in frozen]
         moved = zip(frozen, stored, averaged(before), averaged(after), strict=True)
         store(frozen, [shifted(*each) for each in moved])
@@ -140,6 +140,6 @@ def _channel_ranges(trainer: Trainer, groups: Sequence[Bottleneck]) -> list[np.n
         values = probe(as_input(x), training=False)
         return [tf.reduce_max([tf.reduce_max(tf.abs(v), axis=(0, 1, 2)) for v in group], axis=0) for group in values]
 
-    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:RANGE_PICTURES]
+    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:RANGE_IMAGES]
     seen = [[r.numpy() for r in largest(x)] for x, _ in batches(samples, rows, 64)]
     return [np.maximum(np.max(ranges, axis=0), SMALLEST_RANGE) for ranges in zip(*seen, strict=True)]

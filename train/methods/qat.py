@@ -169,8 +169,8 @@ class Simulation:
         import tensorflow as tf
 
         data, recipe = trainer.data, trainer.recipe
-        pictures = calibration_set(data, recipe)
-        parts = [pictures[first : first + BATCH] for first in range(0, len(pictures), BATCH)]
+        images = calibration_set(data, recipe)
+        parts = [images[first : first + BATCH] for first in range(0, len(images), BATCH)]
         seen = np.array([[pair.numpy() for pair in self._extremes(tf.constant(part))] for part in parts])
         last, least = next(reversed(self.ranges)), data.task.output_range or (0.0, 0.0)
         for (name, variable), pairs in zip(self.ranges.items(), seen.swapaxes(0, 1), strict=True):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from train.network import Network
 
 BATCH = 128
-PICTURES = 2048  # for statistics that are measured
-SHIFT_PICTURES = 256  # for the difference between two measurements on the same pictures
+IMAGES = 2048  # for statistics that are measured
+SHIFT_IMAGES = 256  # for the difference between two measurements on the same pictures
 Moments = list[tuple[np.ndarray, np.ndarray]]  # mean and variance [channels] for each of some normalisations
 
 
@@ -46,7 +46,7 @@ def renew_statistics(trainer: Trainer) -> None:
     """Stores in each normalisation that learned what its input's mean and variance are on training pictures."""
     learned = [layer for layer in normalisations(trainer.network) if layer.trainable]
     if learned:
-        store(learned, averaged(measure_statistics(trainer, learned, PICTURES)))
+        store(learned, averaged(measure_statistics(trainer, learned, IMAGES)))
 
 
 def store(norms: Sequence[keras.layers.BatchNormalization], statistics: Moments) -> None:
@@ -59,7 +59,7 @@ def store(norms: Sequence[keras.layers.BatchNormalization], statistics: Moments)
 def measure_statistics(
     trainer: Trainer,
     wanted: Sequence[keras.layers.BatchNormalization],
-    pictures: int,
+    images: int,
     before: Sequence[Moments] | None = None,
 ) -> list[Moments]:
     """Mean and variance [channels] of what goes into the wanted normalisations, for batch after batch.
@@ -67,7 +67,7 @@ def measure_statistics(
     Args:
         trainer: gives the network and the training pictures, always the same ones.
         wanted: some of the backbone's normalisations, in order.
-        pictures: how many at most.
+        images: how many at most.
         before: what this gave for the frozen normalisations, which then are the wanted ones, before the kernels
             changed. They then shift what they store by how far their input moved since, so that no layer sees what the
             change did to those before it: some channels are amplified a hundredfold on their way, and would be far off
@@ -82,7 +82,7 @@ def measure_statistics(
     def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
         return _forward(backbone, as_input(x), places, was)
 
-    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:pictures]
+    rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:images]
     measured: list[Moments] = []
     with trainer.progress.task("statistics", len(rows), "picture") as task:
         for x, _ in batches(samples, rows, BATCH):

@@ -56,8 +56,8 @@ class Trainer:
 
     def passes(self, epochs: int, least_steps: int, least: int = 1) -> int:
         """How often each of the epochs goes through the training set so that they have `least_steps` in all."""
-        pictures = max(1, epochs) * len(self.data.training)
-        return max(least, math.ceil(least_steps * self.recipe.batch_size / pictures))
+        images = max(1, epochs) * len(self.data.training)
+        return max(least, math.ceil(least_steps * self.recipe.batch_size / images))
 
     def steps(self, epochs: int, passes: int = 1) -> int:
         """How many steps so many epochs have that go so often through the training set."""
@@ -74,7 +74,7 @@ class Trainer:
         from train.methods.augment import augment
 
         zero = self.data.scaling.zero
-        return lambda pictures: augment(pictures, self.recipe.seed, self.global_step, zero)
+        return lambda images: augment(images, self.recipe.seed, self.global_step, zero)
 
 
 def learning_rates(start: float, steps: int, decay: float) -> np.ndarray:

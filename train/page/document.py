@@ -21,7 +21,7 @@ def document(
     sections: Sequence[Section],
     *,
     island: Mapping[str, Any],
-    pictures: Markup | None = None,
+    images: Markup | None = None,
     footer: Content = None,
 ) -> str:
     """The whole page.
@@ -31,7 +31,7 @@ def document(
         header: above everything.
         sections: in order; the first is what everybody reads.
         island: JSON values for the script, and for whoever reads the page by program.
-        pictures: the style sheet of the small pictures.
+        images: the style sheet of the small pictures.
         footer: below everything.
     """
     script = (HERE / "script.js").read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def document(
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
         element("style", Markup((HERE / "style.css").read_text(encoding="utf-8"))),
-        pictures,
+        images,
     )
     links = [element("li", element("a", section.title, href=f"#{section.id}")) for section in sections]
     body = element(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from train.page.images import tile
 from train.page.markup import Content, Markup, bar, element, joined, listed, plural, scrolling, table, whole
 from train.page.parts import Section
-from train.page.pictures import tile
 from train.result import Columns
 from train.tasks import Answered, Chapters, Task
 
@@ -35,12 +35,12 @@ class Gallery:
         points = explorer.points if explorer else ()
         self._numbers = {(point.set, point.row): number for number, point in enumerate(points)}
 
-    def picture(self, name: str, row: int, says: str) -> Content:
+    def image(self, name: str, row: int, says: str) -> Content:
         """The picture of a sample."""
         number = self._numbers.get((name, row))
         if number is None or self._explorer is None or self._explorer.sheets is None:
             return element("span", class_="pic none", aria_hidden="true")
-        return self._explorer.sheets.picture(number, says)
+        return self._explorer.sheets.image(number, says)
 
 
 def worst(task: Task, sets: Mapping[str, Answered], chapters: Chapters, gallery: Gallery) -> Section:
@@ -61,9 +61,9 @@ def worst(task: Task, sets: Mapping[str, Answered], chapters: Chapters, gallery:
     for remark, name, row in found[:TILES]:
         names, numbers = groups[name]
         truth, file = truths[name][row], sets[name].files[row]
-        picture = gallery.picture(name, row, f"{file}: {truth}, taken for {remark.said}")
+        image = gallery.image(name, row, f"{file}: {truth}, taken for {remark.said}")
         tiles.append(
-            tile(picture, truth, remark.said, remark.sure, file, data_set=name, data_group=str(names[numbers[row]]))
+            tile(image, truth, remark.said, remark.sure, file, data_set=name, data_group=str(names[numbers[row]]))
         )
     held = sum(map(len, sets.values()))
     few = "" if len(found) <= TILES else f" These are the {TILES} worst; all are in predictions.csv."
@@ -228,7 +228,7 @@ def _doubts(found: Health, gallery: Gallery) -> Content:
         return None
     tiles = [
         tile(
-            gallery.picture(doubt.set, doubt.row, f"{doubt.file}: labelled {doubt.truth}"),
+            gallery.image(doubt.set, doubt.row, f"{doubt.file}: labelled {doubt.truth}"),
             doubt.truth, doubt.said, doubt.sure, f"{doubt.set}: {doubt.file}",
         )
         for doubt in found.doubts

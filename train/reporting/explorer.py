@@ -16,7 +16,7 @@ from ei_compat.core.errors import FormatError
 from train.batches import as_float
 from train.inspection.projection import Components, project
 from train.inspection.thumbnails import thumbnails
-from train.page.pictures import Sprites
+from train.page.images import Sprites
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,10 +116,10 @@ def explorer_of(
     if scaling is None:
         return Explorer(points, tuple(groups), None)
     shape = sets[places[0][0]].x.shape[1:]
-    return Explorer(points, tuple(groups), thumbnails(_pictures(sets, places, scaling), shape))
+    return Explorer(points, tuple(groups), thumbnails(_images(sets, places, scaling), shape))
 
 
-def _pictures(sets: Mapping[str, Samples], places: Sequence[tuple[str, int]], scaling: Scaling) -> Iterator[np.ndarray]:
+def _images(sets: Mapping[str, Samples], places: Sequence[tuple[str, int]], scaling: Scaling) -> Iterator[np.ndarray]:
     for name, row in places:
         x = sets[name].x[np.array([row])]
         if x.dtype == np.uint8:
@@ -161,8 +161,8 @@ def unpacked(content: bytes, where: Path | str) -> Explorer:
             count = sum(name.endswith(".webp") for name in archive.namelist())
             files = tuple(archive.read(f"sheet-{number}.webp") for number in range(count))
         points = tuple(Point(*point) for point in index["points"])
-        pictures = index["pictures"]
-        return Explorer(points, tuple(index["groups"]), Sprites(files=files, **pictures) if pictures else None)
+        images = index["pictures"]
+        return Explorer(points, tuple(index["groups"]), Sprites(files=files, **images) if images else None)
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"is no explorer of a run: {error}", where=where) from None
 

@@ -14,7 +14,7 @@ from train import supervision
 from train.batches import as_float
 from train.inspection.board import Board, board_of
 from train.inspection.health import Health, health_of
-from train.inspection.layers import PICTURES, Kernel, LayerError, kernels_of, layer_errors
+from train.inspection.layers import IMAGES, Kernel, LayerError, kernels_of, layer_errors
 from train.reporting.explorer import chosen, components_of, explorer_of, packed
 from train.scaling import Scaling
 
@@ -126,7 +126,7 @@ def look(
         found, int8 = Findings(progress, steps), models[INT8_FILE]
         found.board = found.attempt("board", lambda: board_of(int8))
         found.kernels = found.attempt("kernels", lambda: kernels_of(*pruned, int8)) or ()
-        rows = np.unique(np.linspace(0, len(deployed) - 1, min(PICTURES, len(deployed))).astype(int))
+        rows = np.unique(np.linspace(0, len(deployed) - 1, min(IMAGES, len(deployed))).astype(int))
         inputs = as_float(deployed.take(rows)[0])
         found.layers = found.attempt("layers", lambda: layer_errors(models[FLOAT_FILE], int8, inputs)) or ()
         look_at_data(found, data, sets, seen, seed)

@@ -99,7 +99,7 @@ def page(report: Report, config: Mapping[str, Any], sets: Mapping[str, Answered]
         _header(report, config),
         sections,
         island=_island(report, answers, explorer),
-        pictures=explorer.sheets.style() if explorer and explorer.sheets else None,
+        images=explorer.sheets.style() if explorer and explorer.sheets else None,
         footer=element("p", "Made by ei-train. Everything on this page is in this file; it asks no network."),
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 STRENGTHS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of the L2 penalty per sample, on standardised features
 STEPS = 100  # of gradient descent at each strength, from where the stronger one ended
-PICTURES = 4096  # that it is fitted on at most
+IMAGES = 4096  # that it is fitted on at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ def fit_probe(x: np.ndarray, y: np.ndarray, held_x: np.ndarray, held_y: np.ndarr
         held_y: their classes [M].
         classes: how many there are.
     """
-    if len(x) > PICTURES:
-        rows = np.linspace(0, len(x) - 1, PICTURES).astype(int)
+    if len(x) > IMAGES:
+        rows = np.linspace(0, len(x) - 1, IMAGES).astype(int)
         x, y = x[rows], y[rows]
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3 * x.std() + 1e-12
     x, held_x = (x - mean) / scale, (held_x - mean) / scale

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.core.errors import DataError
-from ei_compat.media.images import PictureSpec, load_picture
+from ei_compat.media.images import ImageSpec, load_image
 from train.evaluate import Session
 from train.result import Columns
 
 if TYPE_CHECKING:
+    from train.trained.images import Named
     from train.trained.model import Model
-    from train.trained.pictures import Named
 
 
 class Predictor(Protocol):
@@ -27,7 +27,7 @@ class Predictor(Protocol):
     """
 
     @property
-    def spec(self) -> PictureSpec:
+    def spec(self) -> ImageSpec:
         """What a picture is made into for it."""
         ...
 
@@ -55,7 +55,7 @@ class FileModel:
         if len(model.shape) != 3 or model.shape[2] not in (1, 3):
             raise DataError(f"the model's input {list(model.shape)} is no picture", where=model.source)
         height, width, channels = model.shape
-        self.spec = PictureSpec(width, height, channels)
+        self.spec = ImageSpec(width, height, channels)
         self.chooses = model.task.confidence(np.zeros((1, len(model.task.labels)), np.float32)) is not None
         self._model, self._session = model, Session(model.files[model.deployed])
 
@@ -130,21 +130,21 @@ class Answers:
         return [answer.label or f"unsure: {best}", f"{score:.3f}", second, f"{behind:.3f}"]
 
 
-def answers_of(predictor: Predictor, pictures: Iterable[Named], threshold: float) -> Iterator[tuple[Named, Answer]]:
+def answers_of(predictor: Predictor, images: Iterable[Named], threshold: float) -> Iterator[tuple[Named, Answer]]:
     """Asks about each picture, in order, as soon as it is there.
 
     Args:
         predictor: that is asked.
-        pictures: what about.
+        images: what about.
         threshold: least score of an answer.
     """
-    for picture in pictures:
+    for image in images:
         try:
-            pixels = load_picture(picture.source, predictor.spec)
+            pixels = load_image(image.source, predictor.spec)
         except DataError as error:
-            yield picture, Answer(picture.name, {}, error=error.what)
+            yield image, Answer(image.name, {}, error=error.what)
             continue
         scores = predictor.ask(pixels)
         best = max(scores, key=lambda label: scores[label])
         label = best if predictor.chooses and scores[best] >= threshold else None
-        yield picture, Answer(picture.name, scores, label)
+        yield image, Answer(image.name, scores, label)

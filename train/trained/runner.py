@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ei_compat.core.errors import DataError, UsageError
-from ei_compat.media.images import PictureSpec, ResizeMode
+from ei_compat.media.images import ImageSpec, ResizeMode
 
 SECONDS = 20.0  # for a start, and for an answer
 RESIZE = {"fit-shortest": ResizeMode.FIT_SHORT, "fit-longest": ResizeMode.FIT_LONG, "squash": ResizeMode.SQUASH}
@@ -131,7 +131,7 @@ class Runner:
         mode = RESIZE.get(str(parameters.get("image_resize_mode", "fit-shortest")))
         if mode is None:
             raise DataError(f"no resize mode {parameters['image_resize_mode']}", where=self._file)
-        self.spec = PictureSpec(width, height, channels, mode)
+        self.spec = ImageSpec(width, height, channels, mode)
         self.chooses = len(labels) > 1  # a regression has the one label `value`
 
     def ask(self, pixels: np.ndarray) -> dict[str, float]:

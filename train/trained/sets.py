@@ -70,7 +70,7 @@ def read_sets(
     if data.is_dir() and holds_arrays(data):
         found = _of_arrays(model, data, scratch, progress)
     else:
-        found = _of_pictures(model, open_dataset(data, format=data_format), scratch, progress)
+        found = _of_images(model, open_dataset(data, format=data_format), scratch, progress)
     if found.own and not whole:
         return replace(found, samples={name: each for name, each in found.samples.items() if name != LEARNED})
     if not found.own and len(found.samples) == 1:
@@ -78,8 +78,8 @@ def read_sets(
     return found
 
 
-def _of_pictures(model: Model, dataset: Dataset, scratch: Path, progress: Progress) -> Sets:
-    from ei_compat.media.images import PictureSpec
+def _of_images(model: Model, dataset: Dataset, scratch: Path, progress: Progress) -> Sets:
+    from ei_compat.media.images import ImageSpec
 
     if len(model.shape) != 3 or model.shape[2] not in (1, 3):
         raise DataError(f"the model's input {list(model.shape)} is no picture", where=model.source, fix="give arrays")
@@ -88,7 +88,7 @@ def _of_pictures(model: Model, dataset: Dataset, scratch: Path, progress: Progre
     theirs = type(model.task).of_labels(labels)
     _check_labels(model, theirs, labels, dataset.root)
     height, width, channels = model.shape
-    spec = PictureSpec(width, height, channels)
+    spec = ImageSpec(width, height, channels)
     divided = _divided(model, dataset, theirs, progress)
     most = Recipe().max_broken if model.run is None else model.run.recipe.max_broken
     found = reading.decode_sets(divided, model.task, spec, most, scratch, progress)

@@ -1,7 +1,7 @@
 // Classifies what the camera of an ESP32-CAM (AI-Thinker) sees. Board: "AI Thinker ESP32-CAM", with PSRAM.
 #include <@NAME@_inferencing.h>
 
-#include "edge-impulse-sdk/dsp/image/eit_picture.h"
+#include "edge-impulse-sdk/dsp/image/eit_image.h"
 #include "esp_camera.h"
 
 static const size_t FRAME_WIDTH = @FRAME_WIDTH@;  // FRAMESIZE_@FRAME@

@@ -12,11 +12,11 @@ from ei_compat.core.errors import DataError
 from ei_compat.dataset.dataset import Dataset, FilePayload
 from ei_compat.dataset.reading import Kind, NotRead, Reading
 from ei_compat.formats import FORMATS, open_dataset, write_dataset
-from tests.ei_compat.made import dataset_for, draw, picture_rows
+from tests.ei_compat.made import dataset_for, draw, image_rows
 
 
 def written(kind, root: Path) -> Path:
-    made = picture_rows() if kind.name == "arrays" else dataset_for(kind, root / "made")
+    made = image_rows() if kind.name == "arrays" else dataset_for(kind, root / "made")
     write_dataset(made, root / "set", kind.name)
     return root / "set"
 
@@ -38,7 +38,7 @@ def test_a_set_as_it_was_written_is_read_whole(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
-def test_an_unknown_file_a_loose_picture_and_a_foreign_label_file_are_found(kind, tmp_path):
+def test_an_unknown_file_a_loose_image_and_a_foreign_label_file_are_found(kind, tmp_path):
     root = written(kind, tmp_path)
     (root / "strange.xyz").write_bytes(b"\0")
     draw(root / "loose.png", 99)
@@ -120,7 +120,7 @@ def test_files_of_systems_and_documents_are_counted_and_left_alone(tmp_path):
 
 def test_a_summary_counts_each_kind_and_names_the_first():
     files = [NotRead(f"{i}.avif", Kind.OTHER) for i in range(10)]
-    files += [NotRead("a/b.jpg", Kind.PICTURE), NotRead("c.jpg", Kind.PICTURE), NotRead("x", Kind.OTHER)]
+    files += [NotRead("a/b.jpg", Kind.IMAGE), NotRead("c.jpg", Kind.IMAGE), NotRead("x", Kind.OTHER)]
     remark, line = Reading(not_read=tuple(files), remarks=("the folder 'photos' was entered",)).lines()
     assert remark == "the folder 'photos' was entered"
     assert line.startswith("13 files were not read: 10 .avif (0.avif, 1.avif, …), 2 loose pictures (a/b.jpg, c.jpg), ")

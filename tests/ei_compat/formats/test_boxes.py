@@ -11,8 +11,8 @@ import pytest
 from ei_compat.core.errors import DataError, FormatError
 from ei_compat.dataset.dataset import Box, Dataset
 from ei_compat.formats import WriteOptions, format_named, open_dataset, write_dataset
-from ei_compat.media.images import PictureSpec
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
+from ei_compat.media.images import ImageSpec
 from tests.ei_compat.made import dataset_for, draw
 
 WIDTH, HEIGHT = 64, 48
@@ -105,7 +105,7 @@ def made(kind: str, root: Path, corners: Corners) -> Path:
 
 
 @every_kind
-def test_a_box_in_its_picture_is_kept(kind, tmp_path):
+def test_a_box_in_its_image_is_kept(kind, tmp_path):
     dataset = open_dataset(made(kind, tmp_path, (16, 12, 32.5, 24)))
     assert dataset.format == kind
     assert dataset.samples[0].boxes == (Box("cat", 16, 12, 16.5, 12),)
@@ -134,7 +134,7 @@ def test_a_box_in_its_picture_is_kept(kind, tmp_path):
         *("y swapped", "NaN", "infinite", "minus infinite", "too large for a float"),
     ],
 )
-def test_what_cannot_be_a_box_of_the_picture_is_refused_by_its_place(kind, corners, tmp_path):
+def test_what_cannot_be_a_box_of_the_image_is_refused_by_its_place(kind, corners, tmp_path):
     with pytest.raises(FormatError) as caught:
         open_dataset(made(kind, tmp_path, corners))
     assert KINDS[kind][1] in str(caught.value)
@@ -189,7 +189,7 @@ def test_yolo_numbers_that_are_no_shares_are_refused_by_line_and_value(line, tmp
 
 
 @pytest.mark.parametrize("share", ["1.000001", "0.9999999", "1"])
-def test_rounded_shares_of_a_whole_picture_need_no_word(share, tmp_path):
+def test_rounded_shares_of_a_whole_image_need_no_word(share, tmp_path):
     draw(tmp_path / "p.png", 1, (WIDTH, HEIGHT))
     (tmp_path / "classes.txt").write_text("cat\n")
     (tmp_path / "p.txt").write_text(f"0 0.5 0.5 {share} {share}\n")
@@ -227,7 +227,7 @@ def test_coco_numbers_of_any_type_are_one(image, kind, tmp_path):
     assert open_dataset(tmp_path).samples[0].boxes == (Box("cat", 1, 2, 3, 4),)
 
 
-def test_a_broken_picture_does_not_keep_the_others_from_being_read(tmp_path):
+def test_a_broken_image_does_not_keep_the_others_from_being_read(tmp_path):
     made("csv-boxes", tmp_path, (1, 2, 3, 4))
     (tmp_path / "q.png").write_bytes(b"no picture")
     with (tmp_path / "labels.csv").open("a") as stream:
@@ -239,13 +239,13 @@ def test_sizes_are_read_once_and_carried(tmp_path):
     (sample,) = open_dataset(made("voc", tmp_path, (1, 2, 3, 4))).samples
     assert sample.payload.size == (WIDTH, HEIGHT)
     (tmp_path / "p.png").unlink()
-    assert picture_size(sample.payload) == (WIDTH, HEIGHT)
+    assert image_size(sample.payload) == (WIDTH, HEIGHT)
 
 
 def test_boxes_of_arrays_are_held_against_their_rows(tmp_path):
     whole = dataset_for(format_named("coco"), tmp_path / "in")
     known = Dataset.of([sample for sample in whole.samples if sample.boxes is not None], format="made")
-    write_dataset(known, tmp_path / "out", "arrays", options=WriteOptions(spec=PictureSpec(8, 8)))
+    write_dataset(known, tmp_path / "out", "arrays", options=WriteOptions(spec=ImageSpec(8, 8)))
     path = tmp_path / "out" / "Y_split_train.npy"
     rows = json.loads(path.read_text())
     first = next(row for row in rows if row["boundingBoxes"])

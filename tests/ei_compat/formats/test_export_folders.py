@@ -14,7 +14,7 @@ from ei_compat.dataset.dataset import Category, ClassLabel, Dataset, Interval, I
 from ei_compat.formats import WriteOptions, open_dataset, write_dataset
 from ei_compat.formats.conversion import convert
 from ei_compat.media import acquisition
-from ei_compat.media.images import PictureSpec
+from ei_compat.media.images import ImageSpec
 from ei_compat.media.signals import SignalForm, read_signal
 from tests.ei_compat.made import class_folders, draw, signal
 from tests.ei_compat.media.test_wav import PLAIN, SOUND, chunk, file_of
@@ -125,7 +125,7 @@ def test_rows_of_arrays_are_shuffled_the_same_everywhere_with_their_ids(tmp_path
     sets = (Category.TRAINING, Category.VALIDATION, Category.TESTING)
     parted = Dataset.of((s.with_category(sets[i % 3]) for i, s in enumerate(dataset.samples)), format="made")
     for place in ("one", "two"):
-        write_dataset(parted, tmp_path / place, "arrays", options=WriteOptions(spec=PictureSpec(20, 16)))
+        write_dataset(parted, tmp_path / place, "arrays", options=WriteOptions(spec=ImageSpec(20, 16)))
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
     ids = json.loads((tmp_path / "one" / "sample_id_details.json").read_text())
@@ -136,24 +136,22 @@ def test_rows_of_arrays_are_shuffled_the_same_everywhere_with_their_ids(tmp_path
         assert sorted(labels) == [0] * 4 + [1] * 4 + [2] * 4
         by_id = [parted.samples[number - 1] for number in ids[key]]
         assert ["abc".index(sample.label.label) for sample in by_id] == labels
-        pictures = np.load(tmp_path / "one" / f"X_split_{name}.npy")
-        for sample, row in zip(by_id, pictures, strict=True):
+        images = np.load(tmp_path / "one" / f"X_split_{name}.npy")
+        for sample, row in zip(by_id, images, strict=True):
             assert np.array_equal(np.rint(row * 255), np.asarray(Image.open(sample.payload.path)))
 
 
 def test_rows_that_are_arrays_already_keep_their_order(tmp_path):
     class_folders(tmp_path / "in", {"a": 6, "b": 6})
-    write_dataset(
-        open_dataset(tmp_path / "in"), tmp_path / "one", "arrays", options=WriteOptions(spec=PictureSpec(8, 8))
-    )
+    write_dataset(open_dataset(tmp_path / "in"), tmp_path / "one", "arrays", options=WriteOptions(spec=ImageSpec(8, 8)))
     write_dataset(open_dataset(tmp_path / "one"), tmp_path / "two", "arrays")
     assert np.array_equal(*(np.load(tmp_path / place / "X_train_features.npy") for place in ("one", "two")))
 
 
-def test_arrays_without_the_broken_pictures(tmp_path):
+def test_arrays_without_the_broken_images(tmp_path):
     class_folders(tmp_path / "in", {"a": 5, "b": 5})
     (tmp_path / "in" / "a" / "002.png").write_bytes(b"broken")
-    options = WriteOptions(spec=PictureSpec(8, 8), max_broken=0.2)
+    options = WriteOptions(spec=ImageSpec(8, 8), max_broken=0.2)
     left_out = write_dataset(open_dataset(tmp_path / "in"), tmp_path / "out", "arrays", options=options)
     assert [name.rpartition("/")[2] for name, _ in left_out] == ["002.png"]
     assert np.load(tmp_path / "out" / "X_train_features.npy").shape == (9, 8, 8, 3)

@@ -27,9 +27,9 @@ from ei_compat.dataset.dataset import (
 )
 from ei_compat.formats import FORMATS, Carries, WriteOptions, format_named, open_dataset, write_dataset
 from ei_compat.formats.conversion import convert, losses
-from ei_compat.media.images import PictureSpec
+from ei_compat.media.images import ImageSpec
 from ei_compat.media.signals import SignalForm, read_signal
-from tests.ei_compat.made import class_folders, dataset_for, draw, picture_rows, signal
+from tests.ei_compat.made import class_folders, dataset_for, draw, image_rows, signal
 
 FILE_FORMATS = [kind for kind in FORMATS if kind.name != "arrays"]
 
@@ -37,7 +37,7 @@ FILE_FORMATS = [kind for kind in FORMATS if kind.name != "arrays"]
 def content(sample: Sample) -> object:
     """What a sample holds, whatever kind of payload it has."""
     match sample.payload:
-        case FilePayload() if sample.payload.is_picture:
+        case FilePayload() if sample.payload.is_image:
             return sample.payload.path.read_bytes()
         case ArrayRow():
             return sample.payload.read().tobytes()
@@ -79,14 +79,14 @@ def test_round_trip(kind, with_category, tmp_path):
 
 
 def test_arrays_keep_every_pixel_and_go_through_files_and_back(tmp_path):
-    made = picture_rows()
+    made = image_rows()
     write_dataset(made, tmp_path / "arrays", "arrays")
     read = open_dataset(tmp_path / "arrays")
     assert (read.format, read.labels) == ("arrays", ("a", "b"))
     assert {s.id: (s.category, s.label) for s in read.samples} == {s.id: (s.category, s.label) for s in made.samples}
     write_dataset(read, tmp_path / "folders", "folders")
     files = open_dataset(tmp_path / "folders")
-    write_dataset(files, tmp_path / "again", "arrays", options=WriteOptions(spec=PictureSpec(8, 8)))
+    write_dataset(files, tmp_path / "again", "arrays", options=WriteOptions(spec=ImageSpec(8, 8)))
     for name in ("X_split_train.npy", "X_split_test.npy", "X_holdout.npy"):
         # the folders are sorted by class, so rows are compared as sets
         before, after = (np.load(tmp_path / folder / name) for folder in ("arrays", "again"))
@@ -97,7 +97,7 @@ def test_arrays_keep_every_pixel_and_go_through_files_and_back(tmp_path):
 def test_a_set_without_validation_becomes_the_unsplit_arrays(tmp_path):
     class_folders(tmp_path / "in", {"a": 3, "b": 2})
     dataset = open_dataset(tmp_path / "in")
-    write_dataset(dataset, tmp_path / "out", "arrays", options=WriteOptions(spec=PictureSpec(6, 4, 1)))
+    write_dataset(dataset, tmp_path / "out", "arrays", options=WriteOptions(spec=ImageSpec(6, 4, 1)))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "X_train_features.npy",
         "sample_id_details.json",
@@ -141,9 +141,9 @@ def test_convert_says_what_it_cannot_carry(tmp_path):
     with pytest.raises(DataError, match="format 'coco' cannot hold class labels"):
         convert(made, tmp_path / "out", "coco")
     assert not (tmp_path / "out").exists()
-    pictures = [s for s in made.samples if isinstance(s.payload, FilePayload) and isinstance(s.label, ClassLabel)]
-    done = convert(Dataset.of(pictures, format="made"), tmp_path / "out", "openmv")
-    assert done.lost == (f"categories ({len(pictures)} samples)", f"metadata ({len(pictures)} samples)")
+    images = [s for s in made.samples if isinstance(s.payload, FilePayload) and isinstance(s.label, ClassLabel)]
+    done = convert(Dataset.of(images, format="made"), tmp_path / "out", "openmv")
+    assert done.lost == (f"categories ({len(images)} samples)", f"metadata ({len(images)} samples)")
 
 
 def test_a_class_label_beside_boxes_is_lost_with_a_word():
@@ -158,7 +158,7 @@ def test_a_class_label_beside_boxes_is_lost_with_a_word():
 
 
 def test_losses_of_everything_are_named():
-    rows = picture_rows()
+    rows = image_rows()
     with pytest.raises(DataError, match="cannot hold class labels"):
         losses(rows, format_named("yolo"))
 
@@ -303,9 +303,9 @@ def test_intervals_with_a_gap_cannot_be_a_sidecar(tmp_path):
 def test_boxes_become_structured_arrays_and_come_back(tmp_path):
     made = dataset_for(format_named("coco"), tmp_path / "made")
     with pytest.raises(DataError, match="nothing is known of its objects, but others have boxes"):
-        write_dataset(made, tmp_path / "none", "arrays", options=WriteOptions(spec=PictureSpec(8, 8)))
+        write_dataset(made, tmp_path / "none", "arrays", options=WriteOptions(spec=ImageSpec(8, 8)))
     made = Dataset.of([each for each in made.samples if each.boxes is not None], format="made")
-    write_dataset(made, tmp_path / "one", "arrays", options=WriteOptions(spec=PictureSpec(8, 8, resize_mode="squash")))
+    write_dataset(made, tmp_path / "one", "arrays", options=WriteOptions(spec=ImageSpec(8, 8, resize_mode="squash")))
     read = open_dataset(tmp_path / "one")
     wide = made.samples[0].payload, made.samples[0].boxes[0]  # 20 x 16 pixels become 8 x 8
     assert (wide[1].x, wide[1].y, wide[1].width, wide[1].height) == (1, 2, 3, 4)
@@ -320,7 +320,7 @@ def test_boxes_become_structured_arrays_and_come_back(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["voc", "yolo", "open-images", "coco", "csv-boxes", "remo-boxes"])
-def test_pictures_that_differ_in_extension_or_set_only_keep_their_boxes(name, tmp_path):
+def test_images_that_differ_in_extension_or_set_only_keep_their_boxes(name, tmp_path):
     draw(tmp_path / "in" / "a.png", 1)
     draw(tmp_path / "in" / "a.bmp", 2)
     places = [(Category.TRAINING, "a.png"), (Category.TRAINING, "a.bmp"), (Category.TESTING, "a.png")]

@@ -10,7 +10,7 @@ import pytest
 
 from ei_compat.core.errors import DataError
 from ei_compat.formats import open_dataset
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
 from tests.ei_compat.made import draw
 
 HASH = "0123456789abcdef0123456789abcdef"
@@ -323,14 +323,14 @@ def test_masks_of_a_voc_set_are_no_samples(tmp_path):
     assert "4 loose pictures (V/SegmentationClass/0.png" in dataset.reading.lines()[-1]
 
 
-def test_every_extension_of_pillow_that_is_a_picture_is_decoded(tmp_path):
+def test_every_extension_of_pillow_that_is_a_image_is_decoded(tmp_path):
     from PIL import Image
 
-    from ei_compat.dataset.dataset import PICTURE_SUFFIXES
+    from ei_compat.dataset.dataset import IMAGE_SUFFIXES
 
     Image.init()
     written = 0
-    for suffix in sorted(PICTURE_SUFFIXES & set(Image.registered_extensions())):
+    for suffix in sorted(IMAGE_SUFFIXES & set(Image.registered_extensions())):
         path = tmp_path / f"x{suffix}"
         for mode in ("RGB", "P", "1"):
             try:
@@ -338,7 +338,7 @@ def test_every_extension_of_pillow_that_is_a_picture_is_decoded(tmp_path):
             except (OSError, ValueError, KeyError):
                 continue
             written += 1
-            assert min(picture_size(path)) >= 32, suffix
+            assert min(image_size(path)) >= 32, suffix
             break
     assert written > 35
 

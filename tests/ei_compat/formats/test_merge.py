@@ -16,34 +16,34 @@ from tests.ei_compat.made import draw
 Content = dict[str, list[int]]  # by picture the left sides of its boxes, of 4 by 4 pixels in a picture of 20 by 16
 
 
-def coco(pictures: Content) -> str:
-    images = [{"id": number, "file_name": name} for number, name in enumerate(pictures)]
+def coco(images: Content) -> str:
+    images = [{"id": number, "file_name": name} for number, name in enumerate(images)]
     annotations = [
         {"image_id": number, "category_id": 1, "bbox": [x, 1, 4, 4]}
-        for number, lefts in enumerate(pictures.values())
+        for number, lefts in enumerate(images.values())
         for x in lefts
     ]
     return json.dumps({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]})
 
 
-def voc(pictures: Content) -> str:
-    ((name, lefts),) = pictures.items()
+def voc(images: Content) -> str:
+    ((name, lefts),) = images.items()
     ends = "<xmin>{}</xmin><ymin>1</ymin><xmax>{}</xmax><ymax>5</ymax>"
     boxes = [f"<object><name>cat</name><bndbox>{ends.format(x, x + 4)}</bndbox></object>" for x in lefts]
     return f"<annotation><filename>{name}</filename>{''.join(boxes)}</annotation>"
 
 
 def table(header: str, row: Callable[[str, int], str]) -> Callable[[Content], str]:
-    return lambda pictures: "\n".join([header, *(row(name, x) for name, xs in pictures.items() for x in xs), ""])
+    return lambda images: "\n".join([header, *(row(name, x) for name, xs in images.items() for x in xs), ""])
 
 
-def remo(pictures: Content) -> str:
+def remo(images: Content) -> str:
     def box(x: int) -> dict[str, object]:
         return {"classes": ["cat"], "bbox": {"xmin": x, "ymin": 1, "xmax": x + 4, "ymax": 5}}
 
     items = [
         {"file_name": name, "task": "Object detection", "annotations": list(map(box, lefts))}
-        for name, lefts in pictures.items()
+        for name, lefts in images.items()
     ]
     return json.dumps(items)
 
@@ -61,8 +61,8 @@ BOX_FORMATS = {
 }
 
 
-def laid(root: Path, texts: dict[str, str], pictures: Sequence[str] = ("p.png",)) -> Path:
-    for number, name in enumerate(pictures):
+def laid(root: Path, texts: dict[str, str], images: Sequence[str] = ("p.png",)) -> Path:
+    for number, name in enumerate(images):
         draw(root / name, number)
     for name, text in texts.items():
         (root / name).parent.mkdir(exist_ok=True, parents=True)
@@ -102,13 +102,13 @@ def test_of_three_files_the_last_one_counts(tmp_path):
     assert line.startswith("1 picture has other boxes")
 
 
-def test_a_file_without_a_box_of_a_picture_overrules_nothing(tmp_path):
+def test_a_file_without_a_box_of_a_image_overrules_nothing(tmp_path):
     boxes, lines = lefts(laid(tmp_path, {"a.json": coco({"p.png": [3]}), "b.json": coco({"p.png": []})}))
     assert (boxes, len(lines)) == ([3], 1)
 
 
 @pytest.mark.parametrize("named", ["a.json, image 0 and a.json, image 1"])
-def test_a_picture_with_two_numbers_in_one_file(tmp_path, named):
+def test_a_image_with_two_numbers_in_one_file(tmp_path, named):
     def twice(second: list[int]) -> str:
         return coco({"p.png": [3], "other": second}).replace("other", "p.png")
 
@@ -142,7 +142,7 @@ def test_of_two_files_with_classes_the_later_one_counts(tmp_path, kind, first, l
 
 
 @pytest.mark.parametrize(("kind", "file", "_"), CLASS_FORMATS.values(), ids=CLASS_FORMATS)
-def test_a_file_that_gives_a_picture_two_classes(tmp_path, kind, file, _):
+def test_a_file_that_gives_a_image_two_classes(tmp_path, kind, file, _):
     text = kind({"0.png": "a", "other": "b"}).replace("other", "0.png")
     with pytest.raises(DataError, match=rf"{file}, (line 3|\[1\]): picture '0.png' has two classes, 'a' and 'b'"):
         open_dataset(laid(tmp_path, {file: text}, THREE))
@@ -169,7 +169,7 @@ SETS = {
 
 
 @pytest.mark.parametrize(("kind", "contents", "files"), SETS.values(), ids=SETS)
-def test_a_picture_that_two_sets_list_is_in_the_later_one(tmp_path, kind, contents, files):
+def test_a_image_that_two_sets_list_is_in_the_later_one(tmp_path, kind, contents, files):
     texts = {file: kind(content) for file, content in zip(files, contents, strict=True)}
     dataset = open_dataset(laid(tmp_path, texts, [f"images/{name}" for name in THREE]))
     assert [sample.category for sample in dataset.samples] == ["training", "validation", "validation"]
@@ -219,7 +219,7 @@ SIZED = {
     [((20, 16), False), ((0, 0), False), ((40, 32), True), ((16, 20), True)],
     ids=["the same", "none", "twice", "turned"],
 )
-def test_a_picture_of_another_size_than_its_label_file_tells_is_named(tmp_path, kind, size, says):
+def test_a_image_of_another_size_than_its_label_file_tells_is_named(tmp_path, kind, size, says):
     file, told, bare = SIZED[kind]
     text = BOX_FORMATS[kind][0]({"p.png": [1]})
     assert bare in text

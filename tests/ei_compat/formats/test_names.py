@@ -103,7 +103,7 @@ def test_an_exact_name_comes_before_one_that_looks_alike(tmp_path):
         open_dataset(tmp_path)
 
 
-def test_a_text_of_yolo_is_of_one_picture_only(tmp_path):
+def test_a_text_of_yolo_is_of_one_image_only(tmp_path):
     for number, name in enumerate(("a.png", "A.png", "images/B.png")):
         draw(tmp_path / name, number)
     text_of(tmp_path, "a.png")
@@ -190,7 +190,7 @@ def xml(root: Path, stem: str, filename: str | None) -> None:
     (root / f"{stem}.xml").write_text(f"<annotation>{name}{box}</annotation>")
 
 
-def test_boxes_are_never_those_of_another_picture(tmp_path):
+def test_boxes_are_never_those_of_another_image(tmp_path):
     for number in (1, 2, 3):
         draw(tmp_path / f"{number}.png", number)
         xml(tmp_path, str(number), f"{max(1, number - 1)}.png")
@@ -198,7 +198,7 @@ def test_boxes_are_never_those_of_another_picture(tmp_path):
         open_dataset(tmp_path)
 
 
-def test_boxes_of_another_picture_in_the_usual_folders(tmp_path):
+def test_boxes_of_another_image_in_the_usual_folders(tmp_path):
     (tmp_path / "Annotations").mkdir()
     for number in (1, 2):
         draw(tmp_path / "JPEGImages" / f"{number}.png", number)
@@ -215,7 +215,7 @@ def test_an_old_filename_that_is_no_longer_there_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("filename", [None, "a.png", "a.jpg", "a", "C:\\data\\a.jpg", "/home/me/a.jpeg"])
-def test_a_picture_stored_anew_keeps_its_boxes(filename, tmp_path):
+def test_a_image_stored_anew_keeps_its_boxes(filename, tmp_path):
     draw(tmp_path / "a.png", 1)
     xml(tmp_path, "a", filename)
     (sample,) = open_dataset(tmp_path).samples

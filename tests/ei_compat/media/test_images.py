@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ei_compat.core.errors import DataError, LimitError, PictureError, UsageError
+from ei_compat.core.errors import DataError, ImageError, LimitError, UsageError
 from ei_compat.core.limits import Limits
 from ei_compat.dataset.dataset import ArrayRow, FilePayload
 from ei_compat.media import images
-from ei_compat.media.images import PictureSpec, load_picture, load_pictures
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
+from ei_compat.media.images import ImageSpec, load_image, load_images
 from ei_compat.media.pixels import InputScaling, scale_pixels, unscale_pixels, value_range
 from tests.ei_compat.made import draw
 
 
-def stored(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+def stored(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, kind, **options)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -34,39 +34,39 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def test_fit_short_crops_the_centre_and_resizes_with_lanczos():
     wide = noise(50, 20)
-    got = load_picture(stored(wide), PictureSpec(10, 10))
+    got = load_image(stored(wide), ImageSpec(10, 10))
     expected = wide.crop((15, 0, 35, 20)).resize((10, 10), Image.Resampling.LANCZOS)
     assert np.array_equal(got, np.asarray(expected))
 
 
 def test_fit_short_to_another_aspect():
-    got = load_picture(stored(noise(30, 30)), PictureSpec(20, 10))
+    got = load_image(stored(noise(30, 30)), ImageSpec(20, 10))
     expected = noise(30, 30).crop((0, 7, 30, 22)).resize((20, 10), Image.Resampling.LANCZOS)
     assert np.array_equal(got, np.asarray(expected))
 
 
 def test_fit_long_pads_with_black():
-    got = load_picture(stored(noise(40, 20)), PictureSpec(20, 20, resize_mode="fit-long"))
+    got = load_image(stored(noise(40, 20)), ImageSpec(20, 20, resize_mode="fit-long"))
     assert not got[:5].any()
     assert not got[15:].any()
     assert np.array_equal(got[5:15], np.asarray(noise(40, 20).resize((20, 10), Image.Resampling.LANCZOS)))
 
 
 def test_squash_distorts():
-    got = load_picture(stored(noise(40, 20)), PictureSpec(16, 16, resize_mode="squash"))
+    got = load_image(stored(noise(40, 20)), ImageSpec(16, 16, resize_mode="squash"))
     assert np.array_equal(got, np.asarray(noise(40, 20).resize((16, 16), Image.Resampling.LANCZOS)))
 
 
 def test_grayscale_weights():
     pixels = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 30]]], np.uint8)
-    got = load_picture(stored(Image.fromarray(pixels)), PictureSpec(4, 1, 1))
+    got = load_image(stored(Image.fromarray(pixels)), ImageSpec(4, 1, 1))
     assert got.shape == (1, 4, 1)
     expected = (pixels[0] * [0.299, 0.587, 0.114]).sum(axis=1)
     assert np.abs(got[0, :, 0] - expected).max() <= 0.51
 
 
-def test_a_picture_of_the_right_size_is_not_touched():
-    assert np.array_equal(load_picture(stored(noise(9, 7)), PictureSpec(9, 7)), np.asarray(noise(9, 7)))
+def test_a_image_of_the_right_size_is_not_touched():
+    assert np.array_equal(load_image(stored(noise(9, 7)), ImageSpec(9, 7)), np.asarray(noise(9, 7)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -82,19 +82,19 @@ def test_exif_rotation(orientation):
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }[orientation]
-    picture = upright if turned is None else upright.transpose(turned)
+    image = upright if turned is None else upright.transpose(turned)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = stored(picture, exif=exif.tobytes())
-    assert np.array_equal(load_picture(data, PictureSpec(12, 8)), np.asarray(upright))
-    assert picture_size(data) == (12, 8)
+    data = stored(image, exif=exif.tobytes())
+    assert np.array_equal(load_image(data, ImageSpec(12, 8)), np.asarray(upright))
+    assert image_size(data) == (12, 8)
 
 
-def test_broken_exif_data_do_not_cost_the_picture():
+def test_broken_exif_data_do_not_cost_the_image():
     data = stored(noise(12, 8), "JPEG", quality=100, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    assert load_pictures([data], PictureSpec(12, 8)).pixels.shape == (1, 8, 12, 3)
+    assert load_images([data], ImageSpec(12, 8)).pixels.shape == (1, 8, 12, 3)
     with warnings.catch_warnings(action="ignore"):
-        assert picture_size(data) == (12, 8)
+        assert image_size(data) == (12, 8)
 
 
 GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
@@ -123,12 +123,12 @@ def modes() -> list[tuple[str, bytes, np.ndarray]]:
 
 @pytest.mark.parametrize(("data", "expected"), [row[1:] for row in modes()], ids=[row[0] for row in modes()])
 def test_every_mode_becomes_eight_bits(data, expected):
-    assert np.array_equal(load_picture(data, PictureSpec(8, 8)), expected)
-    assert np.array_equal(load_picture(data, PictureSpec(8, 8, 1))[:, :, 0], expected[:, :, 0])
+    assert np.array_equal(load_image(data, ImageSpec(8, 8)), expected)
+    assert np.array_equal(load_image(data, ImageSpec(8, 8, 1))[:, :, 0], expected[:, :, 0])
 
 
 def test_a_cmyk_jpeg_has_its_colours():
-    got = load_picture(stored(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"), PictureSpec(8, 8))
+    got = load_image(stored(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"), ImageSpec(8, 8))
     assert np.abs(got.astype(int) - [255, 0, 0]).max() <= 3
 
 
@@ -147,34 +147,34 @@ def bomb(width: int, height: int) -> bytes:
     [
         (bomb(60_000, 60_000), LimitError, "more than the 89,478,485 pixels allowed"),
         (bomb(9_500, 9_500), LimitError, "more than the 89,478,485 pixels allowed"),
-        (bomb(100, 100), PictureError, "cannot be decoded"),
-        (stored(noise(64, 64), "JPEG")[:900], PictureError, "cannot be decoded"),
-        (b"", PictureError, "not a picture of a known kind"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", PictureError, "not a picture of a known kind"),
-        (stored(Image.new("F", (4, 4)), "TIFF"), PictureError, "32-bit pixels of unknown range"),
+        (bomb(100, 100), ImageError, "cannot be decoded"),
+        (stored(noise(64, 64), "JPEG")[:900], ImageError, "cannot be decoded"),
+        (b"", ImageError, "not a picture of a known kind"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", ImageError, "not a picture of a known kind"),
+        (stored(Image.new("F", (4, 4)), "TIFF"), ImageError, "32-bit pixels of unknown range"),
     ],
     ids=["3.6 gigapixels", "above the limit", "shorter than it claims", "cut JPEG", "empty", "PostScript", "float"],
 )
-def test_what_is_no_picture(data, error, message, tmp_path):
+def test_what_is_no_image(data, error, message, tmp_path):
     (tmp_path / "x.png").write_bytes(data)
     with pytest.raises(error, match=message) as caught:
-        load_picture(FilePayload(str(tmp_path), "x.png"), PictureSpec(8, 8))
+        load_image(FilePayload(str(tmp_path), "x.png"), ImageSpec(8, 8))
     assert caught.value.where == str(tmp_path / "x.png")
 
 
 def test_the_limit_can_be_set():
     with pytest.raises(LimitError, match="20x20 is more than the 399 pixels"):
-        load_picture(stored(noise(20, 20)), PictureSpec(8, 8), Limits(picture_pixels=399))
+        load_image(stored(noise(20, 20)), ImageSpec(8, 8), Limits(image_pixels=399))
 
 
-def test_rows_of_arrays_are_pictures():
+def test_rows_of_arrays_are_images():
     array = np.random.RandomState(1).randint(0, 256, (2, 6, 6, 3), np.uint8)
-    assert np.array_equal(load_picture(ArrayRow(array, 1), PictureSpec(6, 6)), array[1])
+    assert np.array_equal(load_image(ArrayRow(array, 1), ImageSpec(6, 6)), array[1])
     scaled = ArrayRow(scale_pixels(array), 1)
-    assert np.array_equal(load_picture(scaled, PictureSpec(6, 6)), array[1])
-    assert load_picture(scaled, PictureSpec(3, 3, 1)).shape == (3, 3, 1)
+    assert np.array_equal(load_image(scaled, ImageSpec(6, 6)), array[1])
+    assert load_image(scaled, ImageSpec(3, 3, 1)).shape == (3, 3, 1)
     with pytest.raises(DataError, match="pixels outside 0"):
-        load_picture(ArrayRow(array * 1.5, 0), PictureSpec(6, 6))
+        load_image(ArrayRow(array * 1.5, 0), ImageSpec(6, 6))
 
 
 @pytest.mark.parametrize(
@@ -182,29 +182,29 @@ def test_rows_of_arrays_are_pictures():
 )
 def test_impossible_specs(arguments):
     with pytest.raises(UsageError):
-        PictureSpec(*arguments)
+        ImageSpec(*arguments)
 
 
 # Many pictures
 
 
-def test_broken_pictures_are_left_out_and_named(tmp_path):
+def test_broken_images_are_left_out_and_named(tmp_path):
     paths = [draw(tmp_path / f"{i}.png", i) for i in range(20)]
     paths[3].write_bytes(b"junk")
     out = np.zeros((20, 8, 8, 3), np.uint8)
-    prepared = load_pictures(paths, PictureSpec(8, 8), out=out, max_broken=0.05)
+    prepared = load_images(paths, ImageSpec(8, 8), out=out, max_broken=0.05)
     assert prepared.kept.tolist() == [i for i in range(20) if i != 3]
     assert prepared.broken == ((str(paths[3]), "cannot be decoded: not a picture of a known kind"),)
-    assert np.array_equal(prepared.pixels[5], load_picture(paths[6], PictureSpec(8, 8)))
+    assert np.array_equal(prepared.pixels[5], load_image(paths[6], ImageSpec(8, 8)))
     assert np.shares_memory(prepared.pixels, out)
     with pytest.raises(DataError, match=r"1 of 20 pictures are broken, more than 1\.0%: .*3\.png"):
-        load_pictures(paths, PictureSpec(8, 8))
+        load_images(paths, ImageSpec(8, 8))
 
 
 def test_the_order_is_kept_with_any_number_of_workers(tmp_path):
     paths = [draw(tmp_path / f"{i}.png", i, (10 + i * 7, 12)) for i in range(30)]
-    one = load_pictures(paths, PictureSpec(8, 8), workers=1)
-    many = load_pictures(paths, PictureSpec(8, 8), workers=7)
+    one = load_images(paths, ImageSpec(8, 8), workers=1)
+    many = load_images(paths, ImageSpec(8, 8), workers=7)
     assert np.array_equal(one.pixels, many.pixels)
 
 
@@ -224,15 +224,15 @@ def test_memory_beside_the_result_is_bounded(monkeypatch):
             alive -= 1
             super().__setitem__(index, value)
 
-    monkeypatch.setattr(images, "load_picture", counted)
+    monkeypatch.setattr(images, "load_image", counted)
     out = np.zeros((100, 4, 4, 3), np.uint8).view(Store)
-    load_pictures(["x"] * 100, PictureSpec(4, 4), out=out, workers=2)
+    load_images(["x"] * 100, ImageSpec(4, 4), out=out, workers=2)
     assert peak <= 2 * images.IN_FLIGHT
 
 
 def test_an_array_that_does_not_fit_is_refused(tmp_path):
     with pytest.raises(UsageError, match="'out' is float64"):
-        load_pictures([], PictureSpec(4, 4), out=np.zeros((0, 4, 4, 3)))
+        load_images([], ImageSpec(4, 4), out=np.zeros((0, 4, 4, 3)))
 
 
 # Scaling

@@ -115,13 +115,13 @@ def test_changed_content_is_sent_again_and_large_content_fills_a_batch(double, t
     assert (again.before, again.arrived) == (2, 1)
 
 
-def test_a_row_that_is_no_picture_is_a_typed_error():
+def test_a_row_that_is_no_image_is_a_typed_error():
     (made,) = uploads_of(dataset(sample(ArrayRow(np.zeros((2, 7)), 0))))
     with pytest.raises(EiTrainError, match="not a picture"):
         made.content()
 
 
-def test_pictures_the_service_does_not_take_become_png(tmp_path):
+def test_images_the_service_does_not_take_become_png(tmp_path):
     Image.new("RGB", (3, 2), "red").save(tmp_path / "a.bmp")
     (tmp_path / "b.bmp").write_bytes(b"BM rubbish")
     good, bad = uploads_of(dataset(*(sample(FilePayload(str(tmp_path), f"{n}.bmp"), n) for n in "ab")))

@@ -1,6 +1,6 @@
 #include <stdio.h>
 #include <string.h>
-#include "edge-impulse-sdk/dsp/image/eit_picture.h"
+#include "edge-impulse-sdk/dsp/image/eit_image.h"
 static unsigned char pixels[4096 * 64];
 int main(void)
 {

@@ -163,7 +163,7 @@ def test_it_is_evaluated_on_its_own_arrays_as_in_its_report(
 def test_the_library_takes_features_and_gives_the_references_bytes(run: tuple[Job, Report], tmp_path: Path) -> None:
     job, _ = run
     tflite = (job.out / INT8_FILE).read_bytes()
-    given = host.pictures((1, FEATURES), 200, 1, "int8").reshape(200, FEATURES)
+    given = host.images((1, FEATURES), 200, 1, "int8").reshape(200, FEATURES)
     made = host.Host(tflite, tmp_path / "c")(given.view(np.uint8))
     np.testing.assert_array_equal(made, host.Reference(tflite)(given).reshape(made.shape).view(np.uint8))
     assert len(set(made.ravel().tolist())) > 20
@@ -177,7 +177,7 @@ def test_the_library_takes_features_and_gives_the_references_bytes(run: tuple[Jo
         "LABEL_COUNT 1", "NN_OUTPUT_COUNT 1", "SENSOR EI_CLASSIFIER_SENSOR_ACCELEROMETER",
     ):  # fmt: skip
         assert f"#define EI_CLASSIFIER_{line}\n" in metadata
-    assert "#define EI_MODEL_IS_PICTURE 0" in (folder / "model-parameters/model_variables.h").read_text()
+    assert "#define EI_MODEL_IS_IMAGE 0" in (folder / "model-parameters/model_variables.h").read_text()
     assert "A regression of 72 values to a number." in (folder / "README.md").read_text()
 
 
@@ -186,7 +186,7 @@ def test_readings_have_axes_and_a_frequency(run: tuple[Job, Report], tmp_path: P
     named: dict[str, Any] = {"name": "speed", "version": "1", "sensor": "accelerometer", "axes": 6}
     program = package(job.out, **named, frequency=62.5, target="linux", output=tmp_path / "s.eim")
     assert program.checked > 0
-    macros = model_metadata(program.job)
+    macros = model_metadata(program.spec)
     for line in ("RAW_SAMPLE_COUNT 12", "RAW_SAMPLES_PER_FRAME 6", "INTERVAL_MS 16", "FREQUENCY 62.5"):
         assert f"#define EI_CLASSIFIER_{line}\n" in macros
     runner = Runner(program.path, tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from ei_compat.block.run_folder import CONFIG, INT8_FILE
 from ei_compat.core.errors import DataError, EiTrainError
 from ei_compat.core.progress import SILENT
-from ei_compat.media.images import PictureSpec, load_pictures
+from ei_compat.media.images import ImageSpec, load_images
 from tests.firmware import host
 from tests.train import foreign
 from tests.train.conftest import draw_classes
@@ -39,7 +39,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arrays(colours: Path) -> tuple[np.ndarray, np.ndarray]:
     """The same as pixels 0..255 and class numbers."""
     files = sorted(colours.glob("*/*.png"))
-    pixels = load_pictures(files, PictureSpec(*foreign.SHAPE), out=None, max_broken=0.0, progress=SILENT).pixels
+    pixels = load_images(files, ImageSpec(*foreign.SHAPE), out=None, max_broken=0.0, progress=SILENT).pixels
     return pixels, np.array([file.parent.name == "dog" for file in files]).astype(int)
 
 
@@ -157,14 +157,14 @@ def _with_end(given: GivenModel, units: int, activation: str) -> GivenModel:
         (lambda given: given.of(Regression(("value",)), foreign.SHAPE, 1), "compress takes classifiers"),
         (lambda given: given.of(classification(2), foreign.SHAPE, 1), "has 3 outputs, and the data have 2 classes"),
         (lambda given: given.of(classification(3), (96, 96, 3), 1), r"takes inputs \(32, 32, 3\), and the data give"),
-        (lambda given: given.check_pictures(), r"does not say what it was given for pixels; say it with --input-scal"),
+        (lambda given: given.check_images(), r"does not say what it was given for pixels; say it with --input-scal"),
         (lambda given: _with_end(given, 3, "sigmoid").of(classification(3), foreign.SHAPE, 1), "ends with sigmoid"),
         (
             lambda given: replace(given, labels=("a", "b", "x")).of(classification(3), foreign.SHAPE, 1),
             "--labels: 'c' is not in both the file and the data's a, b, c",
         ),
         (
-            lambda given: replace(given, network=replace(given.network, shape=(32, 48, 3))).check_pictures(),
+            lambda given: replace(given, network=replace(given.network, shape=(32, 48, 3))).check_images(),
             r"takes inputs \(32, 48, 3\), and pictures are prepared as squares",
         ),
         (lambda given: GivenModel.read(Path("nowhere.h5"), scaling=None, labels=None), "nowhere.h5: no such model"),

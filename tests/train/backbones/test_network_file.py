@@ -119,8 +119,8 @@ def test_the_flat_network_computes_what_the_file_built(body: str, tmp_path: Path
     np.testing.assert_allclose(head(features).numpy(), model(x).numpy(), rtol=1e-4, atol=1e-6)
 
 
-def test_a_tutorials_network_trains_to_a_library_with_the_same_bits(pictures: Path, tmp_path: Path) -> None:
-    job, _ = trained(pictures, tmp_path, TUTORIAL)
+def test_a_tutorials_network_trains_to_a_library_with_the_same_bits(images: Path, tmp_path: Path) -> None:
+    job, _ = trained(images, tmp_path, TUTORIAL)
 
     wrong, compared = host.mismatches((job.out / INT8_FILE).read_bytes(), tmp_path / "c", 8)
     assert compared
@@ -128,12 +128,12 @@ def test_a_tutorials_network_trains_to_a_library_with_the_same_bits(pictures: Pa
     assert (job.out / KERAS).stat().st_size
 
 
-def test_a_frozen_base_waits_for_fine_tuning(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_base_waits_for_fine_tuning(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = _variables_after_the_head(monkeypatch)
     backbone = built(tmp_path, TEMPLATE)
     start = {step.name: step.weights for step in backbone.network.body if step.weights}
 
-    trained(pictures, tmp_path, TEMPLATE)
+    trained(images, tmp_path, TEMPLATE)
 
     assert [step.name for step in backbone.network.frozen] == list(start)
     assert all(
@@ -144,11 +144,11 @@ def test_a_frozen_base_waits_for_fine_tuning(pictures: Path, tmp_path: Path, mon
     assert not any(np.array_equal(after.get_layer(name).get_weights()[0], start[name][0]) for name in kernels)
 
 
-def test_what_is_frozen_in_part_stays_in_part(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_frozen_in_part_stays_in_part(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = _variables_after_the_head(monkeypatch)
     backbone = built(tmp_path, PARTLY)
 
-    trained(pictures, tmp_path, PARTLY)
+    trained(images, tmp_path, PARTLY)
 
     steps = [step for step in backbone.network.body if step.weights]
     moved = {step.name for step in steps if not np.array_equal(seen[step.name][0], step.weights[0])}
@@ -269,8 +269,8 @@ def _shown(name: str) -> str:
     return next(block for block in blocks if block.startswith(f"# {name}\n"))
 
 
-def test_the_guides_first_network_trains(pictures: Path, tmp_path: Path) -> None:
-    trained(pictures, tmp_path, _shown("net.py"))
+def test_the_guides_first_network_trains(images: Path, tmp_path: Path) -> None:
+    trained(images, tmp_path, _shown("net.py"))
 
 
 def test_the_guides_template_is_built_with_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

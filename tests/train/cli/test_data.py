@@ -16,7 +16,7 @@ from ei_compat.formats import FORMATS, open_dataset
 from train.cli.main import main
 
 
-def pictures(root: Path, classes: dict[str, int]) -> Path:
+def images(root: Path, classes: dict[str, int]) -> Path:
     for label, count in classes.items():
         (root / label).mkdir(parents=True)
         for index in range(count):
@@ -35,7 +35,7 @@ def run(capsys, *arguments: object) -> tuple[int, str, str]:
 
 
 def test_split_then_arrays_then_folders(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 25, "dog": 10})
+    images(tmp_path / "in", {"cat": 25, "dog": 10})
     code, out, err = run(capsys, "split", tmp_path / "in", tmp_path / "set")
     assert (code, err) == (0, "")
     assert re.search(r"cat\s+│\s+16 │\s+4 │\s+5 │\s+25", out)
@@ -56,7 +56,7 @@ def test_split_then_arrays_then_folders(tmp_path, capsys):
 
 
 def test_split_of_numbers_gives_each_range_its_share(tmp_path, capsys):
-    pictures(tmp_path / "in", {f"{number / 4:g}": 1 for number in range(60)})
+    images(tmp_path / "in", {f"{number / 4:g}": 1 for number in range(60)})
     arguments = ["split", tmp_path / "in", tmp_path / "set", "--from", "folders"]
     code, _, err = run(capsys, *arguments)
     assert (code, "--task regression splits ranges" in err) == (3, True)
@@ -88,7 +88,7 @@ def test_formats_lists_each_with_what_it_carries(capsys):
 
 
 def test_split_as_json_with_groups(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 40})
+    images(tmp_path / "in", {"cat": 40})
     options = ["--group-by", r"p(\d+)_", "--json", "--seed", 4, "--copy", "--from", "folders"]  # of a single class
     code, out, _ = run(capsys, "split", tmp_path / "in", tmp_path / "set", *options)
     assert code == 0
@@ -127,9 +127,9 @@ def test_split_as_json_with_groups(tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments, code, message, tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
-    pictures(tmp_path / "single", {"cat": 4, "rare": 1})
-    pictures(tmp_path / "broken", {"cat": 2, "dog": 1})
+    images(tmp_path / "in", {"cat": 4, "dog": 4})
+    images(tmp_path / "single", {"cat": 4, "rare": 1})
+    images(tmp_path / "broken", {"cat": 2, "dog": 1})
     (tmp_path / "broken" / "cat" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "empty").mkdir()
     places = {name: tmp_path / name for name in ("in", "out", "missing", "empty", "single", "broken")}
@@ -144,8 +144,8 @@ def test_what_cannot_be_done_is_one_line(arguments, code, message, tmp_path, cap
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
-def test_broken_pictures_are_named_and_left_out(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 4, "dog": 1})
+def test_broken_images_are_named_and_left_out(tmp_path, capsys):
+    images(tmp_path / "in", {"cat": 4, "dog": 1})
     (tmp_path / "in" / "cat" / "x.png").write_bytes(b"no picture")
     options = ["--to", "arrays", "--image-size", 8, "--max-broken", "0.5"]
     code, out, err = run(capsys, "convert", tmp_path / "in", tmp_path / "out", *options)
@@ -156,7 +156,7 @@ def test_broken_pictures_are_named_and_left_out(tmp_path, capsys):
 
 
 def test_copies_with_other_labels_are_named(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    images(tmp_path / "in", {"cat": 4, "dog": 4})
     (tmp_path / "in" / "dog" / "copy.png").write_bytes((tmp_path / "in" / "cat" / "p0_0.png").read_bytes())
     code, out, err = run(capsys, "split", tmp_path / "in", tmp_path / "set")
     assert code == 0
@@ -175,7 +175,7 @@ def test_signals_in_another_form(tmp_path, capsys):
 
 
 def test_what_was_not_read_is_in_the_table_and_in_json(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    images(tmp_path / "in", {"cat": 4, "dog": 4})
     (tmp_path / "in" / "cat" / "a.heic").write_bytes(b"\0")
     code, out, err = run(capsys, "split", tmp_path / "in", tmp_path / "one")
     line = "1 file was not read: 1 .heic (cat/a.heic)"
@@ -188,7 +188,7 @@ def test_what_was_not_read_is_in_the_table_and_in_json(tmp_path, capsys):
 
 
 def test_split_leaves_out_what_train_leaves_out(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    images(tmp_path / "in", {"cat": 4, "dog": 4})
     rows = [f"{path.relative_to(tmp_path / 'in')},{path.parent.name}" for path in (tmp_path / "in").rglob("*.png")]
     (tmp_path / "in" / "labels.csv").write_text(
         "\n".join(["file_name,class_name", *rows[:6], rows[6].split(",")[0] + ","])
@@ -200,7 +200,7 @@ def test_split_leaves_out_what_train_leaves_out(tmp_path, capsys):
 
 
 def test_a_label_file_beside_guessed_labels_is_an_error_of_every_command(tmp_path, capsys):
-    pictures(tmp_path / "in", {"cat": 4, "dog": 4})
+    images(tmp_path / "in", {"cat": 4, "dog": 4})
     (tmp_path / "in" / "labels.csv").write_text("image,label\np0_0.png,dog\n")
     commands = (
         ["split", tmp_path / "in", tmp_path / "out"],

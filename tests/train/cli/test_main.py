@@ -98,8 +98,8 @@ def test_every_recipe_field_is_an_option_with_its_default() -> None:
         ),
     ],
 )
-def test_wrong_options(fails, pictures: Path, tmp_path: Path, arguments: list[str], code: int, says: str) -> None:
-    whole = ["train", "--data-directory", str(pictures), "--out-directory", str(tmp_path / "out")]
+def test_wrong_options(fails, images: Path, tmp_path: Path, arguments: list[str], code: int, says: str) -> None:
+    whole = ["train", "--data-directory", str(images), "--out-directory", str(tmp_path / "out")]
     spelled = [part for a in arguments for part in (whole if a == "{train}" else [a])]
 
     actual, line = fails(*spelled)
@@ -218,34 +218,34 @@ def test_bad_folders(fails, tmp_path: Path, make, says: str) -> None:
     assert (code, says in line) == (3, True), line
 
 
-def test_too_many_broken_pictures_are_named(fails, pictures: Path, tmp_path: Path) -> None:
-    victim = next(pictures.glob("cat/*"))
+def test_too_many_broken_images_are_named(fails, images: Path, tmp_path: Path) -> None:
+    victim = next(images.glob("cat/*"))
     victim.write_bytes(victim.read_bytes()[:90])
 
-    code, line = fails("--data-directory", pictures, "--out-directory", tmp_path / "out")
+    code, line = fails("--data-directory", images, "--out-directory", tmp_path / "out")
 
     assert code == 3
     assert victim.name in line
     assert "--max-broken" in line
 
 
-def test_output_directory_that_is_a_file(fails, pictures: Path, tmp_path: Path) -> None:
+def test_output_directory_that_is_a_file(fails, images: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
 
-    code, line = fails("--data-directory", pictures, "--out-directory", tmp_path / "out")
+    code, line = fails("--data-directory", images, "--out-directory", tmp_path / "out")
 
     assert code == 3
     assert "out: cannot be written to" in line
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounting needs root")
-def test_full_disk_is_one_line(pictures: Path, tmp_path: Path) -> None:
+def test_full_disk_is_one_line(images: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], check=True)
     try:
         done = ei_train(
-            "--data-directory", pictures, "--out-directory", disk, "--image-size", "32", "--weights", "none",
+            "--data-directory", images, "--out-directory", disk, "--image-size", "32", "--weights", "none",
             "--epochs", "1", "--fine-tune-epochs", "1",
         )  # fmt: skip
         left = [path.name for path in disk.iterdir()]
@@ -276,11 +276,11 @@ def test_debug_may_stand_anywhere(fails, tmp_path: Path) -> None:
     assert "Traceback" in done.stderr
 
 
-def test_results_among_the_pictures_are_refused(fails, pictures: Path) -> None:
-    code, line = fails("--data-directory", pictures, "--out-directory", pictures / "out")
+def test_results_among_the_images_are_refused(fails, images: Path) -> None:
+    code, line = fails("--data-directory", images, "--out-directory", images / "out")
 
     assert (code, "lies inside the data directory" in line) == (2, True)
-    assert not (pictures / "out").exists()
+    assert not (images / "out").exists()
 
 
 def test_failure_leaves_no_new_folder_behind(fails, tmp_path: Path) -> None:

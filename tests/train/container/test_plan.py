@@ -10,7 +10,7 @@ import pytest
 
 from ei_compat.core.errors import UsageError
 from tests.program import ei_train
-from train.container.plan import Limits, Plan, make_plan, parse_memory
+from train.container.plan import ContainerSpec, Limits, make_plan, parse_memory
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def planned(*arguments: str, limits: Limits = Limits(), **environment: str) -> Plan:  # noqa: B008 - it is frozen
+def planned(*arguments: str, limits: Limits = Limits(), **environment: str) -> ContainerSpec:  # noqa: B008 - it is frozen
     return make_plan("ei-train", arguments, limits, environment, terminal=False)
 
 

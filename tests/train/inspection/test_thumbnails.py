@@ -14,11 +14,11 @@ from train.inspection.thumbnails import thumbnails
 @pytest.mark.parametrize(
     ("shape", "size"), [((160, 160, 3), (80, 80)), ((96, 48, 1), (40, 80)), ((32, 40, 3), (40, 32))]
 )
-def test_each_picture_is_where_its_number_says(shape: tuple[int, int, int], size: tuple[int, int]) -> None:
+def test_each_image_is_where_its_number_says(shape: tuple[int, int, int], size: tuple[int, int]) -> None:
     count = 300
-    pictures = (np.full(shape, number * 255 // count, np.uint8) for number in range(count))
+    images = (np.full(shape, number * 255 // count, np.uint8) for number in range(count))
 
-    sheets = thumbnails(pictures, shape)
+    sheets = thumbnails(images, shape)
 
     assert (sheets.width, sheets.height) == size
     opened = [np.asarray(Image.open(io.BytesIO(content)).convert("L"), float) for content in sheets.files]

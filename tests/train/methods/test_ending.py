@@ -24,11 +24,11 @@ def network() -> Network:
 def test_beginning_and_end_are_the_network(network: Network) -> None:
     end = ending(network, 0.7)
     assert end is not None
-    pictures = np.random.default_rng(1).random((5, 32, 32, 3), np.float32)
+    images = np.random.default_rng(1).random((5, 32, 32, 3), np.float32)
 
-    parts = end.network(end.beginning(pictures, training=False), training=False)
+    parts = end.network(end.beginning(images, training=False), training=False)
 
-    np.testing.assert_allclose(parts, network(pictures, training=False), atol=1e-6)
+    np.testing.assert_allclose(parts, network(images, training=False), atol=1e-6)
     learning = {layer.name for layer in learning_layers(network.backbone, 0.7)}
     assert learning <= {layer.name for layer in end.network.backbone.layers}
     own = [id(variable) for variable in (*end.beginning.variables, *end.network.variables)]
@@ -42,7 +42,7 @@ def test_the_end_starts_behind_a_block(network: Network, share: float, start: st
     assert (end and end.beginning.layers[-1].name) == start
 
 
-def test_planes_of_mirror_images_follow_those_of_the_pictures(network: Network) -> None:
+def test_planes_of_mirror_images_follow_those_of_the_images(network: Network) -> None:
     end = ending(network, 0.7)
     assert end is not None
     random = np.random.default_rng(2)

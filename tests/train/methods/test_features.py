@@ -24,13 +24,13 @@ class Notes(list[str]):
         return SILENT.task("")
 
 
-def training_on(pictures: np.ndarray, classes: np.ndarray, folder: Path) -> SimpleNamespace:
+def training_on(images: np.ndarray, classes: np.ndarray, folder: Path) -> SimpleNamespace:
     """A backbone that gives the pixels of the middle row as they are."""
     import tf_keras as keras
 
-    pixels = keras.layers.Input(pictures.shape[1:])
+    pixels = keras.layers.Input(images.shape[1:])
     backbone = keras.Model(pixels, keras.layers.Flatten()(keras.layers.Cropping2D(((1, 1), (0, 0)))(pixels)))
-    samples = Samples(pictures, classes.astype(np.int32))
+    samples = Samples(images, classes.astype(np.int32))
     data = SimpleNamespace(training=samples, validation=samples, task=classification(2))
     data.sets = lambda: {"training": samples, "validation": samples}
     return SimpleNamespace(network=SimpleNamespace(backbone=backbone), data=data, folder=folder, progress=Notes())
@@ -46,17 +46,17 @@ def training_on(pictures: np.ndarray, classes: np.ndarray, folder: Path) -> Simp
 def test_mirror_images_are_used_unless_they_cost_accuracy(bright, mirrored: bool, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     classes = np.arange(60) % 2
-    pictures = random.uniform(0, 0.2, (60, 3, 2, 1)).astype(np.float32)
-    pictures += bright(classes)[:, None, :, None]
+    images = random.uniform(0, 0.2, (60, 3, 2, 1)).astype(np.float32)
+    images += bright(classes)[:, None, :, None]
 
-    training = training_on(pictures, classes, tmp_path)
+    training = training_on(images, classes, tmp_path)
     features = extract(training, mirror=True)
 
     assert features.mirrored == mirrored
     assert len(features.training) == 60 * (1 + mirrored)
-    np.testing.assert_allclose(features.training[:60], pictures[:, 1, :, 0], rtol=1e-6)
+    np.testing.assert_allclose(features.training[:60], images[:, 1, :, 0], rtol=1e-6)
     if mirrored:
-        np.testing.assert_allclose(features.training[60:], pictures[:, 1, ::-1, 0], rtol=1e-6)
+        np.testing.assert_allclose(features.training[60:], images[:, 1, ::-1, 0], rtol=1e-6)
     else:
         assert "Mirror images are left out" in training.progress[0]
     np.testing.assert_array_equal(features.probe.predict(features.held_out["validation"]).argmax(axis=1), classes)

@@ -66,7 +66,7 @@ def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monke
     monkeypatch.setattr(finetune, "fit", fit)
     finetune.fine_tune(training, TrainState(PHASE), before)
 
-    (whole, pictures), (end, known) = plans
+    (whole, images), (end, known) = plans
     assert (whole.phase, whole.epochs, end.phase, end.earlier, end.epochs) == (PHASE, 4, END, 4, 6)
     assert len(end.rates) == len(end.pruner.sparsities) == 6 * len(whole.rates) // 10
     assert end.rates[-1] == pytest.approx(3 * whole.rates[-1]), "falls to the end"
@@ -75,5 +75,5 @@ def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monke
     assert whole.number != end.number, "or both would draw the same order"
     assert set(end.pruner.sparsities) == {recipe.final_sparsity}
     assert 0 < len(end.trainable_variables) < len(whole.trainable_variables)
-    assert pictures.x.shape[1:] == (32, 32, 3)
+    assert images.x.shape[1:] == (32, 32, 3)
     assert known.x.shape[:1] == (16,)

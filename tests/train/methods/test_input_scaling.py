@@ -133,8 +133,8 @@ def test_the_deployed_files_recognise_what_studio_feeds(
         interpreter.allocate_tensors()
         entry, exit_ = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         hits = 0
-        for picture, truth in zip(scale_pixels(pixels, name), y, strict=True):
-            values = picture[np.newaxis]
+        for image, truth in zip(scale_pixels(pixels, name), y, strict=True):
+            values = image[np.newaxis]
             if entry["dtype"] == np.int8:
                 scale, zero_point = entry["quantization"]
                 values = np.clip(np.round(values / scale) + zero_point, -128, 127).astype(np.int8)

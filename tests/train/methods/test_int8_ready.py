@@ -41,7 +41,7 @@ def make_training() -> SimpleNamespace:
     samples = Samples(random.integers(0, 256, (64, 32, 32, 3), np.uint8), np.zeros(64, np.int32))
     network.backbone(samples.x[:32].astype(np.float32) / 255, training=True)
     return SimpleNamespace(
-        recipe=recipe, network=network, data=SimpleNamespace(training=samples), progress=SILENT, pictures=samples.x
+        recipe=recipe, network=network, data=SimpleNamespace(training=samples), progress=SILENT, images=samples.x
     )
 
 
@@ -50,16 +50,16 @@ def training(short_mobilenet: Callable[..., Any]) -> SimpleNamespace:
     return make_training()
 
 
-def features(network: Network, pictures: np.ndarray) -> np.ndarray:
-    return network.backbone(pictures.astype(np.float32) / 255, training=False).numpy()
+def features(network: Network, images: np.ndarray) -> np.ndarray:
+    return network.backbone(images.astype(np.float32) / 255, training=False).numpy()
 
 
 def test_equalizing_leaves_the_function_as_it_is(training: SimpleNamespace) -> None:
-    before = features(training.network, training.pictures)
+    before = features(training.network, training.images)
 
     _equalize_bottlenecks(training)
 
-    np.testing.assert_allclose(features(training.network, training.pictures), before, atol=2e-3)
+    np.testing.assert_allclose(features(training.network, training.images), before, atol=2e-3)
 
 
 def test_snapped_kernels_are_on_the_int8_grid_and_keep_their_zeros(training: SimpleNamespace) -> None:
@@ -79,7 +79,7 @@ def test_every_layer_s_multipliers_take_a_word_a_channel_on_the_chip() -> None:
     training = make_training()
     make_int8_ready(training)
 
-    file = to_int8(freeze(training.network), training.pictures[:8].astype(np.float32) / 255)
+    file = to_int8(freeze(training.network), training.images[:8].astype(np.float32) / 255)
 
     source = compile_model(file, name="m").files["m.c"]
     layers = {form: source.count(form) for form in ("EIT_SNAPPED", "EIT_MERGED", "EIT_EXACT", "EIT_PACKED")}
@@ -131,17 +131,17 @@ def small_network() -> Network:
 
 def test_with_frozen_and_learning_layers_the_network_stays_the_one_that_was_chosen() -> None:
     network = small_network()
-    pictures = np.random.default_rng(3).integers(0, 256, (64, 16, 16, 3), np.uint8)
-    samples = Samples(pictures, np.zeros(64, np.int32))
+    images = np.random.default_rng(3).integers(0, 256, (64, 16, 16, 3), np.uint8)
+    samples = Samples(images, np.zeros(64, np.int32))
     training = SimpleNamespace(
         recipe=Recipe(), network=network, data=SimpleNamespace(training=samples), progress=SILENT
     )
     renew_statistics(training)
-    chosen = features(network, pictures)
+    chosen = features(network, images)
 
     round_to_int8(training)
 
-    written = features(network, pictures)
+    written = features(network, images)
     assert np.abs(written - chosen).mean() < 0.02 * np.abs(chosen).mean()
 
 
@@ -155,14 +155,14 @@ def test_imagenet_s_features_survive(shared: Path, share: float) -> None:
     for layer in network.backbone.layers:
         layer.trainable = layer in learning
     files = sorted((shared / "data/sign-digits10").glob("*/*"))[::32]
-    pictures = np.stack([np.asarray(Image.open(file).convert("RGB").resize((96, 96))) for file in files])
-    samples = Samples(pictures, np.zeros(len(files), np.int32))
+    images = np.stack([np.asarray(Image.open(file).convert("RGB").resize((96, 96))) for file in files])
+    samples = Samples(images, np.zeros(len(files), np.int32))
     training = SimpleNamespace(
         recipe=Recipe(), network=network, data=SimpleNamespace(training=samples), progress=SILENT
     )
     renew_statistics(training)
-    chosen = features(network, pictures)
+    chosen = features(network, images)
 
     make_int8_ready(training)
 
-    assert np.corrcoef(features(network, pictures).ravel(), chosen.ravel())[0, 1] > 0.97
+    assert np.corrcoef(features(network, images).ravel(), chosen.ravel())[0, 1] > 0.97

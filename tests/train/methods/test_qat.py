@@ -36,7 +36,7 @@ OPTIONS = {
 }
 
 
-def pictures(count: int, seed: int) -> Samples:
+def images(count: int, seed: int) -> Samples:
     """Noise; in one class the first channel is a little brighter than the second, in the other it is darker."""
     random = np.random.default_rng(seed)
     y = np.arange(count, dtype=np.int32) % 2
@@ -75,7 +75,7 @@ def make_training(loud: float = LOUD, **options: Any) -> Trainer:
     network.head.layers[-1].kernel.assign(np.vstack([[[-4.0, 4.0], [4.0, -4.0]], np.zeros((6, 2))]))
     recipe = Recipe(**OPTIONS | options)
     data = SimpleNamespace(
-        training=pictures(256, 1), validation=pictures(100, 2), task=classification(2), scaling=Scaling.of("0..1", 3)
+        training=images(256, 1), validation=images(100, 2), task=classification(2), scaling=Scaling.of("0..1", 3)
     )
     return Trainer(recipe, network, tf.Variable(0, dtype=tf.int64), data, Checkpointer(), SILENT)
 

@@ -34,8 +34,8 @@ def data_of(samples: Samples) -> SimpleNamespace:
     ],
 )
 def test_classes_are_balanced(samples: Samples, count: int, expected: list[int]) -> None:
-    pictures = calibration_set(data_of(samples), Recipe(calibration_samples=count))
-    rows = np.round(pictures[:, 1, 1, 0] * 255).astype(int) - 20
+    images = calibration_set(data_of(samples), Recipe(calibration_samples=count))
+    rows = np.round(images[:, 1, 1, 0] * 255).astype(int) - 20
 
     assert len(set(rows)) == len(rows)
     assert np.bincount(samples.y[rows], minlength=3).tolist() == expected
@@ -44,7 +44,7 @@ def test_classes_are_balanced(samples: Samples, count: int, expected: list[int])
 def test_range_is_exactly_0_to_1_and_the_data_is_not_changed(samples: Samples) -> None:
     before = samples.x.copy()
     for x in (samples.x, samples.x.astype(np.float32) / 255):
-        pictures = calibration_set(data_of(Samples(x, samples.y)), Recipe(calibration_samples=10))
-        assert (pictures.min(), pictures.max(), pictures.dtype) == (0.0, 1.0, np.float32)
+        images = calibration_set(data_of(Samples(x, samples.y)), Recipe(calibration_samples=10))
+        assert (images.min(), images.max(), images.dtype) == (0.0, 1.0, np.float32)
 
     np.testing.assert_array_equal(samples.x, before)

@@ -209,7 +209,7 @@ def test_a_damaged_run_is_one_line(
         page_of(tmp_path / "out")
 
 
-def test_2500_pictures_are_under_five_megabytes_and_soon_drawn(tmp_path: Path) -> None:
+def test_2500_images_are_under_five_megabytes_and_soon_drawn(tmp_path: Path) -> None:
     began = time.process_time()
     make_run(tmp_path / "out", counts={"training": 1800, "validation": 300, "testing": 900})
     page = page_of(tmp_path / "out")

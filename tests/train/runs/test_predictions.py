@@ -36,7 +36,7 @@ def test_every_score_of_the_report_is_computed_from_the_file(finished: tuple[Job
             assert task.score(found.y, outputs) == scores, "to the last digit"
 
 
-def test_a_row_says_where_the_picture_is_and_who_is_right(finished: tuple[Job, Report]) -> None:
+def test_a_row_says_where_the_image_is_and_who_is_right(finished: tuple[Job, Report]) -> None:
     job, report = finished
     with (job.out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -60,7 +60,7 @@ def test_everything_may_be_lost_where_that_is_allowed() -> None:
     assert judged((50, 50, 0), (50, 50, 0), max_int8_drop=1.0) == (True, 0)
 
 
-def test_the_warning_names_the_class_and_the_pictures() -> None:
+def test_the_warning_names_the_class_and_the_images() -> None:
     gates = int8_gates(Recipe(), pair((199, 0, 0), (1, 1, 0)), ["cat", "dog"])
 
     assert warnings_of(gates)[0].startswith(

@@ -120,7 +120,7 @@ def test_the_library_gives_the_references_bytes(run: tuple[Job, Report], tmp_pat
     tflite = (run[0].out / INT8_FILE).read_bytes()
     dials = dial_samples(np.linspace(-75, 75, 40), SIDE).x
     values = (dials.astype(np.int16) - 128).astype(np.int8)
-    given = np.concatenate([values, host.pictures((1, SIDE, SIDE, 3), 40, 1, "int8").reshape(values.shape)])
+    given = np.concatenate([values, host.images((1, SIDE, SIDE, 3), 40, 1, "int8").reshape(values.shape)])
     made = host.Host(tflite, tmp_path / "c")(given.view(np.uint8))
     np.testing.assert_array_equal(made, host.Reference(tflite)(given).reshape(made.shape).view(np.uint8))
     assert len(set(made[:40].ravel().tolist())) > 20

@@ -226,7 +226,7 @@ def test_what_cannot_be_measured_is_one_line(evaluate, finished: tuple[Job, Repo
         assert (got, out, says in err, err.count("error: ")) == (code, "", True, 1), (arguments, err)
 
 
-def test_arrays_give_what_the_pictures_give(evaluate, finished: tuple[Job, Report], tmp_path: Path) -> None:
+def test_arrays_give_what_the_images_give(evaluate, finished: tuple[Job, Report], tmp_path: Path) -> None:
     job, report = finished
     with pytest.raises(SystemExit):
         main(["convert", str(job.data), str(tmp_path / "arrays"), "--to", "arrays", "--image-size", "32"])

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from ei_compat.block.run_folder import INT8_FILE
-from ei_compat.media.images import PictureSpec, load_picture
+from ei_compat.media.images import ImageSpec, load_image
 from firmware.package import package
 from tests.firmware import host
 from tests.needs import needs
@@ -64,9 +64,9 @@ def test_run_file_runner_and_c_library_give_the_same_scores(
 
     assert by_run[0] == 0
     assert by_run == by_file == by_runner
-    spec, data = PictureSpec(32, 32), (job.out / INT8_FILE).read_bytes()
+    spec, data = ImageSpec(32, 32), (job.out / INT8_FILE).read_bytes()
     files = sorted(photos.rglob("*.png"))
-    pixels = np.stack([load_picture(file, spec) for file in files])
+    pixels = np.stack([load_image(file, spec) for file in files])
     made = host.Host(data, tmp_path)((pixels.astype(int) - 128).astype(np.int8)).view(np.int8)
     scores = [list(answer["scores"].values()) for answer in lines(by_run[1])]  # type: ignore[attr-defined]
     assert scores == ((made.astype(int) + 128) / 256).tolist()
@@ -83,7 +83,7 @@ def test_figures_are_those_of_the_report(predict, finished: tuple[Job, Report]) 
     assert right / total == report.metrics["int8"]["testing"].accuracy
 
 
-def test_pictures_come_from_files_folders_patterns_and_stdin(
+def test_images_come_from_files_folders_patterns_and_stdin(
     predict, finished: tuple[Job, Report], photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     job, _ = finished
@@ -206,7 +206,7 @@ def test_without_opencv_one_line_says_how_to_get_it(
     assert err == "error: --camera: needs OpenCV, which is not installed; pip install 'ei-train[camera]'\n"
 
 
-def test_what_is_no_model_or_picture_is_one_line(
+def test_what_is_no_model_or_image_is_one_line(
     predict, finished: tuple[Job, Report], photos: Path, tmp_path: Path
 ) -> None:
     out = finished[0].out

@@ -51,7 +51,7 @@ void run_classifier_init(void)
 
 /* ---- The signal ---- */
 
-#if !EI_MODEL_IS_PICTURE
+#if !EI_MODEL_IS_IMAGE
 /* The nearest quantised value, halves away from zero, as the reference quantises. */
 static int quantize(float value)
 {
@@ -73,7 +73,7 @@ static uint8_t stored(ei_model_byte byte)
     return (uint8_t)((int)byte - EI_MODEL_INPUT_MIN);
 }
 
-#if EI_MODEL_IS_PICTURE
+#if EI_MODEL_IS_IMAGE
 
 /* A pixel's byte of one of the model's channels as the input tensor holds it. */
 static ei_model_byte input_byte(uint32_t channel, uint32_t k)

@@ -2,7 +2,7 @@
 #ifndef EI_IMAGE_HPP
 #define EI_IMAGE_HPP
 
-#include "edge-impulse-sdk/dsp/image/eit_picture.h"
+#include "edge-impulse-sdk/dsp/image/eit_image.h"
 #include "edge-impulse-sdk/dsp/returntypes.h"
 
 #include <cstring>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "edge-impulse-sdk/classifier/ei_run_classifier.h"
-#include "edge-impulse-sdk/dsp/image/eit_picture.h"
+#include "edge-impulse-sdk/dsp/image/eit_image.h"
 #include "esp_camera.h"
 #include "sdkconfig.h"
 #include "self-test/ei_self_test.h"

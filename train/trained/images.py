@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import write_file
 from ei_compat.core.limits import DEFAULT_LIMITS
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES
-from ei_compat.media.picture_files import decode
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES
+from ei_compat.media.image_files import decode
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
@@ -39,7 +39,7 @@ class Named:
     below: PurePath
 
 
-def pictures_of(names: Iterable[str], lines: TextIO, progress: Progress) -> Iterator[Named]:
+def images_of(names: Iterable[str], lines: TextIO, progress: Progress) -> Iterator[Named]:
     """Every picture that is named, in order; folders and patterns in the order of their names.
 
     Args:
@@ -74,7 +74,7 @@ def _below(path: Path) -> PurePath:
 
 def _in_folder(folder: Path, progress: Progress) -> Iterator[Named]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+    found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
         what = f"none of its {len(files)} files is a picture" if files else "the folder is empty"
         raise DataError(what, where=folder, fix="name a folder of pictures")
@@ -135,18 +135,18 @@ class Copies:
         self._folder = folder
         self._taken: set[PurePath] = set()
 
-    def save(self, picture: Named, words: str) -> Path:
+    def save(self, named: Named, words: str) -> Path:
         """Writes one, as JPEG; two pictures of one name get numbers."""
         from PIL import Image, ImageDraw, ImageFont
 
-        image = decode(picture.source, DEFAULT_LIMITS).convert("RGB")
+        image = decode(named.source, DEFAULT_LIMITS).convert("RGB")
         size = max(LEAST_LINE, round(LINE * image.height))
         space = round(MARGIN * size)
         marked = Image.new("RGB", (image.width, image.height + size + 2 * space), "black")
         marked.paste(image, (0, 0))
         draw = ImageDraw.Draw(marked)
         draw.text((space, image.height + space // 2), words, "white", ImageFont.load_default(size))
-        path = self._folder / self._place(picture.below).with_suffix(".jpg")
+        path = self._folder / self._place(named.below).with_suffix(".jpg")
         path.parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         marked.save(buffer, "JPEG", quality=90)

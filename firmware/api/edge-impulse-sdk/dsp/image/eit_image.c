@@ -1,4 +1,4 @@
-#include "edge-impulse-sdk/dsp/image/eit_picture.h"
+#include "edge-impulse-sdk/dsp/image/eit_image.h"
 
 eit_crop eit_fit_shortest(const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t target_width,
                           uint32_t target_height)

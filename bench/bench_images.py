@@ -1,7 +1,7 @@
 """Picture preparation against a plain Pillow loop over the same files, in one run.
 
-`python -m bench.bench_pictures [FOLDER]`: FOLDER holds pictures at any depth; without it 300 photographs' worth of
-drawn JPEGs are used. Prints how many times faster `load_pictures` is, how many cores it got, and how many it could have
+`python -m bench.bench_images [FOLDER]`: FOLDER holds pictures at any depth; without it 300 photographs' worth of
+drawn JPEGs are used. Prints how many times faster `load_images` is, how many cores it got, and how many it could have
 used: the number of its threads that were running or ready to run, which does not depend on what else the machine does.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ei_compat.media.images import PictureSpec, load_pictures
+from ei_compat.media.images import ImageSpec, load_images
 
-SPEC = PictureSpec(160, 160)
+SPEC = ImageSpec(160, 160)
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 
@@ -37,8 +37,8 @@ def plain_loop(paths: list[Path]) -> np.ndarray:
     """What people write: open, turn upright, crop, resize, stack."""
     rows = []
     for path in paths:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
             rows.append(np.asarray(ImageOps.fit(upright, (SPEC.width, SPEC.height), Image.Resampling.LANCZOS)))
     return np.stack(rows)
 
@@ -96,9 +96,9 @@ def main() -> None:
             drawn(Path(scratch)) if folder is None else [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES]
         )
         plain_wall, plain_cpu = timed(lambda: plain_loop(paths))
-        ours_wall, ours_cpu = timed(lambda: load_pictures(paths, SPEC))
+        ours_wall, ours_cpu = timed(lambda: load_images(paths, SPEC))
         with Runnable() as runnable:
-            load_pictures(paths, SPEC)
+            load_images(paths, SPEC)
     print(f"{len(paths)} pictures, {os.cpu_count()} cores")
     print(f"speed against a plain loop: {plain_wall / ours_wall:.2f} times")
     print(f"CPU time against a plain loop: {ours_cpu / plain_cpu:.2f}")

@@ -23,7 +23,7 @@ VERSION = re.compile(rf"{NUMBER}(?:\.{NUMBER})?(?:\.{NUMBER})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PackageSpec:
     """Everything that goes into a package.
 
     Attributes:
@@ -59,7 +59,7 @@ class Job:
     reference: Reference
 
     @property
-    def picture(self) -> bool:
+    def image(self) -> bool:
         """Whether the input is a picture."""
         return self.scaling is not None
 
@@ -82,7 +82,7 @@ class Job:
     @property
     def values(self) -> int:
         """Length of the signal that run_classifier reads: pixels of a picture, elements of anything else."""
-        return self.golden.pixels.shape[0] * self.golden.pixels.shape[1] if self.picture else self.golden.features.size
+        return self.golden.pixels.shape[0] * self.golden.pixels.shape[1] if self.image else self.golden.features.size
 
 
 def parse_version(version: str) -> tuple[str, str | None, str | None]:
@@ -115,13 +115,13 @@ def prepare(
     name: str,
     version: str,
     labels: Path | None,
-    picture: Path | None,
+    image: Path | None,
     sensor: str | None,
     axes: int | None,
     frequency: float | None,
     input_scaling: str | None,
     max_ram: int | None,
-) -> Job:
+) -> PackageSpec:
     """Reads, checks and compiles.
 
     Args:
@@ -129,7 +129,7 @@ def prepare(
         name: of the package.
         version: of the package.
         labels: a file of labels, one per line; a run's folder has its own, a file may have a `labels.txt` beside it.
-        picture: the picture to build in; without it a test card.
+        image: the picture to build in; without it a test card.
         sensor: where the input comes from; without it the input's shape decides whether that is a camera.
         axes: values of one reading of the sensor, where the input is the readings themselves; by default 1.
         frequency: readings a second.
@@ -154,22 +154,22 @@ def prepare(
     shape = model.input.shape
     could_be = len(shape) == 4 and shape[0] == 1 and shape[3] in {1, 3}
     trained = source.is_dir() or run.mode() is not None
-    sensor = sensor or ("camera" if could_be and (trained or _looks_like_picture(shape)) else "unknown")
+    sensor = sensor or ("camera" if could_be and (trained or _looks_like_image(shape)) else "unknown")
     if sensor == "camera" and not could_be:
         raise UsageError(f"the model's input {list(shape)} is no picture", where="--sensor", fix="use another")
     chosen = None
     if sensor == "camera":
         chosen = scaling(input_scaling or run.input_scaling(), model.input)
-    elif picture is not None or input_scaling is not None:
-        where = "--picture" if picture is not None else "--input-scaling"
+    elif image is not None or input_scaling is not None:
+        where = "--picture" if image is not None else "--input-scaling"
         fix = "add --sensor camera" if could_be else None
         raise UsageError(f"the model's input {list(shape)} is not taken for a picture", where=where, fix=fix)
     reference = Reference(data, model)
-    golden = golden_input(reference, model, chosen, picture, output)
+    golden = golden_input(reference, model, chosen, image, output)
     regression = run.mode() == "regression"
     _check_readings(axes, frequency, model.input, sensor)
     read = (sensor, axes or 1, frequency or 0.0)
-    return Job(name, version, names, regression, data, model, *read, chosen, output, cells, golden, reference)
+    return PackageSpec(name, version, names, regression, data, model, *read, chosen, output, cells, golden, reference)
 
 
 def _check_readings(axes: int | None, frequency: float | None, tensor: CompiledTensor, sensor: str) -> None:
@@ -185,7 +185,7 @@ def _check_readings(axes: int | None, frequency: float | None, tensor: CompiledT
         raise UsageError(f"{frequency:g} is no frequency", where="--frequency", fix="give readings a second")
 
 
-def _looks_like_picture(shape: tuple[int, ...]) -> bool:
+def _looks_like_image(shape: tuple[int, ...]) -> bool:
     """Whether an input that could be a picture is taken for one: spectrograms and windows of motion have its shape too.
 
     Three channels and no side of a few pixels, or one channel and a camera's shape.

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ei_compat.core.errors import DataError, LimitError, PictureError
+from ei_compat.core.errors import DataError, ImageError, LimitError
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.dataset.dataset import ArrayRow, FilePayload, Payload
-from ei_compat.media.picture_headers import FIRST_BYTES, plain_size
+from ei_compat.media.image_headers import FIRST_BYTES, plain_size
 from ei_compat.media.pixels import unscale_pixels
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-PictureSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Payload
 
 # Decoders that are tried whatever the extension says; what they read begins with a mark of its own.
 CODECS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "DIB", "AVIF", "JPEG2000", "QOI")
@@ -38,7 +38,7 @@ CODEC_OF = {
 ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF tag, and its values for pictures on their side
 
 
-def name_of(source: PictureSource) -> str:
+def name_of(source: ImageSource) -> str:
     """What to call a picture in messages."""
     match source:
         case bytes():
@@ -53,23 +53,23 @@ def name_of(source: PictureSource) -> str:
             return type(source).__name__
 
 
-def picture_size(source: PictureSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+def image_size(source: ImageSource, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
     """Width and height as shown, after any EXIF rotation; only the header of a file is read.
 
     Raises:
-        PictureError: when there is no header of a known kind.
+        ImageError: when there is no header of a known kind.
         LimitError: when it is too large.
     """
     if isinstance(source, ArrayRow):
-        height, width = picture_of_row(source, where=name_of(source)).shape[:2]
+        height, width = image_of_row(source, where=name_of(source)).shape[:2]
         return width, height
     if isinstance(source, FilePayload) and (size := source.size or _plain_size(source)) is not None:
-        if size[0] * size[1] > limits.picture_pixels:
+        if size[0] * size[1] > limits.image_pixels:
             raise _too_large(f"{size[0]}x{size[1]} is", name_of(source), limits)
         return size
-    with _opened(source, limits) as picture:
-        width, height = picture.size
-        return (height, width) if _orientation(picture) in SIDEWAYS else (width, height)
+    with _opened(source, limits) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) in SIDEWAYS else (width, height)
 
 
 def _plain_size(source: FilePayload) -> tuple[int, int] | None:
@@ -85,31 +85,31 @@ def _plain_size(source: FilePayload) -> tuple[int, int] | None:
         os.close(handle)
 
 
-def decode(source: PictureSource, limits: Limits) -> Image.Image:
+def decode(source: ImageSource, limits: Limits) -> Image.Image:
     """The whole picture, upright, as 8-bit L or RGB."""
-    with _opened(source, limits) as picture:
-        return _upright(_eight_bit(picture, name_of(source)), _orientation(picture))
+    with _opened(source, limits) as image:
+        return _upright(_eight_bit(image, name_of(source)), _orientation(image))
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; upright where the EXIF data are broken, which says nothing of the pixels."""
     try:
-        value = picture.getexif().get(ORIENTATION, 1)
+        value = image.getexif().get(ORIENTATION, 1)
     except Exception:  # Pillow's parser raises many kinds
         return 1
     return value if isinstance(value, int) else 1
 
 
-def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
     from PIL import Image
 
     turns = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"]
-    return picture.transpose(Image.Transpose[turns[orientation - 2]]) if 2 <= orientation <= 8 else picture
+    return image.transpose(Image.Transpose[turns[orientation - 2]]) if 2 <= orientation <= 8 else image
 
 
 @contextmanager
-def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
-    """An open picture whose header was checked; what goes wrong while it is used becomes a PictureError."""
+def _opened(source: ImageSource, limits: Limits) -> Iterator[Image.Image]:
+    """An open picture whose header was checked; what goes wrong while it is used becomes a ImageError."""
     from PIL import Image, UnidentifiedImageError
 
     name = name_of(source)
@@ -121,24 +121,24 @@ def _opened(source: PictureSource, limits: Limits) -> Iterator[Image.Image]:
         case str() | os.PathLike():
             stream = Path(source)
         case _:
-            raise PictureError("is not a picture", where=name)
-    if limits.picture_pixels > (Image.MAX_IMAGE_PIXELS or limits.picture_pixels):
-        Image.MAX_IMAGE_PIXELS = limits.picture_pixels  # Pillow has a limit of its own, which the caller means to lift
+            raise ImageError("is not a picture", where=name)
+    if limits.image_pixels > (Image.MAX_IMAGE_PIXELS or limits.image_pixels):
+        Image.MAX_IMAGE_PIXELS = limits.image_pixels  # Pillow has a limit of its own, which the caller means to lift
     try:
-        with Image.open(stream, formats=_codecs(name)) as picture:
-            width, height = picture.size
-            if width * height > limits.picture_pixels:
+        with Image.open(stream, formats=_codecs(name)) as image:
+            width, height = image.size
+            if width * height > limits.image_pixels:
                 raise _too_large(f"{width}x{height} is", name, limits)
-            yield picture
+            yield image
     except FileNotFoundError:
-        raise PictureError("no such file", where=name) from None
+        raise ImageError("no such file", where=name) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large("claims", name, limits) from None
     except DataError:
         raise
     except Exception as error:  # Pillow's plugins raise whatever a broken file makes them trip over
         reason = "not a picture of a known kind" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise PictureError(f"cannot be decoded: {reason or type(error).__name__}", where=name) from None
+        raise ImageError(f"cannot be decoded: {reason or type(error).__name__}", where=name) from None
 
 
 def _codecs(name: str) -> tuple[str, ...]:
@@ -151,31 +151,31 @@ def _codecs(name: str) -> tuple[str, ...]:
 
 
 def _too_large(what: str, name: str, limits: Limits) -> LimitError:
-    what = f"{what} more than the {limits.picture_pixels:,} pixels allowed"
-    return LimitError(what, where=name, fix="raise Limits.picture_pixels or shrink the picture")
+    what = f"{what} more than the {limits.image_pixels:,} pixels allowed"
+    return LimitError(what, where=name, fix="raise Limits.image_pixels or shrink the picture")
 
 
-def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
+def _eight_bit(image: Image.Image, name: str) -> Image.Image:
     """Any mode as L or RGB."""
-    mode = picture.mode
+    mode = image.mode
     if mode in {"L", "RGB"}:
-        picture.load()
-        return picture
+        image.load()
+        return image
     if mode.startswith("I;16"):
         import numpy as np
         from PIL import Image
 
-        return Image.fromarray(np.rint(np.asarray(picture).astype(np.float32) / 257).astype(np.uint8))
+        return Image.fromarray(np.rint(np.asarray(image).astype(np.float32) / 257).astype(np.uint8))
     if mode in {"I", "F"}:
-        raise PictureError("has 32-bit pixels of unknown range", where=name, fix="store it with 8 or 16 bits")
+        raise ImageError("has 32-bit pixels of unknown range", where=name, fix="store it with 8 or 16 bits")
     if mode in {"1", "LA", "La"}:
-        return picture.convert("LA").convert("L") if mode == "La" else picture.convert("L")
+        return image.convert("LA").convert("L") if mode == "La" else image.convert("L")
     if mode in {"P", "PA"}:  # straight to RGB, Pillow warns about palettes with transparency
-        return picture.convert("RGBA").convert("RGB")
-    return picture.convert("RGB")
+        return image.convert("RGBA").convert("RGB")
+    return image.convert("RGB")
 
 
-def picture_of_row(row: ArrayRow, *, where: str) -> NDArray[np.uint8]:
+def image_of_row(row: ArrayRow, *, where: str) -> NDArray[np.uint8]:
     """A row of an image array as uint8 [H, W, C]; float rows are taken to be 0..1.
 
     Raises:
@@ -197,5 +197,5 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Writes uint8 [H, W, 1 or 3] as PNG, which keeps every pixel."""
     from PIL import Image
 
-    picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    picture.save(path, format="PNG", compress_level=1)
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    image.save(path, format="PNG", compress_level=1)

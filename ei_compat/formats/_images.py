@@ -6,17 +6,17 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable
 
-from ei_compat.core.errors import DataError, FormatError, PictureError
-from ei_compat.dataset.dataset import PICTURE_SUFFIXES, UNLABELLED, Box, Category, ClassLabel, FilePayload, Sample
+from ei_compat.core.errors import DataError, FormatError, ImageError
+from ei_compat.dataset.dataset import IMAGE_SUFFIXES, UNLABELLED, Box, Category, ClassLabel, FilePayload, Sample
 from ei_compat.formats._folder_names import category_of_path
 from ei_compat.formats._tree import Tree, join, looks
 from ei_compat.media.box_check import BoxCheck
-from ei_compat.media.picture_files import picture_size
+from ei_compat.media.image_files import image_size
 
 Pair = tuple[float, float]
 
 
-class Pictures:
+class Images:
     """The pictures below a folder.
 
     Args:
@@ -29,7 +29,7 @@ class Pictures:
 
     def __init__(self, tree: Tree) -> None:
         self.root, self.limits, self._place = tree.root, tree.limits, str(tree.root)
-        self.paths = list(tree.below("", PICTURE_SUFFIXES))
+        self.paths = list(tree.below("", IMAGE_SUFFIXES))
         self.check = BoxCheck()
         self._known = set(self.paths)
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -84,56 +84,56 @@ class Pictures:
         """The pictures of this name, without its extension, in these folders."""
         return [path for path in self._by_end.get(stem, ()) if path.rpartition("/")[0] in folders]
 
-    def size(self, picture: str) -> tuple[int, int]:
+    def size(self, image: str) -> tuple[int, int]:
         """Width and height as shown, from the picture's header.
 
         Raises:
-            PictureError: when it has none.
+            ImageError: when it has none.
         """
-        size = self._sizes.get(picture)
+        size = self._sizes.get(image)
         if size is None:
-            size = self._sizes[picture] = picture_size(FilePayload(self._place, picture), self.limits)
+            size = self._sizes[image] = image_size(FilePayload(self._place, image), self.limits)
         return size
 
-    def size_or_none(self, picture: str) -> tuple[int, int] | None:
+    def size_or_none(self, image: str) -> tuple[int, int] | None:
         """The same, None for a broken picture."""
         try:
-            return self.size(picture)
-        except PictureError:
+            return self.size(image)
+        except ImageError:
             return None
 
-    def compare_size(self, picture: str, width: object, height: object) -> None:
+    def compare_size(self, image: str, width: object, height: object) -> None:
         """Holds the size that a label file tells of a picture against its own, where its boxes had that looked up."""
-        known, told = self._sizes.get(picture), (width, height)
+        known, told = self._sizes.get(image), (width, height)
         if known is not None and told != known and all(isinstance(side, int | float) and side > 0 for side in told):
-            self._other_size[picture] = f"{known[0]} x {known[1]} pixels, not {width:.6g} x {height:.6g}"
+            self._other_size[image] = f"{known[0]} x {known[1]} pixels, not {width:.6g} x {height:.6g}"
 
     def remarks(self) -> tuple[str, ...]:
         """What was done to boxes, and what there is to say of pictures of another size than a label file tells."""
         said = self.check.remarks()
         if not self._other_size:
             return said
-        picture, sizes = next(iter(self._other_size.items()))
+        image, sizes = next(iter(self._other_size.items()))
         have = "1 picture has" if len(self._other_size) == 1 else f"{len(self._other_size)} pictures have"
-        line = f"{have} another size than the label file says, such as {picture}, {sizes}"
+        line = f"{have} another size than the label file says, such as {image}, {sizes}"
         return (*said, f"{line}: was it changed after it was labelled?")
 
-    def pixels(self, picture: str, label: str, corner: Pair, sides: Pair, *, where: str) -> list[Box]:
+    def pixels(self, image: str, label: str, corner: Pair, sides: Pair, *, where: str) -> list[Box]:
         """A box in pixels, none where it has no size; see `BoxCheck.pixels`."""
-        return self._kept(picture, self.check.pixels(label, corner, sides, self.size_or_none(picture), where=where))
+        return self._kept(image, self.check.pixels(label, corner, sides, self.size_or_none(image), where=where))
 
-    def corners(self, picture: str, label: str, ends: tuple[float, ...], *, where: str) -> list[Box]:
+    def corners(self, image: str, label: str, ends: tuple[float, ...], *, where: str) -> list[Box]:
         """The same by least x and y and greatest x and y."""
         x_min, y_min, x_max, y_max = ends
-        return self.pixels(picture, label, (x_min, y_min), (x_max - x_min, y_max - y_min), where=where)
+        return self.pixels(image, label, (x_min, y_min), (x_max - x_min, y_max - y_min), where=where)
 
-    def shares(self, picture: str, label: str, corner: Pair, sides: Pair, *, where: str) -> list[Box]:
+    def shares(self, image: str, label: str, corner: Pair, sides: Pair, *, where: str) -> list[Box]:
         """The same in shares of the picture; see `BoxCheck.shares`."""
-        return self._kept(picture, self.check.shares(label, corner, sides, self.size(picture), where=where))
+        return self._kept(image, self.check.shares(label, corner, sides, self.size(image), where=where))
 
-    def _kept(self, picture: str, box: Box | None) -> list[Box]:
+    def _kept(self, image: str, box: Box | None) -> list[Box]:
         if box is None:
-            self._lost.add(picture)
+            self._lost.add(image)
             return []
         return [box]
 

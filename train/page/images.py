@@ -34,14 +34,14 @@ class Sprites:
             rules.append(f".s{number}{{background-image:url(data:image/webp;base64,{data})}}")
         return element("style", Markup("\n".join(rules)))
 
-    def picture(self, number: int, says: str) -> Markup:
+    def image(self, number: int, says: str) -> Markup:
         """One of them; the script makes the same."""
         sheet, place = divmod(number, self.columns**2)
         row, column = divmod(place, self.columns)
         return element("span", class_=f"pic s{sheet}", style=f"--c:{column};--r:{row}", role="img", aria_label=says)
 
 
-def tile(picture: Content, truth: str, said: str | None, sure: str | None, file: str, **attributes: object) -> Markup:
+def tile(image: Content, truth: str, said: str | None, sure: str | None, file: str, **attributes: object) -> Markup:
     """A picture with what it is, what was said of it and how surely; the script makes the same."""
     answer = (
         None if said is None else joined(" ", element("span", "→", aria_label="taken for"), " ", element("b", said))
@@ -52,4 +52,4 @@ def tile(picture: Content, truth: str, said: str | None, sure: str | None, file:
         element("span", truth, answer, certainty, class_="said"),
         element("span", file.rpartition("/")[2], class_="file", title=file),
     )
-    return element("figure", picture, caption, class_="tile", **attributes)
+    return element("figure", image, caption, class_="tile", **attributes)
