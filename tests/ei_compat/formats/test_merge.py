@@ -17,13 +17,13 @@ Content = dict[str, list[int]]  # by picture the left sides of its boxes, of 4 b
 
 
 def coco(images: Content) -> str:
-    images = [{"id": number, "file_name": name} for number, name in enumerate(images)]
+    entries = [{"id": number, "file_name": name} for number, name in enumerate(images)]
     annotations = [
         {"image_id": number, "category_id": 1, "bbox": [x, 1, 4, 4]}
         for number, lefts in enumerate(images.values())
         for x in lefts
     ]
-    return json.dumps({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]})
+    return json.dumps({"images": entries, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]})
 
 
 def voc(images: Content) -> str:
