@@ -17,6 +17,8 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/run                        container/test_engine, container/test_plan
     cli/train                      cli/test_main, cli/test_block_command
     cli/trained                    trained/test_evaluation, trained/test_prediction
+    cli/tune                       tuning/test_plan
+    cli/units                      tuning/test_plan
     costs                          test_pipeline
     evaluate                       test_pipeline, methods/test_qat
     export                         test_pipeline
@@ -35,6 +37,7 @@ Modules without a file of tests under their own name, and where they are tested:
     page/document                  reporting/test_page, reporting/test_browser
     page/parts                     reporting/test_page
     page/images                    reporting/test_browser
+    preparation                    test_pipeline
     reporting/data_chapters        reporting/test_page, reporting/test_browser
     reporting/explorer             reporting/test_page, reporting/test_findings
     reporting/model_chapters       reporting/test_page
@@ -61,4 +64,6 @@ Modules without a file of tests under their own name, and where they are tested:
     trained/images                 trained/test_prediction
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
+    tuning/network_cost            test_pipeline
+    tuning/sketch                  test_pipeline, tuning/test_costs
 """
