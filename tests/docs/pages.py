@@ -16,7 +16,7 @@ from train.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")))
-TRAINING = {"train", "compress", "tune"}
+LONG = {"train", "compress", "tune", "plan"}  # commands that take minutes
 
 # What no test of a page runs, by what is in the line, and why. Options of `ei-train` in it are checked all the same.
 NOT_RUN = {
@@ -81,8 +81,8 @@ def _of_run(words: list[str], index: int) -> bool:
     }
 
 
-def check_training(words: list[str]) -> dict[str, Any]:
-    """The options of a training line by name, after they were parsed and the recipe was made of them."""
+def check_options(words: list[str]) -> dict[str, Any]:
+    """The options of a line by name, after they were parsed, and the recipe was made of those that it has."""
     group = typer.main.get_command(command_line())
     context = group.commands[words[0]].make_context(words[0], [word.strip("'\"") for word in words[1:]])
     assert not context.args, f"not options of {words[0]}: {context.args}"

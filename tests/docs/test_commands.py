@@ -1,8 +1,8 @@
 """Every command of a page is run as it stands there, in its order, in a folder such as its reader has.
 
-Training is what takes long: by default its options are checked and a small finished run stands for what it leaves. With
-EI_TRAIN_DOCS=1 all of it is done, in Docker where the page says so; that takes an hour and is for who changes a page or
-the program's commands. The README's commands are run in the image by tests/docker/test_readme.py, always.
+Of what takes minutes, such as training, only the options are checked by default, and a small finished run stands for
+what it leaves. With EI_TRAIN_DOCS=1 all of it is done, in Docker where the page says so: that is the slow suite, for who
+changes a page or the commands. The README's commands are run in the image by tests/docker/test_readme.py, always.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from PIL import Image
 
 from tests.docker.test_image import write_class_folders, write_export
 from tests.docs.pages import (
+    LONG,
     NOT_RUN,
     PAGES,
     ROOT,
-    TRAINING,
     all_commands,
     blocks,
-    check_training,
+    check_options,
     commands,
     program_words,
     shells,
@@ -118,11 +118,11 @@ def test_the_commands_of_a_page(home: Path, environment: dict[str, str], reader:
             if command.startswith("cd "):
                 place /= command.removeprefix("cd ")
                 assert place.is_dir(), command
-            elif words and words[0] in TRAINING and (not REALLY or why_not(command)):
-                given = check_training(words)
-                shutil.copytree(
-                    reader / "out", place / (given.get("out_directory") or given["out"]), dirs_exist_ok=True
-                )
+            elif words and words[0] in LONG and (not REALLY or why_not(command)):
+                given = check_options(words)
+                made = given.get("out_directory") or given.get("out")
+                if made is not None:
+                    shutil.copytree(reader / "out", place / made, dirs_exist_ok=True)
             elif not why_not(command):
                 run(command, place, environment)
 
