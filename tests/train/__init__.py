@@ -64,6 +64,10 @@ Modules without a file of tests under their own name, and where they are tested:
     trained/images                 trained/test_prediction
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
+    tuning/executors               tuning/test_local
+    tuning/launch                  tuning/test_local
     tuning/network_cost            test_pipeline
+    tuning/running                 tuning/test_local
     tuning/sketch                  test_pipeline, tuning/test_costs
+    tuning/trials                  tuning/test_local
 """
