@@ -1,8 +1,8 @@
 """Every command of a page is run as it stands there, in its order, in a folder such as its reader has.
 
 Of what takes minutes, such as training, only the options are checked by default, and a small finished run stands for
-what it leaves. With EI_TRAIN_DOCS=1 all of it is done, in Docker where the page says so: that is the slow suite, for who
-changes a page or the commands. The README's commands are run in the image by tests/docker/test_readme.py, always.
+what it leaves. With EI_TRAIN_DOCS=1 all of it is done, in Docker where the page says so: that is the slow suite, for
+who changes a page or the commands. The README's commands are run in the image by tests/docker/test_readme.py, always.
 """
 
 from __future__ import annotations

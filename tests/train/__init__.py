@@ -42,8 +42,8 @@ Modules without a file of tests under their own name, and where they are tested:
     reporting/explorer             reporting/test_page, reporting/test_findings
     reporting/model_chapters       reporting/test_page
     result                         cli/test_progress, cli/test_data
-    runs/config                    test_pipeline
-    runs/folder                    test_pipeline
+    runs/events                    runs/test_tracking
+    runs/mlflow_run                runs/test_tracking
     runs/report                    test_pipeline
     samples                        test_data
     scaling                        methods/test_input_scaling
@@ -64,6 +64,10 @@ Modules without a file of tests under their own name, and where they are tested:
     trained/images                 trained/test_prediction
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
+    tuning/executors               tuning/test_local
+    tuning/launch                  tuning/test_local
     tuning/network_cost            test_pipeline
+    tuning/running                 tuning/test_local
     tuning/sketch                  test_pipeline, tuning/test_costs
+    tuning/trials                  tuning/test_local
 """
