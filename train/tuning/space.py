@@ -234,7 +234,7 @@ def _setting(name: str, given: Any, where: str) -> Mapping[str, Any]:
         Recipe.model_validate(setting)
     except ValidationError as error:
         for wrong in error.errors():
-            if wrong["loc"] or len(setting) > 1:  # what does not fit other fields is judged trial by trial
+            if wrong["loc"] or isinstance(given, dict):  # what does not fit other fields is judged trial by trial
                 reason = wrong["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
                 raise UsageError(f"{given!r} must be {reason}", where=where, fix="see train --help") from None
     return setting
