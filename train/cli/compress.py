@@ -8,7 +8,7 @@ from typing import Any, Literal
 import typer
 
 from ei_compat.media.pixels import InputScaling
-from train.cli.train import finish, recipe_of, recipe_options, refuse_both, spell_out
+from train.cli.train import MLFLOW, TENSORBOARD, finish, recipe_of, recipe_options, refuse_both, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
@@ -39,6 +39,8 @@ def compress(
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUT."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in OUT."),
+    tensorboard: bool = TENSORBOARD,
+    mlflow: str | None = MLFLOW,
     log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
     **knobs: Any,
 ) -> None:
@@ -67,6 +69,8 @@ def compress(
         overwrite=overwrite,
         model=model,
         labels=None if labels is None else read_labels(labels),
+        tensorboard=tensorboard,
+        mlflow=mlflow,
     )
     progress = make_progress(log_format)
     from train import pipeline  # after the options are known to be good: it takes a moment
