@@ -73,7 +73,7 @@ def test_every_dependency_of_a_lock_is_pinned_and_hashed(lock: Path) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", requirement), requirement
 
 
-@pytest.mark.parametrize("lock", ["build.txt", "dev.txt", "gpu.txt"])
+@pytest.mark.parametrize("lock", ["build.txt", "dev.txt", "gpu.txt", "tune.txt"])
 def test_locks_agree_on_versions(lock: str) -> None:
     train = pins("train.txt")
     for name, versions in pins(lock).items():
