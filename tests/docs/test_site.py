@@ -20,6 +20,7 @@ from train.recipe import Recipe, option_of
 
 LOADS = {"src", "srcset", "poster", "data"}  # attributes whose address a page fetches by itself
 RELATIONS = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "manifest", "modulepreload"}
+CHROMIUM = "/usr/bin/chromium"
 REMOTE = re.compile(r"^\s*(https?:)?//")
 
 
@@ -75,6 +76,27 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
         assert not [address for pair in fetched for address in pair if REMOTE.match(address)], sheet
     for picture in site.rglob("images/*.svg"):
         assert not re.search(r"(href|src)=[\"']https?:|url\([\"']?https?:|@import", picture.read_text()), picture
+
+
+@pytest.mark.browser
+def test_pages_are_silent_and_fit_a_phone(site: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=unboxed) as browser:
+        for width, scheme in ((1280, "light"), (390, "dark")):
+            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            said: list[str] = []
+            asked: list[str] = []
+            page.on("console", lambda message, said=said: said.append(message.text))
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            for name in ("index", "tutorial", "reference/commands", "explanation/firmware"):
+                page.goto((site / f"{name}.html").as_uri())
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+                colour = page.evaluate("getComputedStyle(document.body).getPropertyValue('--md-default-bg-color')")
+                assert colour.strip().startswith("#fff" if scheme == "light" else "hsla"), colour
+            assert said == []
+            assert [address for address in asked if not address.startswith("file:")] == []
 
 
 def test_an_address_elsewhere_is_found(tmp_path: Path) -> None:
