@@ -86,9 +86,10 @@ def check_options(words: list[str]) -> dict[str, Any]:
     group = typer.main.get_command(command_line())
     context = group.commands[words[0]].make_context(words[0], [word.strip("'\"") for word in words[1:]])
     assert not context.args, f"not options of {words[0]}: {context.args}"
-    recipe_of(
-        {name: value for name, value in context.params.items() if name in Recipe.model_fields and value is not None}
-    )
+    if words[0] != "plan":  # whose options are lists of what a recipe has one of
+        recipe_of(
+            {name: value for name, value in context.params.items() if name in Recipe.model_fields and value is not None}
+        )
     return dict(context.params)
 
 
