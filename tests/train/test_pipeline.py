@@ -27,6 +27,7 @@ from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict
 from train.job import Job
+from train.result import as_document
 from train.runs.folder import OutputFolder
 from train.runs.report import Report
 from train.sparsity import prunable_weights, sparsity
@@ -57,7 +58,7 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     job, returned = finished
     report = json.loads((job.out / "report.json").read_text())
 
-    assert report == json.loads(json.dumps(returned.as_json()))
+    assert report == json.loads(json.dumps(as_document(returned)))
     for kind in ("float32", "int8"):
         assert set(report["metrics"][kind]) == {"validation", "testing"}
         for scores in report["metrics"][kind].values():

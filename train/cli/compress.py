@@ -8,7 +8,7 @@ from typing import Any, Literal
 import typer
 
 from ei_compat.media.pixels import InputScaling
-from train.cli.train import finish, recipe_of, recipe_options, refuse_both, spell_out
+from train.cli.train import AS_JSON, LOG_FORMAT, finish, recipe_of, recipe_options, refuse_both, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
@@ -39,7 +39,8 @@ def compress(
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUT."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in OUT."),
-    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
+    log_format: Literal["auto", "plain", "json"] = LOG_FORMAT,
+    as_json: bool = AS_JSON,
     **knobs: Any,
 ) -> None:
     """Fine-tune, prune and quantise a finished Keras model, and check the result against it.
@@ -68,7 +69,7 @@ def compress(
         model=model,
         labels=None if labels is None else read_labels(labels),
     )
-    progress = make_progress(log_format)
+    progress = make_progress(log_format, as_json=as_json)
     from train import pipeline  # after the options are known to be good: it takes a moment
 
     finish(pipeline.run(job, progress), out, progress)

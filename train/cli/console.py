@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ei_compat.core.errors import EiTrainError, Interrupted
-from train.result import Columns, Result
+from train.result import Columns, Result, Tables, as_document, headed
 
+ERROR = "error/1"  # the schema of a failure
 WIDTH = 120  # columns of a table that is not on a terminal, so that logs and pipes are not folded at 80
 
 
@@ -29,8 +30,13 @@ def _console(stream: Any) -> Console:
 def show(result: Result, *, as_json: bool = False) -> None:
     """Renders a command's result on stdout, as tables or as one line of JSON."""
     if as_json:
-        sys.stdout.write(json.dumps(result.as_json()) + "\n")
-        return
+        sys.stdout.write(json.dumps(as_document(result)) + "\n")
+    else:
+        show_tables(result)
+
+
+def show_tables(result: Tables) -> None:
+    """Renders the tables of a result on stdout."""
     console = _console(sys.stdout)
     for columns in result.as_tables():
         console.print(_table(columns))
@@ -51,15 +57,15 @@ def warn(line: str) -> None:
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether the log is JSON lines; read from the line itself, because errors come before any option is parsed."""
-    return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
+    """Whether a program reads the answer; seen in the line itself, because errors come before any option is parsed."""
+    return "--json" in arguments or "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
 
 
 def fail(error: EiTrainError | Interrupted, *, as_json: bool = False) -> None:
-    """The one line of a failure on stderr; as a JSON object where the log is JSON."""
+    """The one line of a failure on stderr; as a JSON document for programs."""
     if as_json:
         record = {"event": "error", "code": error.code, "exit": error.exit_code, "what": error.what}
         record |= {"where": error.where, "fix": error.fix}
-        sys.stderr.write(json.dumps(record) + os.linesep)
+        sys.stderr.write(json.dumps(headed(ERROR, record)) + os.linesep)
         return
     _console(sys.stderr).print(Text(f"error: {error}", style="bold red"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
@@ -32,6 +32,7 @@ AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 class SplitView:
     """A split as the terminal shows it."""
 
+    schema: ClassVar[str] = "split/1"
     counts: SplitCounts
     target: Path
     reading: Reading
@@ -55,6 +56,7 @@ class SplitView:
 class ConvertView:
     """A conversion as the terminal shows it."""
 
+    schema: ClassVar[str] = "convert/1"
     converted: Converted
     target: Path
 
@@ -81,6 +83,7 @@ class FormatsView:
         formats: in the order in which they are tried.
     """
 
+    schema: ClassVar[str] = "formats/1"
     formats: tuple[Format, ...]
 
     def as_json(self) -> dict[str, Any]:

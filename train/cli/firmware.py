@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
@@ -28,6 +28,7 @@ AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 class ProfileView:
     """A profile as the terminal shows it."""
 
+    schema: ClassVar[str] = "profile/1"
     profile: Profile
     model: Path
 
@@ -86,6 +87,7 @@ def _needs(layer: CompiledLayer) -> tuple[int, ...]:
 class FrontView:
     """What less memory costs, as the terminal shows it."""
 
+    schema: ClassVar[str] = "front/1"
     choices: tuple[Choice, ...]
     model: Path
 
@@ -115,6 +117,7 @@ class FrontView:
 class PackageView:
     """A package as the terminal shows it."""
 
+    schema: ClassVar[str] = "package/1"
     packaged: Packaged
     profile: Profile
 

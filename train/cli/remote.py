@@ -12,7 +12,7 @@ import typer
 
 from ei_compat.block.run_folder import RunFolder, read_labels
 from ei_compat.core.errors import DataError, Interrupted, UsageError
-from ei_compat.core.progress import SILENT, Progress
+from ei_compat.core.progress import Progress
 from train.cli import console
 from train.cli.data import FORM, open_source
 
@@ -36,12 +36,10 @@ def _interruptible(fix: str) -> Iterator[None]:
 
 
 def _progress(as_json: bool) -> Progress:
-    """What the user watches; nothing beside JSON."""
-    if as_json:
-        return SILENT
-    from train.cli.progress import make_progress
+    """What the user watches; on stderr alone beside JSON."""
+    from train.cli.progress import bars, make_progress
 
-    return make_progress("auto")
+    return bars() if as_json else make_progress("auto")
 
 
 def _studio_session(key_file: Path | None, progress: Progress) -> Remote:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 
@@ -16,6 +16,7 @@ from train.result import Columns
 class Written:
     """A page that was written: where, and its bytes."""
 
+    schema: ClassVar[str] = "page/1"
     path: Path
     size: int
 

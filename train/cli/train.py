@@ -18,7 +18,7 @@ from train.cli.block_command import BlockCommand, unknown
 from train.recipe import Recipe, option_of
 
 if TYPE_CHECKING:
-    from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress
+    from train.cli.progress import RunProgress
     from train.job import Parameters
     from train.runs.report import Report
 
@@ -26,6 +26,8 @@ ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its r
     "batch_size": ("--batch_size",),
     "validation_share": ("--validation-set-size",),
 }
+LOG_FORMAT = typer.Option("auto", help="Bars on a terminal, lines, JSON lines.")
+AS_JSON = typer.Option(False, "--json", help="Print the report alone, as JSON; progress and warnings go to stderr.")
 
 
 def train(
@@ -52,7 +54,8 @@ def train(
     enforce_time_limit: bool = typer.Option(
         False, "--enforce-time-limit", help="Let maxTrainingTimeSeconds of train_input.json stop the training."
     ),
-    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
+    log_format: Literal["auto", "plain", "json"] = LOG_FORMAT,
+    as_json: bool = AS_JSON,
     **knobs: Any,
 ) -> None:
     """Train a classifier and write a float and an INT8 TFLite model, a report, and more.
@@ -63,7 +66,7 @@ def train(
     from train.exported import find_parameters
     from train.job import Job
 
-    progress = make_progress(log_format)
+    progress = make_progress(log_format, as_json=as_json)
     if context.args:
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
@@ -98,7 +101,7 @@ def refuse_both(*, resume: bool, overwrite: bool) -> None:
         raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
 
 
-def finish(report: Report | None, out: Path, progress: TerminalProgress | PlainProgress | JsonProgress) -> None:
+def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
     """Shows what came of a run.
 
     Raises:

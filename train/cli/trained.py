@@ -103,6 +103,7 @@ def predict(
     """
     from ei_compat.core.files import refuse_occupied
     from train.cli.progress import bars
+    from train.result import as_document
     from train.trained.images import STREAM, Copies, frames_of, images_of
     from train.trained.model import Given
     from train.trained.prediction import Answers, answers_of
@@ -121,7 +122,7 @@ def predict(
         for image, answer in answers_of(predictor, wanted, threshold):
             failed += answer.error is not None
             if as_json:
-                sys.stdout.write(json.dumps(answer.as_json()) + "\n")
+                sys.stdout.write(json.dumps(as_document(answer)) + "\n")
             elif at_once:
                 sys.stdout.write(f"{answer.name}: {answer.words}\n")
             else:
@@ -132,7 +133,7 @@ def predict(
             elif copies is not None and answer.error is None:
                 copies.save(image, answer.words)
     if not at_once:
-        console.show(Answers(tuple(answers)))
+        console.show_tables(Answers(tuple(answers)))
     if failed:
         were = "1 picture was" if failed == 1 else f"{failed} pictures were"
         raise DataError(f"{were} not read", fix="see above")

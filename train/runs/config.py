@@ -14,6 +14,7 @@ from ei_compat.block.run_folder import SCALING, SHAPE
 from train import __version__, backend
 from train.backbones.weights_file import digest
 from train.recipe import option_of
+from train.result import headed
 
 if TYPE_CHECKING:
     from train.backbones.weights_file import WeightsFile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from train.recipe import Recipe
     from train.samples import TrainingData
 
+SCHEMA = "config/1"
 LIBRARIES = (
     "tensorflow",
     "tensorflow-cpu",  # the same code without CUDA, in the image; only one of the two is installed
@@ -34,7 +36,7 @@ LIBRARIES = (
 
 def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | None) -> dict[str, Any]:
     """Everything that decided the result, for `config.json`; numbers as they were used, not as they were asked for."""
-    return {
+    values = {
         "recipe": recipe.model_dump(mode="json"),
         "sources": {
             "train_input": None if data.info_file is None else str(data.info_file),
@@ -66,6 +68,7 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
         },
         "versions": {"ei-train": __version__} | versions(),
     }
+    return headed(SCHEMA, values)
 
 
 def versions() -> dict[str, str]:
@@ -87,7 +90,7 @@ def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
     Of the recipe each option is a part, under its name. Of the weights only the content counts: what was downloaded the
     first time is local the next. Other machines may go on, unless the same bytes were asked for.
     """
-    parts = {name: value for name, value in config.items() if name not in {"sources", "machine", "recipe"}}
+    parts = {name: value for name, value in config.items() if name not in {"schema", "sources", "machine", "recipe"}}
     parts |= {option_of(name): value for name, value in config["recipe"].items()}
     parts["weights"] = config["weights"] and config["weights"]["sha256"]
     if config["deterministic"]:

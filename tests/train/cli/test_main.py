@@ -309,10 +309,10 @@ def test_a_train_py_in_the_working_directory_is_not_run(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_version_names_what_may_change_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("arguments", "fix"), [(["--json"], "COMMAND"), (["--json", "formats"], "formats")])
+def test_json_of_no_command_is_refused(arguments: list[str], fix: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--version"])
+        main(arguments)
 
-    lines = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
-    assert (ended.value.code, lines.keys() >= {"ei-train", "python", "numpy", "ai-edge-litert"}) == (0, True)
-    assert "threads" in lines["processor"]
+    error = json.loads(capsys.readouterr().err)
+    assert (ended.value.code, error["fix"]) == (2, f"write it behind one: ei-train {fix} --json")
