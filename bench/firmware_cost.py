@@ -1,6 +1,6 @@
 """The evidence page: what models take on the chip, in one template for each, and how that was found.
 
-    python -m bench.firmware_cost [--inputs 50] [--page docs/firmware.md] MODEL ...
+    python -m bench.firmware_cost [--inputs 50] [--page docs/explanation/firmware.md] MODEL ...
 
 Packages every model as an ESP-IDF component, counts one inference on the ESP32-C3's instruction set in QEMU, and
 compares the compiled C with LiteRT's reference kernels, on this machine and, with the first two inputs, in QEMU. Prints

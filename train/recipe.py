@@ -3,7 +3,8 @@
 The defaults are the transfer-learning recipe that Edge Impulse's users know: MobileNetV2 0.35 at 160x160, five epochs
 of a fresh head on frozen ImageNet features, then ten epochs in which the last 70 % of the backbone learns again while
 its kernels are pruned from 50 % to 80 %. What costs next to nothing is used on the way: `head.py`, `distillation.py`,
-`ending.py`, `average.py`, `statistics.py` and `allocate.py` say what each is worth, `docs/accuracy.md` what to expect.
+`ending.py`, `average.py`, `statistics.py` and `allocate.py` say what each is worth, `docs/explanation/accuracy.md`
+what to expect.
 On 1,618 training pictures of six kinds of rubbish three seeds ended at 0.824 of INT8 test accuracy (float 0.826) with
 0.80 of the prunable weights zero, where a linear probe on the frozen features has 0.787; it was 0.741 before.
 
@@ -57,7 +58,8 @@ class Recipe(BaseModel):
         "another that is installed; auto: mobilenet_v2 for pictures, dense for features, conv1d for rows of them",
     )
     network: str = knob(
-        "none", "a Python file whose build(input_shape, classes) returns the network, see docs/network.md; it is run"
+        "none",
+        "a Python file whose build(input_shape, classes) returns the network, see docs/howto/network.md; it is run",
     )
     image_size: int = knob(160, "pixels on a side of the model's square input", ge=32, le=1024)
     channels: Literal[1, 3] = knob(3, "colour channels of the input: 3 for RGB, 1 for grayscale")

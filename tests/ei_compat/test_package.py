@@ -102,7 +102,9 @@ def test_the_attributes_of_dataclasses_are_documented():
             assert re.findall(r"^    (\w+): ", listed, re.MULTILINE) == fields, f"{path}: {node.name}"
 
 
-@pytest.mark.parametrize("page", ["docs/datasets.md", "docs/edge-impulse.md", "ei_compat/__init__.py"])
+@pytest.mark.parametrize(
+    "page", ["docs/reference/datasets.md", "docs/reference/edge-impulse.md", "ei_compat/__init__.py"]
+)
 def test_what_the_documentation_imports_is_there(page: str):
     """Every line of an example that imports from the package works."""
     lines = re.findall(r"^ *(from ei_compat\S* import .*)$", (ROOT / page).read_text(), re.MULTILINE)
@@ -135,7 +137,7 @@ def test_importing_is_quick():
 
 
 def test_the_documentation_names_every_format():
-    page = (ROOT / "docs" / "datasets.md").read_text()
+    page = (ROOT / "docs" / "reference" / "datasets.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     order = [kind.name for kind in FORMATS]
     documented = [name for row in rows for name in order if f"`{name}`" in row]

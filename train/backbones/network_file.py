@@ -80,7 +80,7 @@ class NetworkFile:
         keras.backend.reset_uids()  # names of layers count from 1 in every run
         namespace = {"__name__": "network", "__file__": str(self.path)}
         with self._failing_clearly(), contextlib.redirect_stdout(sys.stderr):
-            exec(self.code, namespace)  # noqa: S102 - the user's own, as docs/network.md and SECURITY.md say
+            exec(self.code, namespace)  # noqa: S102 - the user's own, as docs/howto/network.md and SECURITY.md say
             build = namespace.get("build")
             if not callable(build):
                 raise UsageError("there is no function build", where=self.path, fix=f"let it hold {DEFINITION}")

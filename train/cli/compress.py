@@ -32,7 +32,7 @@ def compress(
         None, help="train_input.json of arrays; else looked for here and beside them."
     ),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see docs/datasets.md."
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see `ei-train formats`."
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
 TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
-FORM = typer.Option(None, "--from", help="The format of SOURCE, where it is not to be found out; see docs/datasets.md.")
+FORM = typer.Option(
+    None, "--from", help="The format of SOURCE, where it is not to be found out; see `ei-train formats`."
+)
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
 

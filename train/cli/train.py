@@ -42,7 +42,7 @@ def train(
     ),
     classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see docs/datasets.md."
+        None, "--from", help="The data's format, where it is not to be found out, as folders; see `ei-train formats`."
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."

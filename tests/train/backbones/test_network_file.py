@@ -265,7 +265,7 @@ def test_a_frozen_first_kernel_takes_what_is_deployed(tmp_path: Path) -> None:
 
 def _shown(name: str) -> str:
     """The code of a file in the guide."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "network.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "howto" / "network.md").read_text(), re.DOTALL)
     return next(block for block in blocks if block.startswith(f"# {name}\n"))
 
 
