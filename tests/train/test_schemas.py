@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import pkgutil
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from jsonschema import Draft202012Validator
 
 import train
 from ei_compat.block.run_folder import CONFIG, REPORT
+from firmware.compiler import compile_model
+from tests.firmware import networks
 from tests.program import ROOT
 from tests.train import schema_check
 from tests.train.conftest import SMALL
@@ -24,6 +27,7 @@ from train.job import Job
 from train.result import as_document
 from train.runs.report import Report
 
+MODEL = networks.network(97)
 AGAIN = [  # the options of the finished run
     part
     for name, value in SMALL.items()
@@ -35,11 +39,14 @@ COMMANDS = {  # a command line whose answer has each schema, by the schema's nam
     "error": ["split", "{new}", "{new}/out"],
     "evaluation": ["evaluate", "{run}", "{data}", "--threshold", "0.5", "--against", "{run}"],
     "formats": ["formats"],
-    "front": ["profile", "{run}", "--front"],
-    "package": ["package", "{run}", "--name", "pets", "--version", "1", "--output", "{new}.zip", "--estimate"],
+    "front": ["profile", "{model}", "--front"],
+    "package": [
+        *("package", "{model}", "--labels", "{labels}", "--sensor", "unknown", "--name", "m", "--version", "1"),
+        *("--output", "{new}.zip", "--estimate"),
+    ],
     "page": ["report", "{run}", "--output", "{new}.html"],
     "prediction": ["predict", "{run}", "{pictures}/cat"],
-    "profile": ["profile", "{run}", "--estimate"],
+    "profile": ["profile", "{model}", "--estimate"],
     "report": ["train", "--data-directory", "{data}", "--out-directory", "{run}", "--resume", *AGAIN],
     "split": ["split", "{pictures}", "{new}"],
     "upload-plan": ["upload", "data", "{pictures}", "--dry-run"],
@@ -63,6 +70,11 @@ def test_a_command_answers_by_its_schema(
 ) -> None:
     job, _ = finished
     places = {"run": job.out, "data": job.data, "pictures": job.data.parent / "pictures", "new": tmp_path / "new"}
+    places |= {"model": tmp_path / "m.tflite", "labels": tmp_path / "m.txt"}
+    places["model"].write_bytes(MODEL)
+    places["labels"].write_text(
+        "".join(f"l{i}\n" for i in range(math.prod(compile_model(MODEL, name="m").outputs[0].shape)))
+    )
 
     answers = documents(capsys, *(argument.format_map(places) for argument in COMMANDS[name]))
 

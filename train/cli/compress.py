@@ -8,6 +8,7 @@ from typing import Any, Literal
 import typer
 
 from ei_compat.media.pixels import InputScaling
+from train.cli import names
 from train.cli.train import AS_JSON, LOG_FORMAT, finish, recipe_of, recipe_options, refuse_both, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
@@ -32,7 +33,10 @@ def compress(
         None, help="train_input.json of arrays; else looked for here and beside them."
     ),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see `ei-train formats`."
+        None,
+        "--from",
+        autocompletion=names.FORMATS,
+        help="The data's format, where it is not to be found out, as folders; see `ei-train formats`.",
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."

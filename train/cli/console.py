@@ -10,21 +10,33 @@ from itertools import pairwise
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ei_compat.core.errors import EiTrainError, Interrupted
-from train.result import Columns, Result, Tables, as_document, headed
+from train.cli.tables import laid_out
+from train.result import Result, Tables, as_document, headed
 
 ERROR = "error/1"  # the schema of a failure
 WIDTH = 120  # columns of a table that is not on a terminal, so that logs and pipes are not folded at 80
 
 
-def _console(stream: Any) -> Console:
-    """A rich console that neither wraps what is piped nor guesses what numbers mean."""
-    return Console(
-        file=stream, width=None if stream.isatty() else WIDTH, highlight=False, soft_wrap=not stream.isatty()
-    )
+def animates(stream: Any) -> bool:
+    """Whether a person watches a terminal that can draw: bars need one, and `TERM=dumb` says that it is none."""
+    return stream.isatty() and os.environ.get("TERM", "").lower() not in {"dumb", "unknown"}
+
+
+def _console(stream: Any, *, fold: bool = False) -> Console:
+    """A rich console that guesses not what numbers mean, nor folds what is piped.
+
+    Colours are for terminals; NO_COLOR (https://no-color.org) and `TERM=dumb` take them away, FORCE_COLOR gives them to
+    pipes: rich looks at all three.
+
+    Args:
+        stream: to write to.
+        fold: whether what is piped is as wide as COLUMNS says, where it is set.
+    """
+    wide = not stream.isatty() and not (fold and os.environ.get("COLUMNS", "").isdigit())
+    return Console(file=stream, width=WIDTH if wide else None, highlight=False, soft_wrap=wide)
 
 
 def show(result: Result, *, as_json: bool = False) -> None:
@@ -37,18 +49,9 @@ def show(result: Result, *, as_json: bool = False) -> None:
 
 def show_tables(result: Tables) -> None:
     """Renders the tables of a result on stdout."""
-    console = _console(sys.stdout)
+    console = _console(sys.stdout, fold=True)
     for columns in result.as_tables():
-        console.print(_table(columns))
-
-
-def _table(columns: Columns) -> Table:
-    table = Table(title=columns.title, title_justify="left", caption=columns.caption, caption_justify="left")
-    for index, name in enumerate(columns.header):
-        table.add_column(name, justify="left" if index < columns.texts else "right")
-    for row in columns.rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+        console.print(laid_out(columns, console.width))
 
 
 def warn(line: str) -> None:

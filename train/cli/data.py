@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import typer
 
 from ei_compat.core.errors import UsageError
-from train.cli import console
+from train.cli import console, names
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
 TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
 FORM = typer.Option(
-    None, "--from", help="The format of SOURCE, where it is not to be found out; see `ei-train formats`."
+    None,
+    "--from",
+    autocompletion=names.FORMATS,
+    help="The format of SOURCE, where it is not to be found out; `ei-train formats` lists all.",
 )
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
@@ -131,7 +134,9 @@ def split(
         help="Regular expression searched in each path; equal first groups (or matches) stay together.",
     ),
     task: str | None = typer.Option(
-        None, help="regression where labels are numbers: each range of them gets its share, as classes do without."
+        None,
+        autocompletion=names.TASKS,
+        help="regression where labels are numbers: each range of them gets its share, as classes do without.",
     ),
     form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
@@ -186,12 +191,22 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 def convert(
     source: Path = SOURCE,
     target: Path = TARGET,
-    to: str = typer.Option(..., help="arrays, ei, folders, file-names, openmv, … ; `ei-train formats` lists all."),
+    to: str = typer.Option(
+        ...,
+        autocompletion=names.FORMATS,
+        help="arrays, ei, folders, file-names, openmv, … ; `ei-train formats` lists all.",
+    ),
     image_size: int | None = typer.Option(None, help="Width and height of the pictures in arrays."),
     channels: int = typer.Option(3, help="3 for RGB, 1 for grayscale; in arrays."),
-    resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
+    resize_mode: str = typer.Option(
+        "fit-short",
+        autocompletion=names.RESIZE_MODES,
+        help="fit-short crops, fit-long pads, squash distorts; in arrays.",
+    ),
     max_broken: float = typer.Option(0.01, help="Share of pictures that arrays may leave out as broken."),
-    signal_format: str | None = typer.Option(None, help="Store every signal as json, cbor, csv or wav."),
+    signal_format: str | None = typer.Option(
+        None, autocompletion=names.SIGNAL_FORMS, help="Store every signal as json, cbor, csv or wav."
+    ),
     form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,

@@ -11,7 +11,7 @@ import typer
 
 from ei_compat.block.run_folder import RunFolder
 from ei_compat.core.errors import UsageError
-from train.cli import console
+from train.cli import console, names
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -189,7 +189,11 @@ def package(
     source: Path = MODEL,
     name: str = typer.Option(..., help="Of the library: letters, digits, hyphens, underscores."),
     version: str = typer.Option(..., help="Such as 3 or 1.0.2."),
-    target: str = typer.Option("esp-idf", help="esp-idf, arduino, or linux: a runner for Edge Impulse's Linux SDKs."),
+    target: str = typer.Option(
+        "esp-idf",
+        autocompletion=names.TARGETS,
+        help="esp-idf, arduino, or linux: a runner for Edge Impulse's Linux SDKs.",
+    ),
     output: Path | None = typer.Option(
         None,
         "--output",
@@ -205,6 +209,7 @@ def package(
     ),
     sensor: str | None = typer.Option(
         None,
+        autocompletion=names.SENSORS,
         help="Where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion, unknown; "
         "without it an input in a camera's shape is a picture.",
     ),
@@ -214,6 +219,7 @@ def package(
     frequency: float | None = typer.Option(None, help="Readings a second, such as 62.5; applications sample with it."),
     input_scaling: str | None = typer.Option(
         None,
+        autocompletion=names.INPUT_SCALINGS,
         help="What pixels were made into for training: 0..1, -1..1, -128..127, 0..255, torch, "
         "bgr-subtract-imagenet-mean; without it what the run says or the model's input shows.",
     ),

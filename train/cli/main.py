@@ -20,8 +20,7 @@ import typer
 from ei_compat.core.errors import DataError, EiTrainError, Interrupted, UsageError
 from train import supervision
 from train.cli import console
-
-OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
+from train.cli.program import Program
 
 MORE_SPACE = "free some space and run again"
 DISK_FULL = ("No space left on device", "Disk quota exceeded")
@@ -61,11 +60,11 @@ def _with(groups: tuple[str, ...]) -> typer.Typer:
     """The program with the commands of these modules."""
     app = typer.Typer(
         name="ei-train",
+        cls=Program,
         help="Train image models for microcontrollers, compatible with Edge Impulse.",
         epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training "
         "failed, 5 export failed or a check not met, 6 network or API failed, 130/143 interrupted with a checkpoint "
         "saved.",
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
         context_settings={"help_option_names": ["--help", "-h"]},
@@ -87,8 +86,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     debug = "--debug" in (sys.argv if argv is None else argv)
     if not arguments:
         arguments = ["--help"]
-    elif _leads_to_train(arguments):
-        arguments.insert(0, "train")
     if arguments[0] in ALONE:
         gc.set_threshold(SELDOM)
     try:
@@ -102,12 +99,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         failure = _as_failure(error)
         console.fail(failure, as_json=console.wants_json(arguments))
         sys.exit(failure.exit_code)
-
-
-def _leads_to_train(arguments: Sequence[str]) -> bool:
-    """Whether a line that begins with options is about a run, as those of Edge Impulse's own images are."""
-    first = next((argument for argument in arguments if argument != "--json"), "")
-    return arguments[0].startswith("-") and first.startswith("-") and first not in OWN_OPTIONS
 
 
 def _as_failure(error: Exception) -> EiTrainError:

@@ -49,14 +49,14 @@ def make_progress(log_format: LogFormat, *, as_json: bool = False) -> RunProgres
         return ResultAlone()
     if log_format == "json":
         return JsonProgress()
-    if log_format == "auto" and sys.stdout.isatty():
+    if log_format == "auto" and console.animates(sys.stdout):
         return TerminalProgress()
     return PlainProgress()
 
 
 def bars() -> AnyProgress:
     """Bars on stderr where a person watches; the result alone goes to stdout."""
-    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else WarningsAlone()
+    return TerminalProgress(Console(stderr=True, highlight=False)) if console.animates(sys.stderr) else WarningsAlone()
 
 
 class WarningsAlone(Silent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Sequence
+from enum import EnumType
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -13,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from ei_compat.block.run_folder import INT8_FILE
 from ei_compat.core.errors import GateError, UsageError
-from train.cli import console
+from train.cli import console, names
 from train.cli.block_command import BlockCommand, unknown
 from train.recipe import Recipe, option_of
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its runner for local training
     "batch_size": ("--batch_size",),
     "validation_share": ("--validation-set-size",),
+}
+COMPLETED = {  # fields of the recipe that take a name, or a word beside a file
+    "backbone": names.BACKBONES,
+    "task": names.TASKS,
+    "weights": names.completer(lambda: ("auto", "imagenet", "none")),
 }
 LOG_FORMAT = typer.Option("auto", help="Bars on a terminal, lines, JSON lines.")
 AS_JSON = typer.Option(False, "--json", help="Print the report alone, as JSON; progress and warnings go to stderr.")
@@ -42,7 +48,10 @@ def train(
     ),
     classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see `ei-train formats`."
+        None,
+        "--from",
+        autocompletion=names.FORMATS,
+        help="The data's format, where it is not to be found out, as folders; see `ei-train formats`.",
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
@@ -156,9 +165,21 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         flag = f"{flag}/--no-{flag[2:]}"
         shown = "on" if field.default else "off"
     option = typer.Option(
-        None, flag, *ALIASES.get(name, ()), help=f"{field.description} [default: {shown}]", show_default=False
+        None,
+        flag,
+        *ALIASES.get(name, ()),
+        autocompletion=COMPLETED.get(name) or _choices(field.annotation),
+        help=f"{field.description} [default: {shown}]",
+        show_default=False,
     )
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind | None)
+
+
+def _choices(annotation: Any) -> names.Completer | None:
+    """Completes a field that takes one of a few values."""
+    if get_origin(annotation) is Literal:
+        return names.completer(lambda: map(str, get_args(annotation)))
+    return names.completer(lambda: annotation) if isinstance(annotation, EnumType) else None
 
 
 def _scalar(annotation: Any) -> type:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ei_compat.core.errors import DataError, UsageError
-from train.cli import console
+from train.cli import console, names
 
 if TYPE_CHECKING:
     from train.trained.model import Given
@@ -24,10 +24,15 @@ MODEL = typer.Argument(help="A finished run's folder, or a .tflite file.", show_
 LABELS = typer.Option(None, help="A file with one label per line, where the model has none beside it.")
 INPUT_SCALING = typer.Option(
     None,
+    autocompletion=names.INPUT_SCALINGS,
     help="What pixels are made into for it: 0..1, -1..1, -128..127, 0..255, torch, bgr-subtract-imagenet-mean; without "
     "it what the run says or the model's input shows.",
 )
-TASK = typer.Option("auto", help="What it was trained for, where no run says it: classification, regression, …")
+TASK = typer.Option(
+    "auto",
+    autocompletion=names.TASKS,
+    help="What it was trained for, where no run says it: classification, regression, …",
+)
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
 
@@ -43,7 +48,9 @@ def evaluate(
     labels: Path | None = LABELS,
     input_scaling: str | None = INPUT_SCALING,
     task: str = TASK,
-    form: str | None = typer.Option(None, "--from", help="The data's format, where it is not to be found out."),
+    form: str | None = typer.Option(
+        None, "--from", autocompletion=names.FORMATS, help="The data's format, where it is not to be found out."
+    ),
     as_json: bool = AS_JSON,
 ) -> None:
     """Measure a trained model on a data set.

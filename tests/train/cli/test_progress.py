@@ -42,7 +42,9 @@ def test_json_lines_are_objects_with_an_event(capsys: pytest.CaptureFixture[str]
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     assert [event["event"] for event in events] == ["note", "start", "end", "warning"]
-    assert events[1] | {"time": 0} == {"event": "start", "time": 0, "task": "head", "total": 4, "unit": "step"}
+    assert events[1] | {"time": 0} == {
+        "schema": "ei-train/event/1", "event": "start", "time": 0, "task": "head", "total": 4, "unit": "step",
+    }  # fmt: skip
     assert events[2]["done"] == 4
 
 

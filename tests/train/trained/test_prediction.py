@@ -124,7 +124,9 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_answered(
 
     assert code == 3
     assert err == "error: 1 picture was not read; see above\n"
-    assert [set(answer) for answer in lines(out)] == [{"file", "error"}, *[{"file", "label", "scores"}] * 3]
+    assert [set(answer) for answer in lines(out)] == [
+        {"schema", "file", "error"}, *[{"schema", "file", "label", "scores"}] * 3
+    ]  # fmt: skip
 
 
 def test_copies_carry_the_answer(predict, finished: tuple[Job, Report], photos: Path, tmp_path: Path) -> None:
