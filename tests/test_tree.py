@@ -219,15 +219,16 @@ def test_command_lines_in_the_documentation_exist(page: Path) -> None:
     import typer
 
     from train.cli.main import command_line
+    from train.cli.program import leads_to_train
 
     called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)
     lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
     for words in [match[1].split() for line in lines if (match := called.match(line))]:
         command = typer.main.get_command(command_line())
-        names = iter(words if not words[0].startswith("-") else ["train"])
-        while hasattr(command, "commands"):
-            command = command.commands[next(names)]
+        names = ["train"] if leads_to_train(words) else list(words)
+        while hasattr(command, "commands") and not names[0].startswith("-"):
+            command = command.commands[names.pop(0)]
         known = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}, words
 

@@ -9,6 +9,7 @@ import typer
 
 from ei_compat.media.pixels import InputScaling
 from train.cli import names
+from train.cli.examples import examples
 from train.cli.train import AS_JSON, LOG_FORMAT, finish, recipe_of, recipe_options, refuse_both, spell_out
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
@@ -81,4 +82,4 @@ def compress(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(spell_out(compress, recipe_options(left_out=ANSWERED)))
+    app.command(epilog=examples("compress"))(spell_out(compress, recipe_options(left_out=ANSWERED)))

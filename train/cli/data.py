@@ -11,6 +11,7 @@ import typer
 
 from ei_compat.core.errors import UsageError
 from train.cli import console, names
+from train.cli.examples import examples
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ei_compat.formats.conversion import Converted
     from ei_compat.media.signals import SignalForm
 
-ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
 TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
 FORM = typer.Option(
@@ -97,7 +97,7 @@ class FormatsView:
             "formats": [
                 {
                     "name": kind.name,
-                    "aliases": [alias for alias, name in ALIASES.items() if name == kind.name],
+                    "aliases": [alias for alias, name in names.ALIASES.items() if name == kind.name],
                     "looks_for": kind.looks_for,
                     "reads": True,
                     "writes": True,
@@ -117,7 +117,7 @@ class FormatsView:
             [kind.name, *(", ".join(each for each in some if each in kind.carries) for some in kinds), kind.looks_for]
             for kind in self.formats
         ]
-        short = "; ".join(f"{alias} is short for {name}" for alias, name in ALIASES.items())
+        short = "; ".join(f"{alias} is short for {name}" for alias, name in names.ALIASES.items())
         caption = f"Each is read and written; they are tried in this order. {short}."
         return [Columns("Dataset formats", ["", "labels", "besides", "known by"], rows, caption, texts=4)]
 
@@ -175,7 +175,7 @@ def open_source(source: Path, form: str | None) -> Dataset:
     """The dataset; what was decided or left out while it was read is warned of at once."""
     from ei_compat.formats import open_dataset
 
-    dataset = open_dataset(source, format=ALIASES.get(form, form) if form else None)
+    dataset = open_dataset(source, format=names.ALIASES.get(form, form) if form else None)
     for line in dataset.reading.lines():
         console.warn(line)
     return dataset
@@ -217,7 +217,7 @@ def convert(
     from ei_compat.media.images import ImageSpec
     from train.cli.progress import bars
 
-    chosen = format_named(ALIASES.get(to, to))
+    chosen = format_named(names.ALIASES.get(to, to))
     if image_size is not None and chosen.name != "arrays":
         raise UsageError("--image-size is for --to arrays; other formats keep the files as they are")
     spec = None if image_size is None else ImageSpec(image_size, image_size, channels, resize_mode)
@@ -249,6 +249,6 @@ def _signal_form(name: str | None) -> SignalForm | None:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(split)
-    app.command()(convert)
-    app.command()(formats)
+    app.command(epilog=examples("split"))(split)
+    app.command(epilog=examples("convert"))(convert)
+    app.command(epilog=examples("formats"))(formats)

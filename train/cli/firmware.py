@@ -12,6 +12,7 @@ import typer
 from ei_compat.block.run_folder import RunFolder
 from ei_compat.core.errors import UsageError
 from train.cli import console, names
+from train.cli.examples import examples
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -274,5 +275,5 @@ def profile(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(package)
-    app.command()(profile)
+    app.command(epilog=examples("package"))(package)
+    app.command(epilog=examples("profile"))(profile)

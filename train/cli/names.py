@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+ALIASES = {"ei": "ei-export"}  # of formats
 Completer = Callable[[str], list[str]]  # from what is typed so far to what it may become
 
 
@@ -30,7 +31,6 @@ def _tasks() -> Iterable[str]:
 
 def _formats() -> Iterable[str]:
     from ei_compat.formats import FORMATS
-    from train.cli.data import ALIASES
 
     return (*(kind.name for kind in FORMATS), *ALIASES)
 

@@ -15,6 +15,7 @@ from ei_compat.core.errors import DataError, Interrupted, UsageError
 from ei_compat.core.progress import Progress
 from train.cli import console, names
 from train.cli.data import FORM, open_source
+from train.cli.examples import examples
 
 if TYPE_CHECKING:
     from ei_compat.remote.remote import Remote
@@ -282,8 +283,8 @@ def push(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     upload = typer.Typer(help="Upload data or a model to an Edge Impulse project.")
-    upload.command("data")(upload_data)
-    upload.command("model")(upload_model)
+    upload.command("data", epilog=examples("upload data"))(upload_data)
+    upload.command("model", epilog=examples("upload model"))(upload_model)
     app.add_typer(upload, name="upload")
-    app.command()(download)
-    app.command()(push)
+    app.command(epilog=examples("download"))(download)
+    app.command(epilog=examples("push"))(push)

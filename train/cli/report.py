@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import typer
 
 from train.cli import console
+from train.cli.examples import examples
 from train.result import Columns
 
 
@@ -51,4 +52,4 @@ def report(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(report)
+    app.command(epilog=examples("report"))(report)

@@ -16,6 +16,7 @@ from ei_compat.block.run_folder import INT8_FILE
 from ei_compat.core.errors import GateError, UsageError
 from train.cli import console, names
 from train.cli.block_command import BlockCommand, unknown
+from train.cli.examples import examples
 from train.recipe import Recipe, option_of
 
 if TYPE_CHECKING:
@@ -214,5 +215,7 @@ def demo(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(cls=BlockCommand, context_settings=settings)(spell_out(train, recipe_options()))
-    app.command()(demo)
+    app.command(cls=BlockCommand, context_settings=settings, epilog=examples("train"))(
+        spell_out(train, recipe_options())
+    )
+    app.command(epilog=examples("demo"))(demo)

@@ -15,6 +15,7 @@ import typer
 
 from ei_compat.core.errors import DataError, UsageError
 from train.cli import console, names
+from train.cli.examples import examples
 
 if TYPE_CHECKING:
     from train.trained.model import Given
@@ -58,13 +59,12 @@ def evaluate(
     On the data of the model's own run these are its validation and testing sets, and the figures are those of its
     report; on other data every sample counts.
     """
-    from train.cli.data import ALIASES
     from train.cli.progress import bars
     from train.trained.evaluation import evaluate as measure
     from train.trained.model import Given, open_model
     from train.trained.sets import read_sets
 
-    progress, name = bars(), ALIASES.get(form, form) if form else None
+    progress, name = bars(), names.ALIASES.get(form, form) if form else None
     given = Given(labels, input_scaling, task)
     opened = open_model(model, given)
     other = None if against is None else open_model(against, given, deployed_only=True)
@@ -161,5 +161,5 @@ def _opened(model: Path, given: Given) -> Iterator[Predictor]:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(evaluate)
-    app.command()(predict)
+    app.command(epilog=examples("evaluate"))(evaluate)
+    app.command(epilog=examples("predict"))(predict)

@@ -31,7 +31,7 @@ from train.page.parts import Section
 from train.recipe import Recipe
 from train.reporting import data_chapters, model_chapters
 from train.reporting.explorer import Explorer, unpacked
-from train.result import Columns
+from train.result import Columns, as_document
 from train.runs.predictions import read_predictions
 from train.runs.report import Report, read_report
 from train.tasks import TASKS, Answered, Chapters, Task
@@ -241,7 +241,7 @@ def _island(
     said = [answers.get((point.set, point.row)) for point in points]
     kinds = ("float32", "int8")
     return {
-        "report": _finite(report.as_json()),
+        "report": _finite(as_document(report)),
         "pictures": explorer.sheets.columns if explorer and explorer.sheets else None,
         "samples": {
             name: [getattr(point, name) for point in points]

@@ -123,7 +123,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_answered(
     code, out, err = predict(finished[0].out, tmp_path / "in", "--json")
 
     assert code == 3
-    assert err == "error: 1 picture was not read; see above\n"
+    assert (json.loads(err)["what"], json.loads(err)["fix"]) == ("1 picture was not read", "see above")
     assert [set(answer) for answer in lines(out)] == [
         {"schema", "file", "error"}, *[{"schema", "file", "label", "scores"}] * 3
     ]  # fmt: skip
