@@ -38,7 +38,7 @@ ROOMS = {
         ("data", "evaluate", "methods"),
         ("export", "inspection", "phases", "trained"),
         ("runs",),
-        ("reporting",),
+        ("preparation", "reporting"),
         ("pipeline",),
         ("cli",),
         ("supervisor",),

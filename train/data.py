@@ -12,6 +12,7 @@ import numpy as np
 
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import reserve
+from ei_compat.core.words import counted, verb
 from train.samples import Samples, TrainingData
 from train.tasks import TASKS
 
@@ -96,6 +97,8 @@ def _from_images(dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Pa
 
     dataset = with_labels(dataset, progress)
     task = kind.of_labels(labels_of(dataset))
+    if (said := undivided(dataset)) is not None:
+        progress.warn(said)
     dataset = with_validation(dataset, task, recipe, progress)
     scaling = Scaling.of(recipe.input_scaling, recipe.channels)
     spec = ImageSpec(recipe.image_size, recipe.image_size, recipe.channels)
@@ -167,7 +170,8 @@ def decode_sets(
         progress.warn(f"{name}: skipped, {reason}")
     if len(broken) > max_broken * len(dataset):
         raise DataError(
-            f"{len(broken)} of {len(dataset)} pictures are broken, more than {max_broken:.1%}: {broken[0][0]} …",
+            f"{len(broken)} of {counted(len(dataset), 'picture')} {verb(len(broken))} broken, more than "
+            f"{max_broken:.1%}: {broken[0][0]} …",
             where=dataset.root,
             fix="repair or remove them, or raise --max-broken",
         )
@@ -185,7 +189,8 @@ def _refuse_signals(dataset: Dataset) -> None:
     signals = [sample.id for sample in dataset.samples if is_signal(sample.payload)]
     if 2 * len(signals) > len(dataset):
         raise DataError(
-            f"{len(signals)} of {len(dataset)} samples are signals, such as {signals[0]}, which have no features yet",
+            f"{len(signals)} of {len(dataset)} samples {verb(len(signals), 'is a signal', 'are signals')} without "
+            f"features yet, such as {signals[0]}",
             where=dataset.root,
             fix="let a processing block make them, and train on the block's arrays: `ei-train download block`, or "
             '"Edit block locally" in Studio',
@@ -208,17 +213,33 @@ def labels_of(dataset: Dataset) -> dict[str, str]:
 
 
 def with_validation(dataset: Dataset, task: Task, recipe: Recipe, progress: Progress) -> Dataset:
-    """The same samples with a validation set: their own, or a share of the others that are not for testing."""
+    """The same samples with a validation set: their own, or a share of the others that are not for testing.
+
+    Beside a validation set of their own, samples that are in no set are for training; see `undivided`.
+    """
     from ei_compat.dataset.dataset import Category
-    from ei_compat.dataset.split import Shares, split_dataset
+    from ei_compat.dataset.split import SETS, Shares, split_dataset
 
     if any(sample.category is Category.VALIDATION for sample in dataset.samples):
-        return dataset
+        placed = (each if each.category in SETS else each.with_category(Category.TRAINING) for each in dataset.samples)
+        return replace(dataset, samples=tuple(placed))
     held = recipe.validation_share
     testing = tuple(sample for sample in dataset.samples if sample.category is Category.TESTING)
     rest = replace(dataset, samples=tuple(each for each in dataset.samples if each.category is not Category.TESTING))
     split = split_dataset(in_strata(rest, task), Shares(1 - held, held, 0.0), seed=recipe.seed, progress=progress)
     return replace(dataset, samples=with_sides_of(split, rest).samples + testing)
+
+
+def undivided(dataset: Dataset) -> str | None:
+    """What to say of samples that are in no set, where a validation set was made without them; None where none is."""
+    from ei_compat.dataset.dataset import Category
+    from ei_compat.dataset.split import SETS
+
+    left = [sample.id for sample in dataset.samples if sample.category not in SETS]
+    if not left or all(sample.category is not Category.VALIDATION for sample in dataset.samples):
+        return None
+    are = f"{len(left)} of {counted(len(dataset), 'sample')} {verb(len(left))} in no set"
+    return f"{are} and trained on: {', '.join(left[:3])}{', …' if len(left) > 3 else ''}; `ei-train split` divides anew"
 
 
 def in_strata(dataset: Dataset, task: Task) -> Dataset:

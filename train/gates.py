@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ei_compat.core.words import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -21,8 +23,9 @@ class Gate:
 def warnings_of(gates: Sequence[Gate]) -> list[str]:
     """A line for each loss above its limit that the pictures are too few to show."""
     return [
-        f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}; {gate.pictures} pictures are too few to tell "
-        f"this from chance (p = {gate.chance:.2f}), so it is no failure"
+        f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}; "
+        f"{counted(gate.pictures or 0, 'picture is', 'pictures are')} too few to tell this from chance "
+        f"(p = {gate.chance:.2f}), so it is no failure"
         for gate in gates
         if gate.met and gate.chance is not None
     ]

@@ -14,6 +14,7 @@ from ei_compat.core.errors import DataError, FormatError
 from ei_compat.core.numbers import is_number
 from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
+from ei_compat.core.words import counted
 from ei_compat.dataset.stratify import apportion
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def open_arrays(
         x = _open_x(folder / x_name, info.input_shape, value_range)
         y = open_npy(folder / y_name)
         if len(x) != len(y):
-            raise DataError(f"{len(x)} rows, but {y_name} has {len(y)}", where=folder / x_name)
+            raise DataError(f"{counted(len(x), 'row')}, but {y_name} has {len(y)}", where=folder / x_name)
         check_values(x, value_range, where=folder / x_name, progress=progress)
         return x, y
 

@@ -13,6 +13,7 @@ from ei_compat.block.arrays import X_TRAIN, X_UNSPLIT, Y_TRAIN, Y_UNSPLIT, check
 from ei_compat.block.npy import open_npy
 from ei_compat.block.train_input import Mode, TrainInput
 from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,9 @@ def describe_arrays(
         return TrainInput(tuple(classes or ()), mode, str(shape or found), "npy", train_test_split=validation_share)
     count = _class_count(y, where=folder / (Y_TRAIN if split else Y_UNSPLIT))
     if classes is not None and len(classes) != count:
-        raise UsageError(f"{len(classes)} names for the {count} classes of Y", where="--classes")
+        raise UsageError(
+            f"{counted(len(classes), 'name')} for the {counted(count, 'class', 'classes')} of Y", where="--classes"
+        )
     if classes is not None and len(set(classes)) != count:
         raise UsageError("names a class twice", where="--classes", fix="give every class a name of its own")
     names = tuple(classes) if classes is not None else tuple(f"class {number}" for number in range(1, count + 1))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ei_compat.core.errors import DataError, FormatError
 from ei_compat.core.files import replaced_file, reserve
+from ei_compat.core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +119,7 @@ def write_rows(path: Path, shape: tuple[int | None, ...], dtype: DTypeLike, chun
             rows += len(chunk)
             stream.write(np.ascontiguousarray(chunk, stored).data if chunk.size else b"")
         if count is not None and rows != count:
-            raise DataError(f"{rows} rows, not {count}", where=path)
+            raise DataError(f"{counted(rows, 'row')}, not {count}", where=path)
         stream.seek(0)  # numpy leaves room for the first axis to grow, so that the header keeps its length
         np.lib.format.write_array_header_2_0(stream, header | {"shape": (rows, *rest)})
         if stream.tell() != begin:

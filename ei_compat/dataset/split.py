@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import DIGEST, file_digest, size_and_digest
 from ei_compat.core.progress import SILENT, Progress
+from ei_compat.core.words import counted, verb
 from ei_compat.dataset.dataset import ArrayRow, Category, ClassLabel, Dataset, FilePayload, Sample, Signal, Unlabelled
 from ei_compat.dataset.stratify import Group, assign
 
@@ -95,7 +96,9 @@ def labelled(dataset: Dataset) -> tuple[Dataset, str | None]:
             kept.append(sample)
     if len(kept) == len(dataset):
         return dataset, None
-    left = f"{len(dataset) - len(kept)} of {len(dataset)} samples have no label and are left out"
+    bare = len(dataset) - len(kept)
+    without = verb(bare, "has no label and is", "have no label and are")
+    left = f"{bare} of {counted(len(dataset), 'sample')} {without} left out"
     if not kept:
         raise DataError(left, where=dataset.root, fix="label them first")
     return replace(dataset, samples=tuple(kept)), left

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ei_compat.core.files import cut_name
+from ei_compat.core.words import counted
 from ei_compat.formats._tree import Tree, suffix_of
 
 ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
@@ -28,6 +29,6 @@ def likely_mistake(tree: Tree) -> tuple[str, str]:
         are = "file is" if foreign.total() == 1 else "files are"
         return f"no known dataset format: {counts} {are} not read", "convert them to JPEG or PNG"
     if samples:
-        what = f"no known dataset format, and {len(samples)} samples without labels"
+        what = f"no known dataset format, and {counted(len(samples), 'sample')} without labels"
         return what, f"put each class in a folder of its own; {LIST}"
     return "no known dataset format", LIST

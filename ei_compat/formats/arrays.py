@@ -28,6 +28,7 @@ from ei_compat.core.errors import DataError, FormatError, UsageError
 from ei_compat.core.files import write_file
 from ei_compat.core.parsing import read_json, typed
 from ei_compat.core.progress import SILENT, Progress
+from ei_compat.core.words import counted
 from ei_compat.dataset.dataset import UNLABELLED, ArrayRow, Category, ClassLabel, Dataset, Sample
 from ei_compat.dataset.reading import Reading
 from ei_compat.formats._format import DEFAULT_OPTIONS, Carries, Format, LeftOut, WriteOptions
@@ -101,11 +102,11 @@ def _rows(
         return
     y = open_npy(folder / y_name)
     if len(x) != len(y):
-        raise DataError(f"{len(x)} rows, but {y_name} has {len(y)}", where=folder / x_name)
+        raise DataError(f"{counted(len(x), 'row')}, but {y_name} has {len(y)}", where=folder / x_name)
     if ids is None and y.ndim == 2 and y.shape[1] in {2, 4} and y.shape[1] != len(info.classes):
         ids = [int(value) for value in y[:, 1]]
     if ids is not None and len(ids) != len(x):
-        raise FormatError(f"{len(ids)} ids for {len(x)} rows of {x_name}", where=folder / IDS)
+        raise FormatError(f"{counted(len(ids), 'id')} for {counted(len(x), 'row')} of {x_name}", where=folder / IDS)
     for index, label in enumerate(_class_labels(y, info, where=folder / y_name)):
         identity = str(ids[index]) if ids is not None else f"{category}/{index}"
         yield Sample(identity, identity, category, label, ArrayRow(x, index))
@@ -117,7 +118,7 @@ def _structured_rows(x: NDArray[Any], y_path: Path, category: Category, info: Tr
     size = (x.shape[2], x.shape[1]) if x.ndim == 4 else None
     rows = read_structured(y_path, info.classes, size=size)
     if len(rows) != len(x):
-        raise DataError(f"{len(rows)} rows, but X has {len(x)}", where=y_path)
+        raise DataError(f"{counted(len(rows), 'row')}, but X has {len(x)}", where=y_path)
     for index, row in enumerate(rows):
         identity = str(row.sample_id)
         yield Sample(identity, identity, category, UNLABELLED, ArrayRow(x, index), row.boxes)

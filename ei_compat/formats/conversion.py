@@ -10,6 +10,7 @@ from typing import Any
 
 from ei_compat.core.errors import DataError
 from ei_compat.core.progress import SILENT, Kept, Progress
+from ei_compat.core.words import counted
 from ei_compat.dataset.dataset import (
     ArrayRow,
     ClassLabel,
@@ -120,7 +121,7 @@ def losses(dataset: Dataset, to: Format) -> tuple[str, ...]:
     if spare:
         missing.append(Carries.CLASS)
         counts[Carries.CLASS] = spare
-    return tuple(f"{needed} ({counts[needed]} samples)" for needed in sorted(missing))
+    return tuple(f"{needed} ({counted(counts[needed], 'sample')})" for needed in sorted(missing))
 
 
 def _alike(samples: Iterable[Sample]) -> Iterable[Sequence[Sample]]:

@@ -15,6 +15,7 @@ from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.files import replaced_file
 from ei_compat.core.parsing import ObjectWithItems, parse_json, read_text, typed
 from ei_compat.core.progress import SILENT, Progress
+from ei_compat.core.words import counted
 from ei_compat.dataset.dataset import (
     NO_METADATA,
     UNLABELLED,
@@ -90,7 +91,9 @@ def read(tree: Tree) -> Dataset:
     for info in infos:
         read.add(info)
     samples, beside, remarks = boxes_beside(list(read.samples.values()), tree, read.check)
-    remarks += [f"{INFO}: {name} not carried, of {count} samples" for name, count in sorted(read.dropped.items())]
+    remarks += [
+        f"{INFO}: {name} not carried, of {counted(count, 'sample')}" for name, count in sorted(read.dropped.items())
+    ]
     remarks += read.check.remarks()
     reading = Reading(label_files=(*infos, *beside), remarks=tuple(remarks))
     return Dataset.of(samples, format=FORMAT.name, root=tree.root, reading=reading)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.core.progress import SILENT, Progress
+from ei_compat.core.words import counted, verb
 from ei_compat.dataset.dataset import ArrayRow
 from ei_compat.media.image_files import ImageSource, decode, image_of_row, name_of
 
@@ -232,7 +233,8 @@ def each_image(
             task.advance()
     if len(broken) > max_broken * count:
         few = ", ".join(f"{name} ({reason})" for name, reason in broken[:3])
-        share = f"{len(broken)} of {count} pictures are broken, more than {max_broken:.1%}: {few}"
+        are = f"{len(broken)} of {counted(count, 'picture')} {verb(len(broken))} broken"
+        share = f"{are}, more than {max_broken:.1%}: {few}"
         raise DataError(share, fix="repair or remove them, or raise --max-broken")
 
 

@@ -238,5 +238,5 @@ def _check_labels(model: Path, info: ModelInfo, outputs: Sequence[Tensor]) -> No
         return
     shape = outputs[0].shape if len(outputs) == 1 else ()
     if len(shape) != 2 or shape[1] != len(info.labels):
-        what = f"its output is {list(shape)}, and there are {len(info.labels)} labels"
+        what = f"its output is {list(shape)}, and the labels are {len(info.labels)}"
         raise DataError(what, where=model, fix="give one label per class with --labels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ei_compat.core.words import counted
 from firmware.packages.spec import PackageSpec
 
 # Camera frames, smallest first: name in the driver, width, height.
@@ -41,8 +42,8 @@ def _sentence(spec: PackageSpec) -> str:
     if spec.regression:
         return f"A regression of {spec.values} values to a number."
     if not spec.image:
-        return f"A classifier of {spec.values} values into {len(spec.labels)} classes."
-    return f"An image classifier: {width} x {height} {colours}, {len(spec.labels)} classes."
+        return f"A classifier of {counted(spec.values, 'value')} into {counted(len(spec.labels), 'class', 'classes')}."
+    return f"An image classifier: {width} x {height} {colours}, {counted(len(spec.labels), 'class', 'classes')}."
 
 
 def _facts(spec: PackageSpec) -> str:

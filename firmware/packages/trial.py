@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.core.errors import ExportError
+from ei_compat.core.words import counted
 from firmware.compiler import CompiledTensor
 from firmware.packages import native
 from firmware.packages.library import library, sources
@@ -76,7 +77,7 @@ def run(spec: PackageSpec) -> int:
     given = np.frombuffer(done.stderr, np.uint8).reshape(wanted.shape)
     wrong = int((given != wanted).any(axis=1).sum())
     if wrong:
-        raise _wrong(f"gives other bytes than the reference on {wrong} of {len(values)} inputs", spec)
+        raise _wrong(f"gives other bytes than the reference on {wrong} of {counted(len(values), 'input')}", spec)
     return len(values) + 1
 
 

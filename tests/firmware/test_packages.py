@@ -239,8 +239,8 @@ REFUSED: dict[str, tuple[dict[str, object], type[EiTrainError], str]] = {
     "version that semver refuses": ({"version": "1.02"}, UsageError, "is no version"),
     "version": ({"version": "1.2.3.4"}, UsageError, "is no version"),
     "target": ({"target": "zephyr"}, UsageError, "use esp-idf, arduino, linux"),
-    "picture": ({"picture": Path(__file__)}, DataError, "cannot be decoded"),
-    "picture of features": ({"picture": Path(__file__), "sensor": "unknown"}, UsageError, "is not taken for a picture"),
+    "picture": ({"image": Path(__file__)}, DataError, "cannot be decoded"),
+    "picture of features": ({"image": Path(__file__), "sensor": "unknown"}, UsageError, "is not taken for a picture"),
     "folder as output": ({"output": ROOT}, UsageError, "is a folder"),
     "output in no folder": ({"output": ROOT / "nowhere" / "x.zip"}, DataError, "no such folder"),
 }

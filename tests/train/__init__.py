@@ -35,6 +35,7 @@ Modules without a file of tests under their own name, and where they are tested:
     page/document                  reporting/test_page, reporting/test_browser
     page/parts                     reporting/test_page
     page/images                    reporting/test_browser
+    preparation                    test_pipeline
     reporting/data_chapters        reporting/test_page, reporting/test_browser
     reporting/explorer             reporting/test_page, reporting/test_findings
     reporting/model_chapters       reporting/test_page

@@ -11,6 +11,7 @@ import typer
 
 from ei_compat.block.run_folder import RunFolder
 from ei_compat.core.errors import UsageError
+from ei_compat.core.words import counted
 from train.cli import console, names
 from train.cli.examples import examples
 from train.result import Columns
@@ -148,7 +149,9 @@ class PackageView:
             _versus("instructions", p.instructions, p.tflm_instructions, ""),
         ]
         facts = [_taken(done)]
-        facts += [f"{done.checked} inputs run here, every byte as the reference's" if done.checked else NOT_RUN]
+        facts += [
+            f"{counted(done.checked, 'input')} run here, every byte as the reference's" if done.checked else NOT_RUN
+        ]
         facts += [f"{100 * (1 - p.nonzero / p.weights):.0f} % of the weights are zero"] if p.weights else []
         facts += [f"stack {p.stack_bytes} B"] if p.stack_bytes is not None else []
         facts += [f"flash {p.flash_method}", f"instructions by {p.method}"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ei_compat.core.words import counted
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class UploadView:
             ["not arrived", str(done.failed)],
         ]
         rate = (done.arrived + done.known) / max(done.seconds, 1e-9)
-        caption = f"{done.bytes / MB:.1f} MB in {done.requests} requests, {done.seconds:.1f} s, {rate:.0f} files/s"
+        caption = (
+            f"{done.bytes / MB:.1f} MB in {counted(done.requests, 'request')}, {done.seconds:.1f} s, {rate:.0f} files/s"
+        )
         title = f"{self.source} to project {self.project} {self.name}".rstrip()
         return [Columns(title, ["files", "count"], rows, caption), *_failure_table(done.failures, done.failed)]
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ei_compat.core.errors import DataError, UsageError
+from ei_compat.core.words import counted, verb
 from train.cli import console, names
 from train.cli.examples import examples
 
@@ -77,7 +78,8 @@ def evaluate(
     for name, each in {} if found.against is None else found.against.sets.items():
         if each.learned:
             console.warn(
-                f"{each.learned} of {each.samples} samples of the {name} set are ones that {against} trained on: it "
+                f"{each.learned} of {counted(each.samples, 'sample')} of the {name} set "
+                f"{verb(each.learned, 'is one', 'are ones')} that {against} trained on: it "
                 "looks better there than it is"
             )
     console.show(found, as_json=as_json)

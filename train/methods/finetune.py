@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ei_compat.core.words import counted
 from train.methods import allocate
 from train.methods.average import Average
 from train.methods.distillation import distilling
@@ -145,7 +146,8 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
     steps = trainer.steps(recipe.fine_tune_epochs, passes)
     if passes > 1:
         few = trainer.steps(recipe.fine_tune_epochs)
-        trainer.progress.note(f"{recipe.fine_tune_epochs} epochs are {few} steps here; training {steps}")
+        epochs = counted(recipe.fine_tune_epochs, "epoch is", "epochs are")
+        trainer.progress.note(f"{epochs} {counted(few, 'step')} here; training {steps}")
     pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(trainer)) if recipe.prune else None
     average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
     return PhasePlan(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.core.errors import DataError
+from ei_compat.core.words import counted
 
 if TYPE_CHECKING:
     from train.methods.features import Features
@@ -43,8 +44,8 @@ def check_knowledge(trainer: Trainer, features: Features) -> None:
     else:
         fix = "check --input-scaling, --labels, and that it was trained for these classes"
     raise DataError(
-        f"the model is right for {right.mean():.3f} of {len(y)} samples, and guessing the most frequent class for "
-        f"{guessed.mean():.3f}",
+        f"the model is right for {right.mean():.3f} of {counted(len(y), 'sample')}, and guessing the most frequent "
+        f"class for {guessed.mean():.3f}",
         where=trainer.recipe.network,
         fix=fix,
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ei_compat.core.words import counted
 from train.methods.features import Features
 from train.methods.loop import PhasePlan, fit
 from train.methods.state import TrainState
@@ -57,8 +58,9 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
         plan = replace(plan, workers=trainer.workers, statistics=moving_statistics(network))
         return fit(plan, data.training, data.validation, state, trainer.checkpointer, trainer.progress)
     if passes > 1 and recipe.epochs:
+        epochs = counted(recipe.epochs, "epoch")
         trainer.progress.note(
-            f"The features are known: training {steps} steps of the head in {recipe.epochs} epochs of {passes} passes"
+            f"The features are known: training {steps} steps of the head in {epochs} of {passes} passes"
         )
     known = Views(features.training, data.training.y, features.mirrored)
     held = Samples(features.held_out["validation"], data.validation.y)

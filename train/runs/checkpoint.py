@@ -17,6 +17,7 @@ import numpy as np
 from ei_compat.block.run_folder import CHECKPOINT
 from ei_compat.core.errors import Interrupted, TrainingError, UsageError
 from ei_compat.core.files import replaced_file
+from ei_compat.core.words import counted
 from train import supervision
 from train.methods.state import Epoch, TrainState
 from train.signals import on_signals
@@ -129,6 +130,6 @@ def described(path: Path) -> str:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             meta = json.loads(file["meta"].tobytes())
-        return f"of {len(meta['history'])} epochs"
+        return f"of {counted(len(meta['history']), 'epoch')}"
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return DAMAGED

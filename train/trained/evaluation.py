@@ -11,6 +11,7 @@ import numpy as np
 
 from ei_compat.block.run_folder import MODEL_FILES
 from ei_compat.core.errors import UsageError
+from ei_compat.core.words import counted
 from train.evaluate import predict_sets
 from train.result import Columns
 from train.trained.comparison import Comparison, compared
@@ -108,9 +109,11 @@ class Evaluation:
 
     def _caption(self) -> str:
         counts = ", ".join(f"{len(each)} {name}" for name, each in self.sets.samples.items())
-        skipped = f"; {len(self.sets.broken)} broken ones were skipped" if self.sets.broken else ""
+        broken = len(self.sets.broken)
+        skipped = f"; {counted(broken, 'broken one was', 'broken ones were')} skipped" if broken else ""
         own = "the run's own data, held out from its training: " if self.sets.own else ""
-        return f"{own}{counts} samples{skipped}"
+        samples = "sample" if [len(each) for each in self.sets.samples.values()] == [1] else "samples"
+        return f"{own}{counts} {samples}{skipped}"
 
     def _sure_table(self) -> Columns:
         rows = [

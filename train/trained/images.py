@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import write_file
 from ei_compat.core.limits import DEFAULT_LIMITS
+from ei_compat.core.words import counted
 from ei_compat.dataset.dataset import IMAGE_SUFFIXES
 from ei_compat.media.image_files import decode
 
@@ -76,10 +77,13 @@ def _in_folder(folder: Path, progress: Progress) -> Iterator[Named]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
-        what = f"none of its {len(files)} files is a picture" if files else "the folder is empty"
+        what = f"none of its {counted(len(files), 'file')} is a picture" if files else "the folder is empty"
         raise DataError(what, where=folder, fix="name a folder of pictures")
     if len(found) < len(files):
-        progress.warn(f"{folder}: {len(files) - len(found)} files are no pictures by their names and left out")
+        progress.warn(
+            f"{folder}: {counted(len(files) - len(found), 'file is no picture', 'files are no pictures')} by name "
+            "and left out"
+        )
     yield from (Named(str(path), path, path.relative_to(folder).with_suffix("")) for path in found)
 
 

@@ -12,6 +12,7 @@ from ei_compat.block.run_folder import CONFIG, INT8_FILE, LABELS, MODEL_FILES, R
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import read_at_most
 from ei_compat.core.parsing import read_json
+from ei_compat.core.words import counted
 from train import evaluate
 from train.feature_scaling import FeatureScaling
 from train.recipe import Recipe
@@ -111,7 +112,7 @@ def open_model(source: Path, given: Given, *, deployed_only: bool = False) -> Mo
     task = _task(run, given, source)
     if tensors.values != len(task.labels):
         raise DataError(
-            f"the model has {tensors.values} outputs, but there are {len(task.labels)} labels",
+            f"the model has {counted(tensors.values, 'output')}, but there are {len(task.labels)} labels",
             where=given.labels or (source if run is None else run / LABELS),
             fix="give the labels that the model was trained with, one per line in a file, as --labels",
         )

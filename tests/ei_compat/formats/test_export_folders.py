@@ -80,7 +80,7 @@ def test_what_an_export_holds_and_nobody_carries_is_said(tmp_path):
         tmp_path, entry("a.png", "x", "training", attachments=attached), entry("b.png", "y", "training", attachments=[])
     )
     done = convert(open_dataset(tmp_path), tmp_path.parent / "out", "ei-export")
-    assert done.reading.remarks == ("info.labels: attachments not carried, of 1 samples",)
+    assert done.reading.remarks == ("info.labels: attachments not carried, of 1 sample",)
 
 
 def test_label_maps_of_intervals_go_from_the_sidecar_into_the_export_and_back(tmp_path):

@@ -159,8 +159,8 @@ def test_members_that_are_not_carried_are_named(tmp_path):
     one = entry(data, "training/a.jpg", attachments=[{"path": "a.txt"}], enabled=False, note="")
     write_info(data, one, entry(data, "training/b.jpg", attachments=[]))
     assert open_dataset(data).reading.lines() == (
-        "info.labels: attachments not carried, of 1 samples",
-        "info.labels: enabled not carried, of 1 samples",
+        "info.labels: attachments not carried, of 1 sample",
+        "info.labels: enabled not carried, of 1 sample",
     )
 
 

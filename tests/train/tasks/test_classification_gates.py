@@ -64,7 +64,7 @@ def test_the_warning_names_the_class_and_the_images() -> None:
     gates = int8_gates(Recipe(), pair((199, 0, 0), (1, 1, 0)), ["cat", "dog"])
 
     assert warnings_of(gates)[0].startswith(
-        "INT8's loss of recall in class dog at most 0.100, measured 1.000; 1 pictures are too few to tell"
+        "INT8's loss of recall in class dog at most 0.100, measured 1.000; 1 picture is too few to tell"
     )
 
 

@@ -96,7 +96,7 @@ def test_images_come_from_files_folders_patterns_and_stdin(
     names = [Path(str(answer["file"])).name for answer in lines(out)]
     assert code == 0
     assert names == ["cat0.png", "dog0.png", "dog1.png", "dog2.png", "cat2.png", "dog2.png", "cat0.png", "dog1.png"]
-    assert "1 files are no pictures by their names and left out" in err
+    assert "1 file is no picture by name and left out" in err
 
 
 def test_a_table_has_a_row_for_each(predict, finished: tuple[Job, Report], photos: Path) -> None:

@@ -1,0 +1,13 @@
+"""Counts in words, so that one sample is not `1 samples`."""
+
+from __future__ import annotations
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Such as `1 sample` and `12 samples`; `many` is the plural where it is not `one` with an s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def verb(count: int, one: str = "is", many: str = "are") -> str:
+    """The verb that goes with a count, such as `is` after `1 of 12 samples`."""
+    return one if count == 1 else many
