@@ -53,10 +53,12 @@ def compress(
     Its trained head is kept; the report and the gates compare with the model as it was given.
     """
     from ei_compat.block.run_folder import read_labels
+    from train import backend
     from train.cli.progress import make_progress
     from train.job import Job
 
     refuse_both(resume=resume, overwrite=overwrite)
+    backend.check_installed()
     given = {name: value for name, value in knobs.items() if value is not None}
     if input_scaling is not None:
         given["input_scaling"] = input_scaling

@@ -72,6 +72,7 @@ def train(
 
     Unknown options are ignored with a warning, as Edge Impulse's own training does.
     """
+    from train import backend
     from train.cli.progress import make_progress
     from train.exported import find_parameters
     from train.job import Job
@@ -81,6 +82,7 @@ def train(
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
     refuse_both(resume=resume, overwrite=overwrite)
+    backend.check_installed()
     parameters = find_parameters(data_directory, info_file)
     overridden = {name: value for name, value in knobs.items() if value is not None}
     given = ({} if parameters is None else parameters.values) | overridden

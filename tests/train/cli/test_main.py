@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ei_compat.formats import open_dataset, write_dataset
 from tests.program import ROOT, ei_train
 from tests.train.conftest import draw_classes
 from train.cli.main import main
@@ -281,6 +282,22 @@ def test_results_among_the_images_are_refused(fails, images: Path) -> None:
 
     assert (code, "lies inside the data directory" in line) == (2, True)
     assert not (images / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["class folders", "export", "arrays"])
+def test_results_in_the_data_directory_itself_are_refused(fails, images: Path, tmp_path: Path, kind: str) -> None:
+    data = images
+    if kind == "export":
+        data = tmp_path / "export"
+        write_dataset(open_dataset(images), data, "ei-export")
+    if kind == "arrays":
+        data = write_arrays(tmp_path / "arrays", GOOD_X, GOOD_Y)
+    before = sorted(data.rglob("*"))
+
+    code, line = fails("--data-directory", data, "--out-directory", data / ".." / data.name)
+
+    assert (code, "is the data directory; name a folder beside it" in line) == (2, True)
+    assert sorted(data.rglob("*")) == before
 
 
 def test_failure_leaves_no_new_folder_behind(fails, tmp_path: Path) -> None:
