@@ -315,13 +315,16 @@ def test_arrays_cannot_be_given_another_shape(fails, tmp_path: Path, option: lis
     assert (code, f"{' '.join(option)}: the arrays hold pictures of" in line) == (2, True)
 
 
-def test_a_train_py_in_the_working_directory_is_not_run(tmp_path: Path) -> None:
-    """An export of Edge Impulse has one; `python -m train` would take it, the console script does not."""
+@pytest.mark.parametrize("program", [("ei-train",), ("python", "-P", "-m", "train")], ids=" ".join)
+def test_a_train_py_in_the_working_directory_is_not_run(program: tuple[str, ...], tmp_path: Path) -> None:
+    """An export of Edge Impulse has one; `python -m train` without `-P` takes it, before anything of ours runs."""
     (tmp_path / "train.py").write_text("raise SystemExit('the wrong file')")
+    first, *others = program
 
     done = subprocess.run(
-        [Path(sys.executable).parent / "ei-train", "formats"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [Path(sys.executable).parent / first, *others, "formats"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
 
