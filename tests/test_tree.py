@@ -39,7 +39,7 @@ ROOMS = {
         ("export", "inspection", "phases", "trained"),
         ("runs",),
         ("preparation", "reporting"),
-        ("pipeline",),
+        ("pipeline", "tuning"),
         ("cli",),
         ("supervisor",),
         ("start",),

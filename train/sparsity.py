@@ -63,7 +63,7 @@ def sparsity(arrays: Sequence[np.ndarray]) -> float:
     return float(sum((a == 0).sum() for a in arrays) / max(1, sum(a.size for a in arrays)))
 
 
-def prunable_weights(tflite: bytes) -> Iterator[np.ndarray]:
+def prunable_weights(tflite: bytes | bytearray) -> Iterator[np.ndarray]:
     """The stored weights of every convolution (not depthwise) and dense layer of a `.tflite` file."""
     from ai_edge_litert import schema_py_generated as schema
 

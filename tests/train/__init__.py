@@ -17,6 +17,8 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/run                        container/test_engine, container/test_plan
     cli/train                      cli/test_main, cli/test_block_command
     cli/trained                    trained/test_evaluation, trained/test_prediction
+    cli/tune                       tuning/test_plan
+    cli/units                      tuning/test_plan
     costs                          test_pipeline
     evaluate                       test_pipeline, methods/test_qat
     export                         test_pipeline
@@ -62,4 +64,10 @@ Modules without a file of tests under their own name, and where they are tested:
     trained/images                 trained/test_prediction
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
+    tuning/executors               tuning/test_local
+    tuning/launch                  tuning/test_local
+    tuning/network_cost            test_pipeline
+    tuning/running                 tuning/test_local
+    tuning/sketch                  test_pipeline, tuning/test_costs
+    tuning/trials                  tuning/test_local
 """

@@ -31,6 +31,8 @@ from train.result import as_document
 from train.runs.folder import OutputFolder
 from train.runs.report import Report
 from train.sparsity import prunable_weights, sparsity
+from train.tuning.network_cost import costs_of
+from train.tuning.sketch import Sketch, Zeros, zeros_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -326,3 +328,18 @@ def test_sigterm_saves_and_ends_with_its_code(images: Path, tmp_path: Path) -> N
     assert process.returncode == 128 + signal.SIGTERM
     assert "stopped by SIGTERM; run again with --resume to go on" in errors
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["checkpoint.npz"]
+
+
+def test_a_trained_network_takes_what_was_said_before_training(finished: tuple[Job, Report]) -> None:
+    job, report = finished
+    recipe = job.recipe.model_copy(update={"backbone": "mobilenet_v2"})
+    sketch = Sketch.of(recipe, (32, 32, 3), report.task, len(report.classes))
+    sparse, dense = costs_of(sketch, [zeros_of(recipe), Zeros(0.0, "balanced")])
+    board = report.board
+    assert board is not None
+    assert (sparse.ram_bytes, sparse.whole_ram_bytes) == (board.rows_ram_bytes, board.own.ram_bytes)
+    assert abs(sparse.flash_bytes / board.own.flash_bytes - 1) < 0.1
+    assert abs(sparse.instructions / board.own.instructions - 1) < 0.15
+    assert (dense.ram_bytes, dense.whole_ram_bytes) == (sparse.ram_bytes, sparse.whole_ram_bytes)
+    assert dense.flash_bytes > 2 * sparse.flash_bytes
+    assert dense.instructions > sparse.instructions

@@ -52,7 +52,10 @@ COMMANDS = {  # a command line whose answer has each schema, by the schema's nam
     "upload-plan": ["upload", "data", "{pictures}", "--dry-run"],
     "version": ["--version"],
 }
-REMOTE = {"upload", "upload-model", "deployment", "download", "push"}  # by tests/train/cli/test_remote.py
+ELSEWHERE = {
+    *("upload", "upload-model", "deployment", "download", "push"),  # by cli/test_remote.py
+    "plan",  # by tuning/test_plan.py
+}
 FILES = {"config", "event"}  # by the tests below
 
 
@@ -113,7 +116,7 @@ def test_each_schema_is_one_and_is_tried() -> None:
         schema = schema_check.read(name)
         Draft202012Validator.check_schema(schema)
         assert (schema["$id"], schema["properties"]["schema"]["const"].split("/")[1]) == (f"{name}.json", name)
-    assert {*COMMANDS, *REMOTE, *FILES} == set(schema_check.names())
+    assert {*COMMANDS, *ELSEWHERE, *FILES} == set(schema_check.names())
 
 
 def test_each_document_of_the_code_has_a_schema() -> None:
@@ -123,7 +126,7 @@ def test_each_document_of_the_code_has_a_schema() -> None:
         for name in schema_check.names()
     }
     named = set()
-    for package in ("cli", "runs", "trained"):
+    for package in ("cli", "runs", "trained", "tuning"):
         for module in pkgutil.iter_modules([str(Path(train.__path__[0], package))], f"train.{package}."):
             for value in vars(importlib.import_module(module.name)).values():
                 schema = getattr(value, "schema", None) if isinstance(value, type) else None

@@ -39,6 +39,7 @@ EXAMPLES = {
         "ei-train package model.tflite --labels labels.txt --name m --version 1 --max-ram 64KiB",
     ),
     "profile": ("ei-train profile out", "ei-train profile model.tflite --front"),
+    "plan": ("ei-train plan --board esp32-cam", "ei-train plan --max-ram 96KiB --max-instructions 60M --channels 1,3"),
     "upload data": (
         "EI_API_KEY=... ei-train upload data dataset",
         "ei-train upload data dataset --dry-run",

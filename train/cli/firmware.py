@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import typer
 
 from ei_compat.block.run_folder import RunFolder
-from ei_compat.core.errors import UsageError
 from ei_compat.core.words import counted
-from train.cli import console, names
+from train.cli import console, names, units
 from train.cli.examples import examples
 from train.result import Columns
 
@@ -178,17 +176,6 @@ def _versus(name: str, ours: int, theirs: int, unit: str) -> tuple[str, ...]:
     return name, f"{ours:,}{unit}", f"{theirs:,}{unit}", f"{100 * (1 - ours / theirs):.0f} %" if theirs else ""
 
 
-UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "KB": 1000, "kB": 1000, "MiB": 1 << 20, "MB": 1000**2}
-
-
-def _bytes(text: str) -> int:
-    """A size such as 32KiB, 33000 or 0.5 MiB."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?) ?([A-Za-z]*)", text.strip())
-    if match is None or match[2] not in UNITS or not (size := int(float(match[1]) * UNITS[match[2]])):
-        raise UsageError(f"{text!r} is no size", where="--max-ram", fix="use bytes, or a unit, as in 32KiB")
-    return size
-
-
 def package(
     source: Path = MODEL,
     name: str = typer.Option(..., help="Of the library: letters, digits, hyphens, underscores."),
@@ -250,7 +237,7 @@ def package(
         axes=axes,
         frequency=frequency,
         input_scaling=input_scaling,
-        max_ram=None if max_ram is None else _bytes(max_ram),
+        max_ram=None if max_ram is None else units.size(max_ram, "--max-ram"),
     )
     if output is None and target == "linux" and packaged.path.suffix == ".zip":
         console.warn(f"no C compiler here, so {packaged.path} holds the sources: run make where the model is to run")

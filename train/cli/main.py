@@ -27,7 +27,7 @@ DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
 
 # Modules of commands, in the order of the help.
-GROUPS = ("train", "compress", "trained", "report", "data", "firmware", "remote", "run")
+GROUPS = ("train", "compress", "trained", "report", "data", "firmware", "tune", "remote", "run")
 ALONE = {"split": "data", "convert": "data", "formats": "data"}  # commands for which their own module is enough
 SELDOM = 100_000  # objects between two searches for circles of them, of which those commands make hardly any
 

@@ -41,6 +41,12 @@ def _targets() -> Iterable[str]:
     return TARGETS
 
 
+def _boards() -> Iterable[str]:
+    from train.tuning.boards import boards
+
+    return boards()
+
+
 def _input_scalings() -> Iterable[str]:
     from ei_compat.media.pixels import InputScaling
 
@@ -87,4 +93,4 @@ BACKBONES, TASKS, FORMATS, TARGETS = map(completer, (_backbones, _tasks, _format
 INPUT_SCALINGS, SENSORS, RESIZE_MODES = map(completer, (_input_scalings, _sensors, _resize_modes))
 INPUT_TYPES, OUTPUT_TYPES = (completer(_of_studio(kind)) for kind in ("INPUT_TYPES", "OUTPUT_TYPES"))
 UPLOAD_RESIZE_MODES = completer(_of_studio("RESIZE_MODES"))
-SIGNAL_FORMS, CATEGORIES = map(completer, (_signal_forms, _categories))
+SIGNAL_FORMS, CATEGORIES, BOARDS = map(completer, (_signal_forms, _categories, _boards))

@@ -18,6 +18,7 @@ from tests.program import ROOT
 from train.backbones import BACKBONES
 from train.cli.main import main
 from train.tasks import TASKS
+from train.tuning.boards import boards
 
 RUN = ("--data-directory", "a", "--out-directory", "b")
 
@@ -55,6 +56,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         pytest.param(["split", "a", "b", "--from", "open"], ["open-images", "openmv"], id="formats to read"),
         pytest.param(["convert", "a", "b", "--signal-format", "c"], ["cbor", "csv"], id="forms of signals"),
         pytest.param(["package", "out", "--target", ""], TARGETS, id="targets"),
+        pytest.param(["plan", "--board", ""], boards(), id="boards"),
         pytest.param(["package", "out", "--sensor", ""], SENSORS, id="sensors"),
         pytest.param(["upload", ""], ["data", "model"], id="commands of a command"),
         pytest.param(["upload", "data", "a", "--category", "t"], ["testing", "training"], id="categories"),
