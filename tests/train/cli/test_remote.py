@@ -249,7 +249,7 @@ class TestUploadModel:
             ([], 2, "--labels: classification needs its labels"),
             (["--labels", "a,b,c", "--input-shape", "1,x"], 2, "--input-shape 1,x: must be whole numbers"),
             (["--labels", "a,a"], 3, "a label is there twice"),
-            (["--labels", "a,b"], 3, "its output is [1, 3], and there are 2 labels"),
+            (["--labels", "a,b"], 3, "its output is [1, 3], and the labels are 2"),
             (["--labels", "a,b,c", "--one-shot"], 2, "add --deploy zip"),
             (["--labels", "a,b,c", "--input-type", "video"], 2, "--input-type: 'video' is not one of"),
             (["--labels", "a,b,c", "--deploy", "arduino"], 2, "this project can build zip"),
