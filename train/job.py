@@ -61,6 +61,9 @@ class Job:
         enforce_time_limit: whether `maxTrainingTimeSeconds` stops the training.
         model: a finished one to compress, or None to train a fresh one.
         labels: its classes in the order of its outputs, where the user said so.
+        config: the `config.json` that the recipe begins with, or None.
+        tensorboard: write what TensorBoard reads into `out`.
+        mlflow: the address of an MLflow server that hears of the run, or None.
     """
 
     data: Path
@@ -79,6 +82,9 @@ class Job:
     enforce_time_limit: bool = False
     model: Path | None = None
     labels: tuple[str, ...] | None = None
+    config: Path | None = None
+    tensorboard: bool = False
+    mlflow: str | None = None
 
 
 def command_of(job: Job) -> str:
@@ -94,6 +100,8 @@ def command_of(job: Job) -> str:
         else:
             words += [flag, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     named = {
+        "config": job.config,
+        "mlflow": job.mlflow,
         "info-file": job.info_file,
         "input-shape": job.input_shape,
         "classes": None if job.classes is None else ",".join(job.classes),
@@ -101,7 +109,11 @@ def command_of(job: Job) -> str:
         "labels": None if job.labels is None else job.out / LABELS,  # which the run wrote down again
     }
     words += [word for flag, value in named.items() if value is not None for word in (f"--{flag}", str(value))]
-    switches = {"ensure-determinism": job.deterministic, "enforce-time-limit": job.enforce_time_limit}
+    switches = {
+        "ensure-determinism": job.deterministic,
+        "enforce-time-limit": job.enforce_time_limit,
+        "tensorboard": job.tensorboard,
+    }
     return shlex.join([*words, *(f"--{flag}" for flag, on in switches.items() if on)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ei_compat.block.run_folder import (
+    CARD,
     CHECKPOINT,
     EXPLORER,
     FLOAT_FILE,
@@ -36,9 +38,12 @@ from train.network import Network, prunable_kernels
 from train.preparation import Plan, begin, make_plan
 from train.reporting.findings import Findings, Pruned, Seen, look
 from train.reporting.page import page_of
+from train.runs import tracking
 from train.runs.folder import OutputFolder, private_folder, texts
+from train.runs.model_card import model_card
 from train.runs.predictions import answered, predictions_text
 from train.runs.report import Report
+from train.runs.tracking import trackers_of
 from train.samples import TrainingData
 from train.sparsity import Sparsity, count_zeros, sparsity_gates
 from train.supervision import HOW_TO_GO_ON
@@ -61,11 +66,12 @@ def run(job: Job, progress: Progress) -> Report | None:
         TrainingError, ExportError: a phase failed.
         Interrupted: a signal came; the output directory holds a checkpoint if training had begun.
     """
+    tracking.check(job)
     place = read_place(os.environ)
     if place is None or place.index == 0:
         return _run(job, place, job.out, progress)
     with private_folder(job.out, resume=job.resume, replace=job.overwrite) as own:
-        _run(replace(job, out=own), place, job.out, progress)
+        _run(replace(job, out=own, tensorboard=False, mlflow=None), place, job.out, progress)
     return None
 
 
@@ -83,15 +89,24 @@ def _run(job: Job, place: Place | None, results: Path, progress: Progress) -> Re
 def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, progress: Progress) -> Report | None:
     """The run itself."""
     watch = Stopwatch()
-    with watch("prepare"):
-        plan = make_plan(job, place, folder, progress)
-        if job.resume and (earlier := folder.finished(plan.config)) is not None:
-            plan.checkpoints.remove()
-            progress.note(f"{results} holds the results of these very options: nothing is left to do")
-            return earlier
-        work = begin(plan, place, folder, progress)
-    resumed = work.state is not None
-    workers = work.trainer.workers
+    with ExitStack() as stack:
+        with watch("prepare"):
+            plan = make_plan(job, place, folder, progress)
+            if job.resume and (earlier := folder.finished(plan.config)) is not None:
+                plan.checkpoints.remove()
+                progress.note(f"{results} holds the results of these very options: nothing is left to do")
+                return earlier
+            trackers = stack.enter_context(trackers_of(plan.job, plan.data.task.metric, progress))
+            work = begin(plan, place, folder, trackers, progress)
+        report = _carried_out(plan, work, folder, results, watch)
+        if report is not None:
+            trackers.end(report, job.out)
+    return report
+
+
+def _carried_out(plan: Plan, work: phases.Work, folder: OutputFolder, results: Path, watch: Stopwatch) -> Report | None:
+    """Everything from the first step of training on; None where this process is not the chief's."""
+    progress, workers, resumed = work.trainer.progress, work.trainer.workers, work.state is not None
     _train(work, watch)
     if workers is not None and not workers.is_chief:
         _wait_for_chief(workers, results, progress)
@@ -122,7 +137,9 @@ def _whole(job: Job, place: Place | None, folder: OutputFolder, results: Path, p
     )
     folder.write(texts(report, plan.config, predictions_text(plan.data.task, measured.sets)))
     plan.checkpoints.remove()
-    found.attempt("report.html", lambda: folder.write({PAGE: page_of(job.out).encode()}))
+    found.attempt(PAGE, lambda: folder.write({PAGE: page_of(plan.job.out).encode()}))
+    card = found.attempt(CARD, lambda: model_card(report, plan.config))
+    folder.write({} if card is None else {CARD: card.encode("utf-8", "backslashreplace")})
     if workers is not None:
         _dismiss(workers, progress)
     return report

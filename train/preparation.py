@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from train.job import Job
     from train.recipe import Recipe
     from train.runs.folder import OutputFolder
+    from train.runs.tracking import Trackers
     from train.samples import TrainingData
     from train.workers import Place
 
@@ -91,7 +92,7 @@ def make_plan(job: Job, place: Place | None, folder: OutputFolder, progress: Pro
     return Plan(job, data, backbone, recipe, weights, config, checkpoints)
 
 
-def begin(plan: Plan, place: Place | None, folder: OutputFolder, progress: Progress) -> phases.Work:
+def begin(plan: Plan, place: Place | None, folder: OutputFolder, trackers: Trackers, progress: Progress) -> phases.Work:
     """Builds the network, at the checkpoint where one is resumed; what an earlier run left is removed else.
 
     Raises:
@@ -102,10 +103,11 @@ def begin(plan: Plan, place: Place | None, folder: OutputFolder, progress: Progr
     if plan.job.resume:
         at = "Nothing to resume, starting anew" if state is None else f"Going on in {state.phase} at step {state.step}"
         progress.note(at)
-    trainer = _start(plan, place, progress)
+    trainer = _start(plan, place, trackers, progress)
     folder.require(DISK_FACTOR * sum(variable.numpy().nbytes for variable in trainer.network.variables))
     if state is None:
         folder.clear()
+    trackers.begin(plan.config, [] if state is None else state.history)
     return phases.Work(trainer, state)
 
 
@@ -129,7 +131,7 @@ def _built(source: NetworkSource, job: Job, data: TrainingData, place: Place | N
     return source.of(data.task, data.shape, job.recipe.seed)
 
 
-def _start(plan: Plan, place: Place | None, progress: Progress) -> Trainer:
+def _start(plan: Plan, place: Place | None, trackers: Trackers, progress: Progress) -> Trainer:
     """Starts TensorFlow and builds the network with its weights."""
     job, backbone, recipe, data, weights = plan.job, plan.backbone, plan.recipe, plan.data, plan.weights
     backend.start(deterministic=job.deterministic)
@@ -151,7 +153,9 @@ def _start(plan: Plan, place: Place | None, progress: Progress) -> Trainer:
         if all(layer.trainable for layer in body.layers):
             body.trainable = False
     called = backbone.called if isinstance(backbone, Finished) else None
-    return Trainer(recipe, network, global_step, data, plan.checkpoints, progress, workers, job.out, called)
+    return Trainer(
+        recipe, network, global_step, data, plan.checkpoints, progress, workers, job.out, called, trackers.epoch
+    )
 
 
 def _deadline(job: Job, data: TrainingData) -> float | None:

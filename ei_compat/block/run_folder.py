@@ -2,8 +2,8 @@
 
 The four models have the names that Edge Impulse gives them. What stands beside them is ours: `labels.txt` has a label a
 line, `predictions.csv` what both `.tflite` files say of every held-out sample, `explorer.zip` small pictures and where
-the network sees them, `config.json` what decided the result. `report.json` makes a run a finished one; `report.html`,
-which shows all of that to people, comes after it.
+the network sees them, `config.json` what decided the result. `report.json` makes a run a finished one; `report.html`
+and `MODEL_CARD.md`, which show that to people, come after it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ MODEL_FILES = {"float32": FLOAT_FILE, "int8": INT8_FILE}  # by what `report.json
 SAVED_MODEL, KERAS = "saved_model.zip", "model.h5.zip"
 LABELS, LOG, CONFIG, REPORT = "labels.txt", "training_log.csv", "config.json", "report.json"
 PREDICTIONS, PAGE, EXPLORER = "predictions.csv", "report.html", "explorer.zip"
-RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, EXPLORER, PAGE, CONFIG, REPORT)
+CARD = "MODEL_CARD.md"
+RESULTS = (FLOAT_FILE, INT8_FILE, SAVED_MODEL, KERAS, LABELS, LOG, PREDICTIONS, EXPLORER, CARD, PAGE, CONFIG, REPORT)
+EVENTS = "tensorboard"  # the folder of what TensorBoard reads, where that was asked for
 CHECKPOINT = "checkpoint.npz"  # while a run is under way
 SCALING, MODE = "imageInputScaling", "mode"  # in `config.json`, as in `train_input.json`
 SHAPE = "input_shape"  # in `config.json`

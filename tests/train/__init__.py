@@ -42,8 +42,8 @@ Modules without a file of tests under their own name, and where they are tested:
     reporting/explorer             reporting/test_page, reporting/test_findings
     reporting/model_chapters       reporting/test_page
     result                         cli/test_progress, cli/test_data
-    runs/config                    test_pipeline
-    runs/folder                    test_pipeline
+    runs/events                    runs/test_tracking
+    runs/mlflow_run                runs/test_tracking
     runs/report                    test_pipeline
     samples                        test_data
     scaling                        methods/test_input_scaling

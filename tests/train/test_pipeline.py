@@ -41,6 +41,7 @@ def test_every_file_is_there_and_nothing_else(finished: tuple[Job, Report]) -> N
     job, _ = finished
 
     assert sorted(path.name for path in job.out.iterdir()) == [
+        "MODEL_CARD.md",
         "config.json",
         "explorer.zip",
         "labels.txt",
@@ -136,7 +137,7 @@ def test_config_says_how_it_was_made(finished: tuple[Job, Report]) -> None:
     assert config["recipe"]["seed"] == 1
     assert config["recipe"]["fine_tune_share"] == 1.0, "without ImageNet weights everything has to learn"
     assert config["weights"] is None
-    assert config["sources"] == {"train_input": None, "parameters": None}
+    assert config["sources"] == {"train_input": None, "parameters": None, "config": None}
     assert config["imageInputScaling"] == config["recipe"]["input_scaling"] == "0..1"
     assert config["machine"]["threads"] >= 1
     assert config["machine"]["instructions"]

@@ -10,7 +10,17 @@ import typer
 from ei_compat.media.pixels import InputScaling
 from train.cli import names
 from train.cli.examples import examples
-from train.cli.train import AS_JSON, LOG_FORMAT, finish, recipe_of, recipe_options, refuse_both, spell_out
+from train.cli.train import (
+    AS_JSON,
+    LOG_FORMAT,
+    MLFLOW,
+    TENSORBOARD,
+    finish,
+    recipe_of,
+    recipe_options,
+    refuse_both,
+    spell_out,
+)
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
@@ -44,6 +54,8 @@ def compress(
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUT."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in OUT."),
+    tensorboard: bool = TENSORBOARD,
+    mlflow: str | None = MLFLOW,
     log_format: Literal["auto", "plain", "json"] = LOG_FORMAT,
     as_json: bool = AS_JSON,
     **knobs: Any,
@@ -75,6 +87,8 @@ def compress(
         overwrite=overwrite,
         model=model,
         labels=None if labels is None else read_labels(labels),
+        tensorboard=tensorboard,
+        mlflow=mlflow,
     )
     progress = make_progress(log_format, as_json=as_json)
     from train import pipeline  # after the options are known to be good: it takes a moment

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import EnumType
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -12,7 +15,7 @@ import typer
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from ei_compat.block.run_folder import INT8_FILE
+from ei_compat.block.run_folder import INT8_FILE, PAGE
 from ei_compat.core.errors import GateError, UsageError
 from train.cli import console, names
 from train.cli.block_command import BlockCommand, unknown
@@ -20,6 +23,7 @@ from train.cli.examples import examples
 from train.recipe import Recipe, option_of
 
 if TYPE_CHECKING:
+    from ei_compat.core.progress import Progress
     from train.cli.progress import RunProgress
     from train.job import Parameters
     from train.runs.report import Report
@@ -35,6 +39,11 @@ COMPLETED = {  # fields of the recipe that take a name, or a word beside a file
 }
 LOG_FORMAT = typer.Option("auto", help="Bars on a terminal, lines, JSON lines.")
 AS_JSON = typer.Option(False, "--json", help="Print the report alone, as JSON; progress and warnings go to stderr.")
+TENSORBOARD = typer.Option(False, "--tensorboard", help="Write what TensorBoard reads into the results' folder.")
+MLFLOW = typer.Option(
+    None,
+    help="The address of an MLflow server that hears of the run. Needs its client: pip install 'ei-train[mlflow]'.",
+)
 
 
 def train(
@@ -61,6 +70,14 @@ def train(
         False, "--resume", help="Go on from the checkpoint in --out-directory; a finished run is not repeated."
     ),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in --out-directory."),
+    name: str | None = typer.Option(
+        None, help="Number the runs: results go to a new folder of this name in --out-directory, or NAME-2, NAME-3, …"
+    ),
+    config: Path | None = typer.Option(
+        None, help="The config.json of another run: its recipe holds, but for the options that are given here."
+    ),
+    tensorboard: bool = TENSORBOARD,
+    mlflow: str | None = MLFLOW,
     enforce_time_limit: bool = typer.Option(
         False, "--enforce-time-limit", help="Let maxTrainingTimeSeconds of train_input.json stop the training."
     ),
@@ -82,10 +99,15 @@ def train(
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
     refuse_both(resume=resume, overwrite=overwrite)
+    refuse_number(name, resume=resume, overwrite=overwrite)
     backend.check_installed()
-    parameters = find_parameters(data_directory, info_file)
-    overridden = {name: value for name, value in knobs.items() if value is not None}
-    given = ({} if parameters is None else parameters.values) | overridden
+    overridden = {option: value for option, value in knobs.items() if value is not None}
+    parameters = None if config is not None else find_parameters(data_directory, info_file)
+    base = {} if parameters is None else parameters.values
+    if config is not None:
+        base, same_bytes = _configured(config, overridden, progress)
+        ensure_determinism |= same_bytes
+    given = base | overridden
     job = Job(
         data=data_directory,
         out=out_directory,
@@ -101,10 +123,65 @@ def train(
         resume=resume,
         overwrite=overwrite,
         enforce_time_limit=enforce_time_limit,
+        config=config,
+        tensorboard=tensorboard,
+        mlflow=mlflow,
     )
     from train import pipeline  # after the options are known to be good: it takes a moment
 
-    finish(pipeline.run(job, progress), out_directory, progress)
+    with _numbered(out_directory, name) as out:
+        if name is not None:
+            progress.note(f"Results go to {out}")
+        finish(pipeline.run(replace(job, out=out), progress), out, progress)
+
+
+@contextmanager
+def _numbered(out: Path, name: str | None) -> Iterator[Path]:
+    """The folder of the results: `out`, or a new one in it, which is gone again where nothing comes of it."""
+    if name is None:
+        yield out
+        return
+    from train.runs.folder import numbered_folder
+
+    made = numbered_folder(out, name)
+    try:
+        yield made
+    finally:
+        with suppress(OSError):
+            made.rmdir()  # which only an empty one lets happen
+
+
+def refuse_number(name: str | None, *, resume: bool, overwrite: bool) -> None:
+    """Refuses what has no meaning for a run in a new folder."""
+    if name is None:
+        return
+    for option, on in (("--resume", resume), ("--overwrite", overwrite)):
+        if on:
+            raise UsageError(
+                f"--name makes a new folder, in which {option} finds nothing",
+                where=f"--name {name}",
+                fix="give the run's own folder as --out-directory",
+            )
+    if os.environ.get("TF_CONFIG", "").strip():
+        raise UsageError("processes that train together need one folder", where="--name", fix="give --out-directory")
+
+
+def _configured(path: Path, overridden: Mapping[str, Any], progress: Progress) -> tuple[dict[str, Any], bool]:
+    """What another run's configuration gives, as far as the options here do not take its place; see `read_config`."""
+    from train.runs.config import read_config
+
+    found = read_config(path)
+    values = dict(found.values)
+    if "effort" in overridden:
+        raise UsageError(
+            f"{path} has the epochs already", where="--effort", fix="give --fine-tune-epochs and --min-steps instead"
+        )
+    if "final_sparsity" in overridden and "initial_sparsity" not in overridden:
+        values.pop("initial_sparsity", None)  # the recipe lowers its own default where it must
+    progress.note(f"Settings from {path}")
+    if found.absent:
+        progress.note(f"{path} does not name {', '.join(found.absent)}: as by default")
+    return values, found.deterministic
 
 
 def refuse_both(*, resume: bool, overwrite: bool) -> None:
@@ -122,7 +199,7 @@ def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
     if report is None:
         return
     progress.finish(report)
-    for line in _closing(out):
+    for line in _closing(report, out):
         progress.note(line)
     missed = [gate for gate in report.gates if not gate.met]
     if missed:
@@ -133,13 +210,33 @@ def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
         )
 
 
-def _closing(out: Path) -> list[str]:
-    """Where the model is, and what comes next."""
+def _closing(report: Report, out: Path) -> list[str]:
+    """Where the model is, what it takes on a board, and what comes next."""
     return [
         f"The model to deploy: {out / INT8_FILE}",
-        f"Its C library, and what it takes on a board: ei-train package {out} --name NAME --version 1",
+        _on_a_board(report),
+        f"All of it as a page: {out / PAGE}",
+        f"Its C library: ei-train package {out} --name NAME --version 1",
         f"What it says of other samples: ei-train evaluate {out} FOLDER, ei-train predict {out} PICTURES",
     ]
+
+
+def _on_a_board(report: Report) -> str:
+    board = report.board
+    if board is None:
+        return f"What it takes on a board is not known: {report.missing.get('board', 'it was not looked at')}"
+    own = board.own
+    times = ", ".join(f"about {_rounded(value)} ms on an {chip}" for chip, value in own.milliseconds.items())
+    return (
+        f"On a board: {_rounded(own.ram_bytes / 1000)} kB of RAM ({_rounded(board.rows_ram_bytes / 1000)} kB where the "
+        f"input comes row by row), {_rounded(own.flash_bytes / 1000)} kB of flash, {times} (flash by "
+        f"{board.flash_method}, times by estimate)"
+    )
+
+
+def _rounded(number: float) -> str:
+    """With as many digits as a small figure needs."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}" if number >= 1 else f"{number:.2f}"
 
 
 def recipe_of(given: dict[str, Any], parameters: Parameters | None = None) -> Recipe:

@@ -117,10 +117,12 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
     end = None if recipe.augment or whole >= plan.epochs else ending(trainer.network, recipe.fine_tune_share)
     held = Samples(data.validation.x, data.validation.y)
     if end is None:
-        state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress)
+        state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress, trainer.tell)
     else:
         if whole and state.phase == PHASE:
-            state = fit(replace(plan, epochs=whole), views, held, state, trainer.checkpointer, trainer.progress)
+            state = fit(
+                replace(plan, epochs=whole), views, held, state, trainer.checkpointer, trainer.progress, trainer.tell
+            )
             state = TrainState(END, teacher=state.teacher, history=state.history, best_epochs=state.best_epochs)
         state = _fine_tune_end(trainer, plan, whole, end, views, state)
         end.beginning.trainable = False  # what it stores is what the end learned behind
@@ -206,7 +208,7 @@ def _fine_tune_end(
         average=plan.average and Average(network.variables, recipe.average, 0),
         statistics=moving_statistics(network),
     )
-    return fit(plan, known, held, state, trainer.checkpointer, trainer.progress)
+    return fit(plan, known, held, state, trainer.checkpointer, trainer.progress, trainer.tell)
 
 
 def zeros(trainer: Trainer) -> list[float]:

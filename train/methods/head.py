@@ -56,7 +56,7 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
     )
     if features is None:
         plan = replace(plan, workers=trainer.workers, statistics=moving_statistics(network))
-        return fit(plan, data.training, data.validation, state, trainer.checkpointer, trainer.progress)
+        return fit(plan, data.training, data.validation, state, trainer.checkpointer, trainer.progress, trainer.tell)
     if passes > 1 and recipe.epochs:
         epochs = counted(recipe.epochs, "epoch")
         trainer.progress.note(
@@ -64,4 +64,6 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
         )
     known = Views(features.training, data.training.y, features.mirrored)
     held = Samples(features.held_out["validation"], data.validation.y)
-    return fit(replace(plan, forward=network.head), known, held, state, trainer.checkpointer, trainer.progress)
+    return fit(
+        replace(plan, forward=network.head), known, held, state, trainer.checkpointer, trainer.progress, trainer.tell
+    )

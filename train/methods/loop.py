@@ -89,6 +89,10 @@ class PhasePlan:
     before_epoch: Callable[[], None] | None = None
 
 
+def nobody(line: Epoch) -> None:
+    """Hears of an epoch and does nothing."""
+
+
 class Checkpointer(Protocol):
     """Whoever saves checkpoints; within its `with` block, once held, signals are noted and not acted on."""
 
@@ -118,6 +122,7 @@ def fit(
     state: TrainState,
     checkpointer: Checkpointer,
     progress: Progress,
+    tell: Callable[[Epoch], None] = nobody,
 ) -> TrainState:
     """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
 
@@ -146,6 +151,7 @@ def fit(
         if scores is not None:
             _end_epoch(plan, state, plan.passes * len(training), scores, started)
             _report(progress, plan, state.history[-1])
+            tell(state.history[-1])
 
     _capture(plan, optimizer, state)
     checkpointer.save(state)

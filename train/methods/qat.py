@@ -95,7 +95,7 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
         workers=trainer.workers,
         before_epoch=lambda: simulation.measure_ranges(trainer),
     )
-    state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress)
+    state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress, trainer.tell)
     simulation.end()
     snap_kernels(trainer.network)
     snap_scales(trainer.network)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.methods.loop import Checkpointer
+from train.methods.loop import Checkpointer, nobody
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from ei_compat.core.progress import Progress
+    from train.methods.state import Epoch
     from train.network import Network
     from train.recipe import Recipe
     from train.samples import TrainingData
@@ -37,6 +38,7 @@ class Trainer:
         workers: the processes that train together, or None.
         folder: where what is too large for memory may lie meanwhile; None for where temporary files go.
         finished: what the network is called where it came trained, head and all; None where its head is fresh.
+        tell: hears of each epoch that is over.
     """
 
     recipe: Recipe
@@ -48,6 +50,7 @@ class Trainer:
     workers: Workers | None = None
     folder: Path | None = None
     finished: str | None = None
+    tell: Callable[[Epoch], None] = nobody
 
     @property
     def is_frozen(self) -> bool:

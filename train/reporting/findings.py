@@ -35,8 +35,9 @@ WHAT = {
     "health": "the health of the data",
     "explorer": "the explorer of the samples",
     "report.html": "its page (`ei-train report` tries again)",
+    "MODEL_CARD.md": "its model card",
 }
-STEPS = len(WHAT) - 1
+STEPS = len(WHAT) - 2  # but for the last two, which are made of all that was found
 CHANNELS = (1, 3)  # of what can be shown as a picture
 
 

@@ -19,6 +19,7 @@ from ei_compat.core.files import write_file
 from train.result import as_document
 from train.runs.checkpoint import DAMAGED, described
 from train.runs.config import fingerprint
+from train.runs.events import clear_events
 from train.runs.report import Report, read_report, training_log
 from train.tasks import TASKS
 
@@ -127,11 +128,37 @@ class OutputFolder:
         """Removes an earlier run's files, the report first, so that what is left is never taken for a whole."""
         for name in (REPORT, *RESULTS, CHECKPOINT):
             (self.path / name).unlink(missing_ok=True)
+        clear_events(self.path)
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Writes files, each whole or not at all."""
         for name, content in files.items():
             write_file(self.path / name, content)
+
+
+def numbered_folder(parent: Path, name: str) -> Path:
+    """Makes the first folder that is not there yet of `name`, `name-2`, `name-3` and so on.
+
+    To make a folder is one step of the file system, so that two runs that start at once get two of them.
+
+    Raises:
+        UsageError: the name is no folder's.
+        DataError: the folder cannot be made.
+    """
+    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise UsageError("is no name of a folder", where=f"--name {name}", fix="give one without slashes, such as exp")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        number, path = 1, parent / name
+        while True:
+            with suppress(FileExistsError):
+                path.mkdir()
+                return path
+            number += 1
+            path = parent / f"{name}-{number}"
+    except OSError as error:
+        reason = (error.strerror or "error").lower()
+        raise DataError(f"cannot be written to ({reason})", where=parent, fix="give another --out-directory") from error
 
 
 @contextmanager

@@ -78,6 +78,20 @@ class Report:
         metric = TASKS.named(self.task).metric
         return asdict(self) | {"history": [line.as_row(metric) for line in self.history]}
 
+    def figures(self) -> dict[str, float]:
+        """The final figures by name, such as `int8/testing/accuracy`, for programs that draw them."""
+        metric = TASKS.named(self.task).metric
+        figures = {
+            f"{kind}/{name}/{metric}": scores.metric
+            for kind, by_set in self.metrics.items()
+            for name, scores in by_set.items()
+        }
+        figures["zeros"] = self.sparsity.int8_file
+        if self.board is not None:
+            own = self.board.own
+            figures |= {"ram_bytes": own.ram_bytes, "flash_bytes": own.flash_bytes, "instructions": own.instructions}
+        return figures
+
     def as_tables(self) -> Sequence[Columns]:
         """The metric of both files on every set, and of the networks before them; what the files weigh."""
         zeros = {"float32": self.sparsity.prunable, "int8": self.sparsity.int8_file}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ei_compat.block.run_folder import CONFIG, EXPLORER, INT8_FILE, LABELS, PREDICTIONS, REPORT
+from ei_compat.block.run_folder import CONFIG, EXPLORER, FLOAT_FILE, INT8_FILE, LABELS, PREDICTIONS, REPORT
 from ei_compat.core.progress import SILENT
 from ei_compat.dataset.reading import Reading
 from train.gates import Gate
@@ -133,7 +133,7 @@ def make_run(
             "gates": [Gate("zeros in the INT8 file at least", 0.8, 0.8, met=True), Gate("odd", 0.1, 0.2, met=False)],
             "seconds": {"prepare": 1.5, "total": 75.0},
             "peak_memory_bytes": 1_970_000_000,
-            "files": {INT8_FILE: 797_768},
+            "files": {FLOAT_FILE: 2_282_000, INT8_FILE: 797_768},
             "history": history_of(),
             "best_epochs": {"head": 2, "finetune": 4},
             "resumed": False,
@@ -149,7 +149,9 @@ def make_run(
     config = {
         "recipe": Recipe(seed=9).model_dump(mode="json"),
         "input_shape": [SIDE, SIDE, 3],
-        "versions": {"numpy": "2"},
+        "classes": list(task.labels),
+        "data": {"format": "folders", "sha256": "5" * 64},
+        "versions": {"ei-train": "0.2.0", "numpy": "2"},
     }
     files = {
         INT8_FILE: b"not looked at",
