@@ -155,7 +155,10 @@ def test_a_run_in_a_folder_of_results_is_refused_unless_it_may_replace_them(
 def test_what_mlflow_cannot_be_told_is_one_line_before_training(
     uri: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(mlflow_run.importlib.util, "find_spec", lambda _: None)
+    find_spec = mlflow_run.importlib.util.find_spec
+    monkeypatch.setattr(
+        mlflow_run.importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name)
+    )
 
     code = trained("--data-directory", tmp_path / "nowhere", "--out-directory", tmp_path / "out", "--mlflow", uri)
 
