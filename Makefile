@@ -98,6 +98,9 @@ lint: $(READY) ## Check style and types
 	$(PY) -m mypy
 	@for script in .ci/run docker/*.sh requirements/*.sh; do sh -n "$$script" || exit; done
 
+docs: $(READY) ## Build the pages of docs/ as a site, build/site/index.html; fails on a link that leads nowhere
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
 bench: $(READY) ## Measure ratios against the baselines
 	@for script in bench/bench_*.py; do name=$$(basename "$$script" .py); echo "== $$name"; $(PY) -m "bench.$$name" $(ARGS) || exit; done
 
@@ -108,4 +111,4 @@ clean: ## Remove what can be made again; OUT and VENV stay
 	rm -rf build data/demo $(DEMO) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -exec rm -rf {} +
 
-.PHONY: help setup build train train-with-build train-with-image train-with-venv package upload test coverage lint bench lock clean
+.PHONY: help setup build train train-with-build train-with-image train-with-venv package upload test coverage lint docs bench lock clean

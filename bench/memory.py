@@ -4,7 +4,7 @@
 
 FOLDER gets black 160x160 pictures of two classes, in float32 as Edge Impulse writes them, in a sparse file that takes
 no space on the disk (8 GB of them by default); and the run, which goes on where an earlier one was stopped. Printed is
-the largest resident set, against what the README promises. The options are those of `ei-train train`.
+the largest resident set, against what docs/explanation/durations.md says. The options are those of `ei-train train`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from bench.bench_conversion import ROOT
 
-BOUND = 5 << 30  # bytes, in README.md
+BOUND = 5 << 30  # bytes, in docs/explanation/durations.md
 SHAPE = (160, 160, 3)
 HELD = 64  # pictures for validation
 QUICK = ["--epochs", "1", "--fine-tune-epochs", "1", "--min-steps", "0", "--resume"]

@@ -11,18 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.docker.test_image import IMAGE, write_class_folders, write_export
+from tests.docs.pages import ROOT, commands
 
-ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+COMMANDS = commands("README.md")
 BY_CI = {"make train", "make test", "make build"}  # .ci/run calls these themselves
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
-
-
-def bare(command: str) -> str:
-    """The command without its comment and doubled spaces."""
-    return " ".join(command.split("#")[0].split())
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", [bare(c) for c in COMMANDS if bare(c) not in BY_CI])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in BY_CI])
 def test_command_of_the_readme(home: Path, command: str) -> None:
     line = command.replace(" ei-train ", f" {IMAGE} ", 1)
     place = home / "export" if "--data-directory data " in command else home
@@ -51,6 +45,6 @@ def test_command_of_the_readme(home: Path, command: str) -> None:
 
 
 def test_every_command_is_run_somewhere() -> None:
-    assert {bare(c) for c in COMMANDS if bare(c).startswith("make")} == BY_CI
+    assert {command for command in COMMANDS if command.startswith("make")} == BY_CI
     ci = (ROOT / ".ci/run").read_text()
     assert all(command in ci for command in BY_CI)

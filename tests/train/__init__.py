@@ -18,6 +18,7 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/train                      cli/test_main, cli/test_block_command
     cli/trained                    trained/test_evaluation, trained/test_prediction
     cli/tune                       tuning/test_plan
+    cli/tune_progress              tuning/test_driver
     cli/units                      tuning/test_plan
     costs                          test_pipeline
     evaluate                       test_pipeline, methods/test_qat
@@ -67,7 +68,13 @@ Modules without a file of tests under their own name, and where they are tested:
     tuning/executors               tuning/test_local
     tuning/launch                  tuning/test_local
     tuning/network_cost            test_pipeline
+    tuning/page                    tuning/test_driver
+    tuning/results                 tuning/test_driver
+    tuning/rungs                   tuning/test_space
     tuning/running                 tuning/test_local
     tuning/sketch                  test_pipeline, tuning/test_costs
+    tuning/study                   tuning/test_driver
+    tuning/subject                 tuning/test_driver
     tuning/trials                  tuning/test_local
+    tuning/tune                    tuning/test_driver
 """

@@ -40,6 +40,10 @@ EXAMPLES = {
     ),
     "profile": ("ei-train profile out", "ei-train profile model.tflite --front"),
     "plan": ("ei-train plan --board esp32-cam", "ei-train plan --max-ram 96KiB --max-instructions 60M --channels 1,3"),
+    "tune": (
+        "ei-train tune dataset search --board esp32-cam",
+        "ei-train tune dataset search --max-ram 96KiB --trials 20 --rungs quick",
+    ),
     "upload data": (
         "EI_API_KEY=... ei-train upload data dataset",
         "ei-train upload data dataset --dry-run",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -14,7 +16,9 @@ from train.cli import console, names, units
 from train.cli.examples import examples
 
 if TYPE_CHECKING:
+    from train.cli.tune_progress import Lines
     from train.tuning.boards import Board, Budget
+    from train.tuning.subject import Subject
 
 N = TypeVar("N", int, float)
 
@@ -65,10 +69,12 @@ def plan(
 
     Each is built with random weights and compiled, which takes seconds the first time; results are kept.
     """
+    from train import backend
     from train.cli.progress import bars
     from train.tuning import plan as plans
     from train.tuning.costs import Costs
 
+    backend.check_installed()
     named, budget = limits(board, max_ram, max_flash, max_instructions, latency)
     with Costs(workers=os.cpu_count() or 1) as costs:
         try:
@@ -95,6 +101,93 @@ def _numbers(text: str, kind: Callable[[str], N], option: str) -> list[N]:
         raise UsageError(f"{text!r} is no list of numbers", where=option, fix="separate them with commas") from None
 
 
+def tune(
+    data: Path = typer.Argument(help="What train takes as --data-directory.", show_default=False),
+    out: Path = typer.Argument(help="The folder of the search; run again, it goes on there.", show_default=False),
+    board: str | None = BOARD,
+    max_ram: str | None = MAX_RAM,
+    max_flash: str | None = MAX_FLASH,
+    max_instructions: str | None = MAX_INSTRUCTIONS,
+    latency: str | None = LATENCY,
+    trials: int = typer.Option(40, min=1, help="Networks to train; those that do not fit are not counted."),
+    space: Path | None = typer.Option(None, help="Knobs that replace the usual ones, in YAML; docs/howto/tune.md."),
+    rungs: str = typer.Option("quick,default", help="Efforts: all are trained with the first, the best with the next."),
+    top: int = typer.Option(3, min=1, help="How many of the best are trained with three seeds."),
+    seed: int = typer.Option(1, min=0, max=2**30, help="Of the search, and of the trials' recipes."),
+    executor: str = typer.Option("local", help="Where trials run: local."),
+    workers: int | None = typer.Option(None, min=1, help="Trials at a time; without it one for two processors."),
+    address: str | None = typer.Option(None, help="Of the executor's cluster."),
+    storage: str | None = typer.Option(
+        None, help="A database's URL, for several drivers; else a journal in the folder."
+    ),
+    task: str = typer.Option(
+        "auto", autocompletion=names.TASKS, help="classification, regression, or what train_input.json says."
+    ),
+    form: str | None = typer.Option(
+        None, "--from", autocompletion=names.FORMATS, help="The data's format, where it is not to be found out."
+    ),
+    ensure_determinism: bool = typer.Option(False, "--ensure-determinism", help="Same bytes from the same machine."),
+    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Table on a terminal, lines, JSON lines."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result alone, as JSON; the rest goes to stderr."),
+) -> None:
+    """Search for the best model within a budget, and train only what fits.
+
+    Needs Optuna: pip install 'ei-train[tune]'. The testing set is looked at once, at the end, for the winner.
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("optuna") is None:
+        raise UsageError("Optuna is not installed", where="tune", fix="pip install 'ei-train[tune]'")
+    from train.cli.progress import make_progress
+    from train.job import Job
+    from train.recipe import Recipe
+    from train.tuning.costs import Costs
+    from train.tuning.driver import Search
+    from train.tuning.executors import Settings
+    from train.tuning.rungs import rungs_of
+    from train.tuning.space import FEATURES, IMAGES, read_space, space_of
+    from train.tuning.subject import look_at
+    from train.tuning.trials import Spec
+    from train.tuning.tune import Request
+    from train.tuning.tune import tune as search
+
+    named, budget = limits(board, max_ram, max_flash, max_instructions, latency)
+    efforts, progress = rungs_of(rungs), make_progress(log_format, as_json=as_json)
+    subject = look_at(Job(data, out, Recipe(task=task), data_format=form), progress)
+    usual = FEATURES if subject.has_features else IMAGES
+    arguments = [*(() if task == "auto" else ("--task", task)), *(() if form is None else ("--from", form))]
+    root = out.absolute() / "trials"
+    base = Spec(data.absolute(), subject.digest, root, (), efforts[-1], seed, ensure_determinism, tuple(arguments))
+    request = Request(
+        out.absolute(),
+        Search(base, subject, budget, trials, efforts, top),
+        space_of({}, usual) if space is None else read_space(space, usual),
+        named,
+        storage,
+        executor,
+        Settings(workers, address),
+    )
+    with Costs() as costs, _watch(log_format, subject, as_json=as_json) as watch:
+        tuned = search(request, costs, watch)
+    if tuned.winner is not None and tuned.winner.best.missed:
+        progress.warn(f"the winner does not meet: {', '.join(tuned.winner.best.missed)}")
+    progress.finish(tuned)
+    progress.note(f"Everything about it: {out / 'tune.html'}; the model: {out / 'best'}")
+
+
+def _watch(log_format: str, subject: Subject, *, as_json: bool) -> Lines:
+    from train.cli.tune_progress import JsonLines, Lines, LiveTable
+
+    if as_json:
+        return Lines(sys.stderr)
+    if log_format == "json":
+        return JsonLines()
+    if log_format == "auto" and console.animates(sys.stdout):
+        return LiveTable(subject.metric, higher_is_better=subject.higher_is_better)
+    return Lines()
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command(epilog=examples("plan"))(plan)
+    app.command(epilog=examples("tune"))(tune)

@@ -20,7 +20,7 @@ def document(
     header: Content,
     sections: Sequence[Section],
     *,
-    island: Mapping[str, Any],
+    island: Mapping[str, Any] | None = None,
     images: Markup | None = None,
     footer: Content = None,
 ) -> str:
@@ -30,14 +30,17 @@ def document(
         title: of the window.
         header: above everything.
         sections: in order; the first is what everybody reads.
-        island: JSON values for the script, and for whoever reads the page by program.
+        island: JSON values for the report's script, and for whoever reads the page by program; None for a page
+            without a script.
         images: the style sheet of the small pictures.
         footer: below everything.
     """
-    script = (HERE / "script.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script = None if island is None else (HERE / "script.js").read_text(encoding="utf-8")
+    allowed = "'none'"
+    if script is not None:
+        allowed = f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
     policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}; "
         "base-uri 'none'; form-action 'none'"
     )
     head = element(
@@ -58,8 +61,12 @@ def document(
         element("nav", element("ol", *links), aria_label="Chapters"),
         element("main", *map(_section, sections)),
         element("footer", footer),
-        element("script", Markup(island_text(island)), type="application/json", id="numbers"),
-        element("script", Markup(script)),
+        None
+        if island is None or script is None
+        else [
+            element("script", Markup(island_text(island)), type="application/json", id="numbers"),
+            element("script", Markup(script)),
+        ],
     )
     return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
 

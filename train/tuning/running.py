@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import train
+from ei_compat.block.run_folder import CHECKPOINT
 from train.tuning.trials import Outcome, Spec, finished, said
 
 PROGRAM = ("-P", "-m", "train.tuning.launch")
-ATTEMPTS = 3  # processes, at most, where they are killed
+ATTEMPTS = 3  # processes in a row, at most, that are killed before they save anything new
 STOPPED = {129, 130, 143}  # exit codes of a run that was asked to stop, and left a checkpoint
 LOOK_SECONDS = 0.5  # between two looks at another process in the folder
 PATIENCE_SECONDS = 60.0  # in which a run that was asked to stop has to save
@@ -32,13 +33,30 @@ def run(spec: Spec, cores: Sequence[int] = (), stop: threading.Event | None = No
     stop = stop or threading.Event()
     spec.root.mkdir(parents=True, exist_ok=True)
     _wait_until_free(spec, stop)
-    code, attempts = 0, 0
+    code, attempts, fruitless = 0, 0, 0
     while (done := finished(spec, code=code, attempts=attempts)) is None:
-        if stop.is_set() or attempts >= ATTEMPTS or (attempts and not _killed(code)):
-            return Outcome(spec.digest, code, attempts, error=said(spec.log.read_text(errors="replace").splitlines()))
-        attempts += 1
+        if stop.is_set() or fruitless >= ATTEMPTS or (attempts and not _killed(code)):
+            return Outcome(spec.digest, code, attempts, error=_reason(spec, stop))
+        before = _checkpointed(spec)
         code = _process(spec, cores, stop)
+        attempts += 1
+        fruitless = 0 if _checkpointed(spec) != before else fruitless + 1
     return done
+
+
+def _reason(spec: Spec, stop: threading.Event) -> str:
+    """Why nothing came of it."""
+    if stop.is_set():
+        return "stopped"
+    return said(spec.log.read_text(errors="replace").splitlines())
+
+
+def _checkpointed(spec: Spec) -> int | None:
+    """When the last checkpoint was written; None where there is none."""
+    try:
+        return (spec.folder / CHECKPOINT).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _killed(code: int) -> bool:

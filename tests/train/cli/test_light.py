@@ -102,6 +102,7 @@ def test_what_trains_says_what_to_install_before_it_reads_anything(light: Path, 
     lines = {
         "train": ["--data-directory", "set", "--out-directory", "out"],
         "compress": ["compress", "m.keras", "set", "out"],
+        "plan": ["plan"],
         "camera": ["predict", "m.tflite", "--camera", "0"],
     }
     (tmp_path / "m.tflite").write_bytes(classifier(classes=2))
@@ -109,11 +110,11 @@ def test_what_trains_says_what_to_install_before_it_reads_anything(light: Path, 
 
     found, said = run(light, tmp_path, lines)
 
-    assert found["codes"] == {"train": 4, "compress": 4, "camera": 2}
+    assert found["codes"] == {"train": 4, "compress": 4, "plan": 4, "camera": 2}
     missing = "error: tensorflow is not installed; pip install 'ei-train[train]'"
-    assert said[:2] == [missing, missing]
-    assert "pip install 'ei-train[camera]'" in said[2]
-    assert len(said) == 3
+    assert said[:3] == [missing] * 3
+    assert "pip install 'ei-train[camera]'" in said[3]
+    assert len(said) == 4
     assert not (tmp_path / "out").exists()
 
 

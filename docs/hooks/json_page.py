@@ -1,4 +1,4 @@
-"""`python -m docs.json_page` writes what docs/reference/json.md says of each document, from train/schemas."""
+"""`python -m docs.hooks.json_page` writes what docs/reference/json.md says of each document, from train/schemas."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "train" / "schemas"
 PAGE = ROOT / "docs" / "reference" / "json.md"
-MARK = "<!-- below: from train/schemas, by python -m docs.json_page -->\n"
+MARK = "<!-- below: from train/schemas, by python -m docs.hooks.json_page -->\n"
 
 
 def page_of(page: str) -> str:
@@ -69,6 +69,8 @@ def _resolved(value: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """What a schema refers to, and whether null is allowed instead."""
     if "anyOf" in value:
         return _resolved(value["anyOf"][0])[0], True
+    if "oneOf" in value:
+        return _resolved(value["oneOf"][0])[0], False
     if reference := value.get("$ref"):
         file, _, name = reference.partition("#/$defs/")
         document = _read(file.removesuffix(".json"))

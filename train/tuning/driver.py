@@ -1,0 +1,257 @@
+"""The search itself: asks for trials, tells those untrained that do not fit, trains the others rung by rung.
+
+Every step can be repeated: a trial's folder answers for what is done, so a driver that comes after another one submits
+all that was under way, and nothing is trained twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import ValidationError
+
+from ei_compat.core.errors import DataError, ExportError, TrainingError
+from train.recipe import Recipe
+from train.tuning.boards import Budget
+from train.tuning.rungs import goes_on
+from train.tuning.sketch import Cost, zeros_of
+from train.tuning.study import FINALS, Study, Trial
+from train.tuning.trials import Outcome, Spec
+
+if TYPE_CHECKING:
+    from train.tuning.costs import Costs
+    from train.tuning.executors import Executor
+    from train.tuning.subject import Subject
+
+MOST_MISSES = 150  # networks in a row that do not fit, after which the search ends
+MOST_FAILURES = 3  # trials that fail before one succeeds
+SEEDS = 3  # of each of the best
+NOT_BUILT = {"built": 1.0}  # the constraint of a recipe that no network can be made of
+
+
+class Watch(Protocol):
+    """Sees how a search goes."""
+
+    def changed(self, trials: Sequence[Trial], happened: str) -> None:
+        """Something happened; `trials` are all of them by now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is searched for.
+
+    Attributes:
+        base: the spec that every trial's is made of.
+        subject: what the data are.
+        budget: what a model may take.
+        trials: how many are trained.
+        rungs: efforts, the shortest first.
+        top: how many of the best are trained with several seeds.
+    """
+
+    base: Spec
+    subject: Subject
+    budget: Budget
+    trials: int
+    rungs: tuple[str, ...]
+    top: int
+
+    def spec(self, values: Mapping[str, Any], effort: str, seed: int) -> Spec:
+        """What trains these fields of the recipe."""
+        return replace(self.base, values=tuple(sorted(values.items())), effort=effort, seed=seed)
+
+
+@dataclass(slots=True)
+class Driver:
+    """One process's part of a search.
+
+    Attributes:
+        search: what is searched for.
+        study: where it is kept.
+        costs: that are asked before anything is trained.
+        executor: that trains.
+        watch: that is told.
+    """
+
+    search: Search
+    study: Study
+    costs: Costs
+    executor: Executor
+    watch: Watch
+    _running: dict[Future[Outcome], tuple[int, dict[str, Any], int]] = field(default_factory=dict)
+    _misses: int = 0
+
+    def run(self) -> list[tuple[Trial, list[Outcome]]]:
+        """Searches; the best trials with what came of them for each seed, the winner first.
+
+        Raises:
+            ExportError: nothing fits the budget.
+            DataError: `train` refuses the data.
+            TrainingError: nothing could be trained.
+        """
+        for number, values, rung in self.study.unfinished():
+            if rung is None:
+                self._begin(number, values)
+            else:
+                self._submit(number, values, rung)
+        while True:
+            while len(self._running) < self.executor.slots and self._wanted():
+                self._begin(*self.study.ask())
+            if not self._running:
+                break
+            self._collect()
+        return self._finals()
+
+    def _wanted(self) -> bool:
+        """Whether another trial is to be begun."""
+        if self._misses >= MOST_MISSES:
+            if any(trial.rungs for trial in self.study.trials()) or self._running:
+                return False
+            raise ExportError(
+                f"none of {self._misses} networks fits: {self._nearest()}",
+                where="the budget",
+                fix="allow more, or widen the space with --space; `ei-train plan` shows what there is",
+            )
+        counted = [trial for trial in self.study.trials() if trial.state not in {"infeasible", "failed"}]
+        return len(counted) < self.search.trials
+
+    def _nearest(self) -> str:
+        costs = [trial.predicted for trial in self.study.trials() if trial.predicted is not None]
+        if not costs:
+            return "none of them can be built"
+        least = min(costs, key=lambda cost: max(self.search.budget.excess(cost).values(), default=0.0))
+        return f"the nearest takes {', '.join(self.search.budget.misses(least))}"
+
+    def _begin(self, number: int, values: dict[str, Any]) -> None:
+        """Looks at what a trial costs and trains it if it fits."""
+        cost = self._cost(values)
+        if isinstance(cost, str):
+            self.study.infeasible(number, NOT_BUILT, cost)
+        else:
+            self.study.predicted(number, cost)
+            if misses := self.search.budget.misses(cost):
+                self.study.infeasible(number, self.search.budget.excess(cost), ", ".join(misses))
+            else:
+                self._misses = 0
+                self._submit(number, values, 0)
+                self._tell(f"trial {number} begins: {described(values)}")
+                return
+        self._misses += 1
+        self._tell(f"trial {number} does not fit: {self.study.trials()[number].reason}; {described(values)}")
+
+    def _cost(self, values: Mapping[str, Any]) -> Cost | str:
+        try:
+            recipe = Recipe.model_validate(values)
+        except ValidationError as error:
+            return error.errors()[0]["msg"].removeprefix("Value error, ")
+        return self.costs.of(self.search.subject.sketch(recipe), zeros_of(recipe))
+
+    def _submit(self, number: int, values: dict[str, Any], rung: int) -> None:
+        self.study.stands(number, rung)
+        spec = self.search.spec(values, self.search.rungs[rung], self.search.base.seed)
+        self._running[self.executor.submit(spec)] = number, values, rung
+
+    def _collect(self) -> None:
+        """Waits for some trial's rung to end, and decides on it."""
+        ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            number, values, rung = self._running.pop(future)
+            outcome = future.result()
+            if outcome.metric is None or outcome.cost is None:
+                self._fail(number, outcome)
+                continue
+            effort = self.search.rungs[rung]
+            self.study.reached(number, effort, rung, outcome)
+            self._decide(number, values, rung, outcome)
+            self._tell(f"trial {number}: {self.search.subject.metric} {outcome.metric:.4f} at {effort}")
+
+    def _fail(self, number: int, outcome: Outcome) -> None:
+        if outcome.code in {2, 3}:
+            raise DataError(f"a trial was refused: {outcome.error}", where=self.search.base.data)
+        self.study.failed(number, outcome.error or f"exit code {outcome.code}")
+        self._tell(f"trial {number} failed: {outcome.error}")
+        trials = self.study.trials()
+        failures = [trial for trial in trials if trial.state == "failed"]
+        if len(failures) >= MOST_FAILURES and not any(trial.rungs for trial in trials):
+            log = self.search.base.root / f"{outcome.digest}.log"
+            raise TrainingError(f"{len(failures)} trials failed and none succeeded: {outcome.error}", where=log)
+
+    def _decide(self, number: int, values: dict[str, Any], rung: int, outcome: Outcome) -> None:
+        """Trains longer, or tells."""
+        assert outcome.metric is not None and outcome.cost is not None  # noqa: S101, PT018 - for the type checker
+        rungs, excess = self.search.rungs, self.search.budget.excess(outcome.cost)
+        if rung + 1 == len(rungs):
+            self.study.done(number, excess, outcome.metric)
+            return
+        others = [
+            reached.metric
+            for trial in self.study.trials()
+            if trial.number != number
+            and (reached := trial.rungs.get(rungs[rung])) is not None
+            and reached.metric is not None
+        ]
+        better = self.search.subject.higher_is_better
+        if goes_on(outcome.metric, others, rungs[rung], rungs[rung + 1], higher_is_better=better):
+            self._submit(number, values, rung + 1)
+        else:
+            self.study.done(number, excess, None)
+
+    def _finals(self) -> list[tuple[Trial, list[Outcome]]]:
+        """Trains the best with several seeds; the one whose mean is the best comes first."""
+        sign = 1 if self.search.subject.higher_is_better else -1
+        able = [trial for trial in self.study.trials() if trial.state == "trained" and trial.fits]
+        able.sort(key=lambda trial: -sign * _metric(trial.last))
+        first, effort = self.search.base.seed, self.search.rungs[-1]
+        asked: dict[Future[Outcome], tuple[int, int]] = {}
+        waiting = [
+            (trial.number, seed, self.search.spec(trial.values, effort, seed))
+            for trial in able[: self.search.top]
+            for seed in range(first, first + SEEDS)
+        ]
+        reached: dict[tuple[int, int], Outcome] = {}
+        while waiting or asked:
+            while waiting and len(asked) < self.executor.slots:
+                number, seed, spec = waiting.pop(0)
+                asked[self.executor.submit(spec)] = number, seed
+            ended, _ = wait(asked, return_when=FIRST_COMPLETED)
+            for future in ended:
+                number, seed = asked.pop(future)
+                reached[number, seed] = future.result()
+                self._tell(f"trial {number} with seed {seed}: {_metric(reached[number, seed]):.4f}")
+        found = {
+            trial.number: [reached[trial.number, seed] for seed in range(first, first + SEEDS)]
+            for trial in able[: self.search.top]
+        }
+        self.study.note(
+            FINALS, {str(number): [each.as_json() for each in outcomes] for number, outcomes in found.items()}
+        )
+        whole = [(trial, found[trial.number]) for trial in able[: self.search.top] if self._fit(found[trial.number])]
+        return sorted(whole, key=lambda each: -sign * mean(each[1]))
+
+    def _fit(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether every seed gave a model within the budget."""
+        return all(
+            each.metric is not None and each.cost is not None and not self.search.budget.misses(each.cost)
+            for each in outcomes
+        )
+
+    def _tell(self, happened: str) -> None:
+        self.watch.changed(self.study.trials(), happened)
+
+
+def _metric(outcome: Outcome | None) -> float:
+    return float("nan") if outcome is None or outcome.metric is None else outcome.metric
+
+
+def mean(outcomes: Sequence[Outcome]) -> float:
+    """Of their metrics."""
+    return sum(map(_metric, outcomes)) / len(outcomes)
+
+
+def described(values: Mapping[str, Any]) -> str:
+    """Fields of the recipe and what they are, in words."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())

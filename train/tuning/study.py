@@ -1,0 +1,234 @@
+"""The study of a search: what was asked and told and is under way, in Optuna's storage. Only this imports Optuna.
+
+A trial that does not fit the budget is told untrained: its constraints say by how much, which is what the sampler
+learns from. All else that has to outlive the process stands in the trial's attributes, each written once it is known.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import optuna
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from train.job import EFFORT
+from train.tuning.sketch import Cost
+from train.tuning.space import Space
+from train.tuning.trials import Outcome
+
+NAME = "tune"
+JOURNAL = "journal.log"
+RANDOM_TRIALS = 8  # before the sampler has something to go by
+VALUES, PREDICTED, REASON, RUNG, STANDS, FINALS = "values", "predicted", "reason", "rung ", "stands", "finals"
+State = Literal["running", "trained", "stopped early", "infeasible", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One trial as the study knows it.
+
+    Attributes:
+        number: from 0 on.
+        state: where it stands; `stopped early` was trained, but not at the longest rung.
+        values: fields of the recipe.
+        predicted: its cost before training.
+        reason: why it is infeasible, or failed.
+        rungs: what came of it, by effort, in order.
+        fits: whether it is within the budget, by the cost of the finished model where there is one.
+        started, ended: seconds since 1970; None where it has not.
+    """
+
+    number: int
+    state: State
+    values: Mapping[str, Any]
+    predicted: Cost | None
+    reason: str | None
+    rungs: Mapping[str, Outcome]
+    fits: bool
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def effort(self) -> str:
+        """Of its longest run; empty where there is none."""
+        return list(self.rungs)[-1] if self.rungs else ""
+
+    @property
+    def last(self) -> Outcome | None:
+        """What came of its longest run."""
+        return list(self.rungs.values())[-1] if self.rungs else None
+
+
+def storage_of(place: str | Path) -> BaseStorage:
+    """The storage in a folder, which nobody else works in, or at a database's URL."""
+    if isinstance(place, str):
+        return RDBStorage(place)
+    file = place / JOURNAL
+    file.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)  # of a process that was killed
+    if file.exists() and not (content := file.read_bytes()).endswith(b"\n"):
+        file.write_bytes(content[: content.rfind(b"\n") + 1])  # and had not written its last line to the end
+    return JournalStorage(JournalFileBackend(str(file)))
+
+
+class Study:
+    """Asks for trials and is told of them.
+
+    Args:
+        storage: see `storage_of`.
+        space: that trials are drawn from.
+        seed: of the sampler.
+        higher_is_better: of the metric.
+        sampler: makes the sampler of a seed, in place of the usual one.
+    """
+
+    def __init__(
+        self,
+        storage: BaseStorage | None,
+        space: Space,
+        *,
+        seed: int,
+        higher_is_better: bool,
+        sampler: Any = None,
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._space, self._seed = space, seed
+        self._sampler = sampler or tpe
+        self._study = optuna.create_study(
+            storage=storage,
+            study_name=NAME,
+            direction="maximize" if higher_is_better else "minimize",
+            load_if_exists=True,
+        )
+        self._live: dict[int, optuna.Trial] = {}
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What stands beside the trials."""
+        noted: Mapping[str, Any] = self._study.user_attrs
+        return noted
+
+    def note(self, key: str, value: Any) -> None:
+        """Writes something beside the trials, as a JSON value."""
+        self._study.set_user_attr(key, value)
+
+    def ask(self) -> tuple[int, dict[str, Any]]:
+        """A new trial: its number and what fields of the recipe are in it."""
+        earlier = self._study.get_trials(deepcopy=False)
+        usual = self._space.defaults()
+        if len(earlier) < len(usual) and all(_state(trial) == "infeasible" for trial in earlier):
+            self._study.enqueue_trial(usual[len(earlier)])  # until one of the defaults fits
+        self._study.sampler = self._sampler(self._seed * 1_000_003 + len(earlier))
+        trial = self._study.ask()
+        return trial.number, self._drawn(trial)
+
+    def _drawn(self, trial: optuna.Trial) -> dict[str, Any]:
+        values = self._space.draw(trial)
+        trial.set_user_attr(VALUES, values)
+        self._live[trial.number] = trial
+        return values
+
+    def unfinished(self) -> list[tuple[int, dict[str, Any], int | None]]:
+        """Trials that were under way when the process that asked for them ended, and at which rung; they go on here."""
+        return [
+            (
+                trial.number,
+                self._drawn(optuna.Trial(self._study, trial._trial_id)),
+                trial.user_attrs.get(STANDS),
+            )
+            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if trial.number not in self._live
+        ]
+
+    def predicted(self, number: int, cost: Cost) -> None:
+        """Notes what a trial will cost."""
+        self._live[number].set_user_attr(PREDICTED, asdict(cost))
+
+    def stands(self, number: int, rung: int) -> None:
+        """Notes at which rung a trial is trained, so that whoever goes on with it decides nothing anew."""
+        self._live[number].set_user_attr(STANDS, rung)
+
+    def reached(self, number: int, effort: str, step: int, outcome: Outcome) -> None:
+        """Notes what came of a rung."""
+        trial = self._live[number]
+        trial.set_user_attr(RUNG + effort, outcome.as_json())
+        if outcome.metric is not None and step not in self._study.trials[number].intermediate_values:
+            trial.report(outcome.metric, step)
+
+    def infeasible(self, number: int, excess: Mapping[str, float], reason: str) -> None:
+        """Tells that a trial does not fit, untrained, and by how much: above 0 is too much."""
+        trial = self._live.pop(number)
+        _constrain(trial, excess)
+        trial.set_user_attr(REASON, reason)
+        self._study.tell(number, state=TrialState.PRUNED)
+
+    def failed(self, number: int, reason: str) -> None:
+        """Tells that nothing came of a trial."""
+        self._live.pop(number).set_user_attr(REASON, reason)
+        self._study.tell(number, state=TrialState.FAIL)
+
+    def done(self, number: int, excess: Mapping[str, float], metric: float | None) -> None:
+        """Tells that a trial was trained; a metric is that of the longest rung, None for one that was stopped early."""
+        _constrain(self._live.pop(number), excess)
+        if metric is None:
+            self._study.tell(number, state=TrialState.PRUNED)
+        else:
+            self._study.tell(number, metric)
+
+    def trials(self) -> list[Trial]:
+        """All of them, in the order in which they were asked for."""
+        return [_read(trial) for trial in self._study.get_trials(deepcopy=False)]
+
+    def importance(self) -> dict[str, float]:
+        """The share of each knob in how good the trials were; empty where too few tell."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found: dict[str, float] = optuna.importance.get_param_importances(self._study)
+            except (ValueError, RuntimeError):
+                return {}
+        return found
+
+
+def tpe(seed: int) -> BaseSampler:
+    """The tree-structured Parzen estimator, which heeds constraints (Watanabe & Hutter 2023)."""
+    return TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+
+
+def _constrain(trial: optuna.Trial, excess: Mapping[str, float]) -> None:
+    for name, share in excess.items():
+        if name not in trial.constraints:  # of a process that was killed before it could tell
+            trial.set_constraint(name, share)
+
+
+def _read(trial: FrozenTrial) -> Trial:
+    noted = trial.user_attrs
+    return Trial(
+        number=trial.number,
+        state=_state(trial),
+        values=noted.get(VALUES, {}),
+        predicted=Cost(**noted[PREDICTED]) if PREDICTED in noted else None,
+        reason=noted.get(REASON),
+        rungs={effort: Outcome.of_json(noted[RUNG + effort]) for effort in EFFORT if RUNG + effort in noted},
+        fits=all(share <= 0 for share in trial.constraints.values()),
+        started=None if trial.datetime_start is None else trial.datetime_start.timestamp(),
+        ended=None if trial.datetime_complete is None else trial.datetime_complete.timestamp(),
+    )  # fmt: skip
+
+
+def _state(trial: FrozenTrial) -> State:
+    match trial.state:
+        case TrialState.COMPLETE:
+            return "trained"
+        case TrialState.PRUNED:
+            return "stopped early" if any(key.startswith(RUNG) for key in trial.user_attrs) else "infeasible"
+        case TrialState.FAIL:
+            return "failed"
+        case _:
+            return "running"

@@ -1,0 +1,152 @@
+"""`tune`: opens what a search needs, runs it, and writes what it found."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ei_compat.core.errors import DataError, ExportError, GateError, Interrupted, UsageError
+from train import supervision
+from train.tuning.driver import Driver, Search, Watch
+from train.tuning.executors import Settings, open_executor
+from train.tuning.page import write_page
+from train.tuning.results import Tuned, Winner, link_best, testing_of, write_results
+from train.tuning.study import Study, storage_of
+
+if TYPE_CHECKING:
+    from train.tuning.boards import Board
+    from train.tuning.costs import Costs
+    from train.tuning.space import Space
+
+SETTING = "setting"
+GO_ON = "run the same command again to go on"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A search as the user asked for it.
+
+    Attributes:
+        out: the folder of the results.
+        search: what is searched for.
+        space: where.
+        board: whose budget it is, or None.
+        storage: a database's URL; None for a journal in the folder.
+        executor: by name, with its settings.
+        settings: of the executor.
+    """
+
+    out: Path
+    search: Search
+    space: Space
+    board: Board | None
+    storage: str | None = None
+    executor: str = "local"
+    settings: Settings = Settings()  # noqa: RUF009 - frozen
+
+
+def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
+    """Searches, or goes on with a search, and writes its results.
+
+    Raises:
+        UsageError: the folder holds another search, or somebody is at work in it.
+        DataError, TrainingError, ExportError: see `Driver.run`; ExportError also where no trained model fits.
+        GateError: a model's RAM is not what was predicted.
+        Interrupted: a signal came; what runs has left checkpoints.
+    """
+    with _own(request.out, alone=request.storage is None):
+        study = Study(
+            storage_of(request.storage or request.out),
+            request.space,
+            seed=request.search.base.seed,
+            higher_is_better=request.search.subject.higher_is_better,
+        )
+        _same_search(study, request)
+        executor = open_executor(request.executor, request.settings)
+        try:
+            finals = Driver(request.search, study, costs, executor, watch).run()
+        except Interrupted as error:
+            raise Interrupted(error.signal, fix=GO_ON) from None
+        finally:
+            supervision.saving(True)  # what runs is given the time to save
+            executor.close()
+            supervision.saving(False)
+        return _written(request, study, finals)
+
+
+def _written(request: Request, study: Study, finals: list[Any]) -> Tuned:
+    search, winner = request.search, None
+    if finals:
+        trial, outcomes = finals[0]
+        sign = 1 if search.subject.higher_is_better else -1
+        best = max(outcomes, key=lambda outcome: sign * (outcome.metric or 0.0))
+        seed = search.base.seed + outcomes.index(best)
+        spec = search.spec(trial.values, search.rungs[-1], seed)
+        link_best(request.out, spec.folder)
+        winner = Winner(trial, outcomes, best, testing_of(spec.folder), spec.command_line("again"))
+    tuned = Tuned(
+        search.subject.metric,
+        search.subject.higher_is_better,
+        request.board,
+        search.budget,
+        request.space.as_json(),
+        study.trials(),
+        study.importance(),
+        winner,
+    )
+    write_results(request.out, tuned)
+    write_page(request.out, tuned)
+    if wrong := [share for share in tuned.errors()["ram_bytes"] if share]:
+        raise GateError(f"the RAM of {len(wrong)} models is not what was predicted", where=request.out)
+    if winner is None:
+        raise ExportError(
+            "no trained model fits the budget", where=request.out, fix="allow more, or give more --trials"
+        )
+    return tuned
+
+
+def _same_search(study: Study, request: Request) -> None:
+    """Notes what is searched for; raises UsageError where the study is of something else."""
+    search = request.search
+    setting: Mapping[str, Any] = {
+        "data": search.subject.digest,
+        "budget": asdict(search.budget),
+        "space": request.space.as_json(),
+        "rungs": list(search.rungs),
+        "seed": search.base.seed,
+        "--ensure-determinism": search.base.deterministic,
+    }
+    earlier = study.notes.get(SETTING)
+    if earlier is None:
+        study.note(SETTING, setting)
+        return
+    changed = [name for name, value in setting.items() if earlier.get(name) != value]
+    if changed:
+        raise UsageError(
+            f"holds a search with another {', '.join(changed)}",
+            where="--storage" if request.storage else request.out,
+            fix="give the same options, or another folder",
+        )
+
+
+@contextmanager
+def _own(out: Path, *, alone: bool) -> Iterator[None]:
+    """The folder, made, and locked where its journal is the storage."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out, os.O_RDONLY)
+    except OSError as error:
+        raise DataError(f"cannot be written to ({error.strerror})", where=out, fix="give another folder") from None
+    try:
+        if alone:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError("another search is at work in it", where=out, fix="wait, or use --storage") from None
+    finally:
+        os.close(handle)
