@@ -142,8 +142,8 @@ def exit_codes_page() -> str:
     lines = [
         "# Exit codes",
         "",
-        "Every failure is one line on stderr: what is wrong, where, what to do. With `--json` or `--log-format json` it",
-        "is an [`error`](json.md#error) document. This page is made from `ei_compat/core/errors.py`;",
+        "Every failure is one line on stderr: what is wrong, where, what to do. With `--json` or `--log-format json`",
+        "it is an [`error`](json.md#error) document. This page is made from `ei_compat/core/errors.py`;",
         "codes never change.",
         "",
         "| exit | code | what it means |",
