@@ -208,6 +208,15 @@ def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
     assert named <= set(makefile_targets())
 
 
+def test_what_coverage_runs_is_all_of_its_files() -> None:
+    """`.ci/run` runs them for their coverage alone, so that none may need what is left out there."""
+    quick = re.search(r"^QUICK := \$\(addprefix (\S+), \\\n(.*?)\)$", (ROOT / "Makefile").read_text(), re.M | re.S)
+    assert quick
+    files = [ROOT / quick[1] / name for name in quick[2].replace("\\\n", " ").split()]
+    assert len(files) > 10
+    assert [path for path in files if "mark.docker" in path.read_text() or "mark.slow" in path.read_text()] == []
+
+
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
 def test_files_named_in_the_documentation_exist(page: Path) -> None:
     """Of a name with NAME in it, which stands for a file that somebody will add, the folder.

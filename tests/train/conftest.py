@@ -85,7 +85,7 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
-    """A small run on two classes, with its output directory."""
+    """A small run on two classes, with its output directory; the network is the short one."""
     from ei_compat.dataset.split import Shares, split_dataset
     from ei_compat.formats import open_dataset, write_dataset
     from train import pipeline
@@ -95,4 +95,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
     split = split_dataset(open_dataset(folder / "pictures"), Shares(0.6, 0.2, 0.2), seed=1)
     write_dataset(split, folder / "dataset", "ei-export")
     job = Job(folder / "dataset", folder / "out", Recipe(**SMALL), given=frozenset(SMALL), deterministic=False)
-    return job, pipeline.run(job, SILENT)
+    with pytest.MonkeyPatch.context() as patched:
+        short.put_in_place(patched.setattr)
+        return job, pipeline.run(job, SILENT)

@@ -310,7 +310,15 @@ def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
 
 @pytest.mark.slow
 def test_sigterm_saves_and_ends_with_its_code(images: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "train", "--data-directory", images, "--out-directory", tmp_path / "out"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.train.short",
+        "--data-directory",
+        images,
+        "--out-directory",
+        tmp_path / "out",
+    ]
     options = ["--image-size", "32", "--weights", "none", "--epochs", "500"]
     with subprocess.Popen(
         [*map(str, command), *options],
