@@ -41,6 +41,7 @@ Modules without a file of tests under their own name, and where they are tested:
     preparation                    test_pipeline
     reporting/data_chapters        reporting/test_page, reporting/test_browser
     reporting/explorer             reporting/test_page, reporting/test_findings
+    reporting/island               reporting/test_page
     reporting/model_chapters       reporting/test_page
     result                         cli/test_progress, cli/test_data
     runs/events                    runs/test_tracking

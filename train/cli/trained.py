@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from train.cli import console, names
 from train.cli.examples import examples
 
 if TYPE_CHECKING:
+    from train.trained.evaluation import Evaluation
     from train.trained.model import Given
     from train.trained.prediction import Answer, Predictor
 
@@ -47,6 +49,10 @@ def evaluate(
     against: Path | None = typer.Option(
         None, help="Another run or .tflite file: which samples are better, which worse, and whether it is chance."
     ),
+    report: Path | None = typer.Option(
+        None,
+        help="A file for the page of it, such as evaluation.html: the tables, the pictures behind them, the worst.",
+    ),
     labels: Path | None = LABELS,
     input_scaling: str | None = INPUT_SCALING,
     task: str = TASK,
@@ -65,6 +71,8 @@ def evaluate(
     from train.trained.model import Given, open_model
     from train.trained.sets import read_sets
 
+    if report is not None and not report.parent.is_dir():
+        raise UsageError("there is no such folder", where=f"--report {report}", fix="name a file in one that is there")
     progress, name = bars(), names.ALIASES.get(form, form) if form else None
     given = Given(labels, input_scaling, task)
     opened = open_model(model, given)
@@ -75,6 +83,8 @@ def evaluate(
         if other is not None:
             rival = other, read_sets(other, data, Path(scratch), progress, data_format=name, whole=True)
         found = measure(opened, data, sets, progress, threshold=threshold, other=rival)
+        if report is not None:
+            found = _with_page(found, report)
     for name, each in {} if found.against is None else found.against.sets.items():
         if each.learned:
             console.warn(
@@ -146,6 +156,16 @@ def predict(
     if failed:
         were = "1 picture was" if failed == 1 else f"{failed} pictures were"
         raise DataError(f"{were} not read", fix="see above")
+
+
+def _with_page(found: Evaluation, path: Path) -> Evaluation:
+    """Writes the page, while the samples are there."""
+    from ei_compat.core.files import write_file
+    from train.reporting.evaluation_page import evaluation_page
+
+    found = replace(found, page=path)
+    write_file(path, evaluation_page(found).encode())
+    return found
 
 
 @contextmanager

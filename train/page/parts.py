@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from train.page.markup import Content, Markup
 
 SHOWN_AS = {"float32": "float", "int8": "INT8"}  # what people are told of the two model files
+OF_A_RUN = {  # what people are told of the sets of a run, after how many samples there are
+    "validation": "of the validation set, on which training chose its epoch,",
+    "testing": "that it had never seen",
+}
+
+
+def deployed(kinds: Collection[str]) -> str:
+    """The model file that a page speaks of: the INT8 one, where there is one."""
+    return "int8" if "int8" in kinds else next(iter(kinds))
 
 
 @dataclass(frozen=True, slots=True)

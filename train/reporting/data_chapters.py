@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from train.page.images import tile
 from train.page.markup import Content, Markup, bar, element, joined, listed, plural, scrolling, table, whole
-from train.page.parts import Section
+from train.page.parts import SHOWN_AS, Section, deployed
 from train.result import Columns
 from train.tasks import Answered, Chapters, Task
 
@@ -43,18 +43,25 @@ class Gallery:
         return self._explorer.sheets.image(number, says)
 
 
-def worst(task: Task, sets: Mapping[str, Answered], chapters: Chapters, gallery: Gallery) -> Section:
-    """The worst answers of the INT8 file."""
+def worst(
+    task: Task,
+    sets: Mapping[str, Answered],
+    chapters: Chapters,
+    gallery: Gallery,
+    rest: str = "all are in predictions.csv",
+) -> Section:
+    """The worst answers of the file that is deployed; `rest` says where the others are to be found."""
     title, what = chapters.faults
+    kind = deployed(next(iter(sets.values())).outputs)
     found = [
         (remark, name, row)
         for name, answered in sets.items()
-        for row, remark in enumerate(task.remarks(answered.y, answered.outputs["int8"]))
+        for row, remark in enumerate(task.remarks(answered.y, answered.outputs[kind]))
         if not remark.right
     ]
     found.sort(key=lambda each: (-each[0].fault, each[1], each[2]))
     if not found:
-        return Section("wrong", title, "There is none on the held-out sets.", Markup())
+        return Section("wrong", title, f"There is none on {listed(list(sets))}.", Markup())
     truths = {name: task.truths(answered.y) for name, answered in sets.items()}
     groups = {name: task.groups(answered.y, answered.y) for name, answered in sets.items()}
     tiles = []
@@ -66,10 +73,10 @@ def worst(task: Task, sets: Mapping[str, Answered], chapters: Chapters, gallery:
             tile(image, truth, remark.said, remark.sure, file, data_set=name, data_group=str(names[numbers[row]]))
         )
     held = sum(map(len, sets.values()))
-    few = "" if len(found) <= TILES else f" These are the {TILES} worst; all are in predictions.csv."
+    few = "" if len(found) <= TILES else f" These are the {TILES} worst; {rest}."
     lead = (
         f"{plural(len(found), 'answer')} of {whole(held)} on {listed(list(sets))}, the surest first: what it is, what "
-        f"the INT8 file said, and how sure it was.{few}"
+        f"the {SHOWN_AS[kind]} file said, and how sure it was.{few}"
     )
     if what.startswith("one of"):
         lead = f"{plural(len(found), 'answer')} of {whole(held)}, {what}: what it is, what was said, how far off.{few}"

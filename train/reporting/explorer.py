@@ -29,6 +29,7 @@ INDEX = "index.json"
 SHOWN = 2500  # samples at most
 DIGITS = 4  # of a place
 VERSION = 1
+CHANNELS = (1, 3)  # of what can be shown as a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def chosen(sets: Mapping[str, int], first: Sequence[tuple[str, int]], count: int
     """Which samples a page shows: those that it speaks of first, then of held-out sets and of training, evenly spread.
 
     Args:
-        sets: how many samples each has; `training` is one of them.
+        sets: how many samples each has.
         first: sets and rows of those to begin with.
         count: how many at most.
 
@@ -79,7 +80,7 @@ def chosen(sets: Mapping[str, int], first: Sequence[tuple[str, int]], count: int
     """
     wanted = list(dict.fromkeys(first))[:count]
     held = [(name, row) for name, size in sets.items() if name != "training" for row in range(size)]
-    for rest in (held, [("training", row) for row in range(sets["training"])]):
+    for rest in (held, [("training", row) for row in range(sets.get("training", 0))]):
         taken = set(wanted)
         left, room = [place for place in rest if place not in taken], count - len(wanted)
         wanted += [left[row] for row in np.unique(np.linspace(0, len(left) - 1, min(room, len(left))).astype(int))]
@@ -106,6 +107,24 @@ def explorer_of(
         seed: of the arrangement.
     """
     where = project(np.stack([components[name][row] for name, row in places]), seed)
+    return _placed(task, sets, places, where, scaling)
+
+
+def unplaced(
+    task: Task, sets: Mapping[str, Samples], places: Sequence[tuple[str, int]], scaling: Scaling | None
+) -> Explorer:
+    """The same without a map: samples and their pictures alone; see `explorer_of`."""
+    return _placed(task, sets, places, np.zeros((len(places), 2)), scaling)
+
+
+def _placed(
+    task: Task,
+    sets: Mapping[str, Samples],
+    places: Sequence[tuple[str, int]],
+    where: np.ndarray,
+    scaling: Scaling | None,
+) -> Explorer:
+    """The explorer of samples whose places [N, 2] are known."""
     y = np.stack([sets[name].y[row] for name, row in places])
     groups, numbers = task.groups(y, np.concatenate([samples.y for samples in sets.values()]))
     of_each = zip(places, task.truths(y), numbers, where, strict=True)

@@ -15,7 +15,7 @@ from train.batches import as_float
 from train.inspection.board import Board, board_of
 from train.inspection.health import Health, health_of
 from train.inspection.layers import IMAGES, Kernel, LayerError, kernels_of, layer_errors
-from train.reporting.explorer import chosen, components_of, explorer_of, packed
+from train.reporting.explorer import CHANNELS, chosen, components_of, explorer_of, packed
 from train.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ WHAT = {
     "MODEL_CARD.md": "its model card",
 }
 STEPS = len(WHAT) - 2  # but for the last two, which are made of all that was found
-CHANNELS = (1, 3)  # of what can be shown as a picture
 
 
 class Pruned(NamedTuple):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,11 @@ from train.page.markup import (
     table,
     whole,
 )
-from train.page.parts import Section
+from train.page.parts import OF_A_RUN, Section
 from train.recipe import Recipe
 from train.reporting import data_chapters, model_chapters
 from train.reporting.explorer import Explorer, unpacked
+from train.reporting.island import answers_of, island
 from train.result import Columns, as_document
 from train.runs.predictions import read_predictions
 from train.runs.report import Report, read_report
@@ -38,7 +38,6 @@ from train.tasks import TASKS, Answered, Chapters, Task
 
 NAMED = 6  # classes in the title
 CHIP = "ESP32-S3"  # that the verdict speaks of
-UNKNOWN = {"said": None, "sure": None, "right": None}  # of a training sample, which no file was asked about
 
 
 def page_of(folder: Path) -> str:
@@ -77,9 +76,9 @@ def page(report: Report, config: Mapping[str, Any], sets: Mapping[str, Answered]
     """
     task = task_of(report)
     report = report if report.trust is not None else replace(report, trust=task.trust(sets))  # of an older run
-    chapters = task.chapters(report.metrics, report.trust or {}, sets)
+    chapters = task.chapters(report.metrics, report.trust or {}, sets, OF_A_RUN)
     gallery = data_chapters.Gallery(explorer)
-    answers = _answers(task, sets)
+    answers = answers_of(task, sets)
     wrong = {place: not found["int8"]["right"] for place, found in answers.items()}
     sections = [
         _verdict(report, chapters),
@@ -98,7 +97,7 @@ def page(report: Report, config: Mapping[str, Any], sets: Mapping[str, Answered]
         f"{_subject(report)}: report of a training",
         _header(report, config),
         sections,
-        island=_island(report, answers, explorer),
+        island=island(as_document(report), answers, explorer),
         images=explorer.sheets.style() if explorer and explorer.sheets else None,
         footer=element("p", "Made by ei-train. Everything on this page is in this file; it asks no network."),
     )
@@ -220,49 +219,3 @@ def _value(value: Any) -> str:
             return f"{value:g}"
         case _:
             return str(value)
-
-
-def _answers(task: Task, sets: Mapping[str, Answered]) -> dict[tuple[str, int], dict[str, dict[str, Any]]]:
-    """What both files say of every held-out sample, by set and row."""
-    found: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
-    for name, answered in sets.items():
-        for kind, outputs in answered.outputs.items():
-            for row, remark in enumerate(task.remarks(answered.y, outputs)):
-                said = {"said": remark.said, "sure": remark.sure, "right": remark.right}
-                found.setdefault((name, row), {})[kind] = said
-    return found
-
-
-def _island(
-    report: Report, answers: Mapping[tuple[str, int], Mapping[str, Any]], explorer: Explorer | None
-) -> dict[str, Any]:
-    """The numbers of the page: `report.json`, and the samples that it shows, column by column."""
-    points = explorer.points if explorer else ()
-    said = [answers.get((point.set, point.row)) for point in points]
-    kinds = ("float32", "int8")
-    return {
-        "report": _finite(as_document(report)),
-        "pictures": explorer.sheets.columns if explorer and explorer.sheets else None,
-        "samples": {
-            name: [getattr(point, name) for point in points]
-            for name in ("set", "row", "file", "truth", "group", "x", "y")
-        },
-        "answers": {
-            kind: {key: [(each or {}).get(kind, UNKNOWN)[key] for each in said] for key in UNKNOWN} for kind in kinds
-        },
-    }
-
-
-def _finite(value: Any) -> Any:
-    """The same with null for what JSON has no number for."""
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case Mapping():
-            return {key: _finite(each) for key, each in value.items()}
-        case str():
-            return value
-        case Sequence():
-            return [_finite(each) for each in value]
-        case _:
-            return value

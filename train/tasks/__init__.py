@@ -296,14 +296,19 @@ class Task(Protocol):
         ...
 
     def chapters(
-        self, metrics: Mapping[str, Mapping[str, Any]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+        self,
+        metrics: Mapping[str, Mapping[str, Any]],
+        trust: Mapping[str, Any],
+        sets: Mapping[str, Answered],
+        of: Mapping[str, str],
     ) -> Chapters:
-        """The report's chapters on the answers.
+        """A page's chapters on the answers.
 
         Args:
-            metrics: scores by file and set.
+            metrics: scores by file and set; of one file or both.
             trust: see `trust`.
             sets: the answers themselves.
+            of: what to say of each set, such as `that it had never seen`.
         """
         ...
 

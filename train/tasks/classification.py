@@ -237,10 +237,14 @@ class Classification:
         return [(int(row), self.labels[said[row]], f"{100 * sure[row]:.0f} %") for row in order]
 
     def chapters(
-        self, metrics: Mapping[str, Mapping[str, Any]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+        self,
+        metrics: Mapping[str, Mapping[str, Any]],
+        trust: Mapping[str, Any],
+        sets: Mapping[str, Answered],
+        of: Mapping[str, str],
     ) -> Chapters:
         """Confusion, classes, confidence."""
-        return chapters(metrics, trust, self.labels)
+        return chapters(metrics, trust, self.labels, of)
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """The loss of accuracy, and of recall in the class that loses most clearly."""

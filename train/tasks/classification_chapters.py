@@ -21,7 +21,7 @@ from train.page.markup import (
     table,
     whole,
 )
-from train.page.parts import SHOWN_AS, Section
+from train.page.parts import SHOWN_AS, Section, deployed
 from train.result import Columns
 from train.tasks import Chapters
 from train.tasks.classification_scores import Scores
@@ -29,25 +29,27 @@ from train.tasks.classification_scores import Scores
 MOST_CELLS = 24  # classes that a matrix can show
 TOP_OF_LEGEND = 36  # of a chart
 CONFUSIONS = 40  # that are listed where there are more
-UNSEEN = "testing"  # the set that nothing was chosen on
 
 
-def chapters(metrics: Mapping[str, Mapping[str, Scores]], trust: Mapping[str, Any], labels: Sequence[str]) -> Chapters:
+def chapters(
+    metrics: Mapping[str, Mapping[str, Scores]], trust: Mapping[str, Any], labels: Sequence[str], of: Mapping[str, str]
+) -> Chapters:
     """See `Task.chapters`."""
-    last = list(metrics["int8"])[-1]
+    own = metrics[deployed(metrics)]
+    last = list(own)[-1]
     return Chapters(
-        verdict=(_how_good(metrics["int8"][last], last), _best_and_worst(metrics["int8"][last])),
+        verdict=(_how_good(own[last], of[last], deployed(metrics)), _best_and_worst(own[last])),
         answers=[_confusion(metrics, labels), _by_class(metrics, last)],
         faults=("What it got wrong", "a wrong answer"),
         trust=_trust(trust, last),
     )
 
 
-def _how_good(scores: Scores, name: str) -> str:
+def _how_good(scores: Scores, seen: str, kind: str) -> str:
     right = round(scores.accuracy * scores.samples)
-    seen = "that it had never seen" if name == UNSEEN else "of the validation set, on which training chose its epoch,"
+    model = "the model for the board" if kind == "int8" else "the float model"
     return (
-        f"On {plural(scores.samples, 'sample')} {seen} the model for the board is right {percent(scores.accuracy)} "
+        f"On {plural(scores.samples, 'sample')} {seen} {model} is right {percent(scores.accuracy)} "
         f"of the time ({whole(right)} of {whole(scores.samples)})."
     )
 
@@ -67,9 +69,10 @@ def _best_and_worst(scores: Scores) -> str:
 
 
 def _confusion(metrics: Mapping[str, Mapping[str, Scores]], labels: Sequence[str]) -> Section:
-    sets = list(metrics["int8"])
+    own = metrics[deployed(metrics)]
+    sets = list(own)
     last = sets[-1]
-    pairs = _pairs(metrics["int8"][last], labels)
+    pairs = _pairs(own[last], labels)
     lead: Content = "Nothing is taken for anything else."
     if pairs:
         count, truth, said = pairs[0]
@@ -79,7 +82,7 @@ def _confusion(metrics: Mapping[str, Mapping[str, Scores]], labels: Sequence[str
         )
     parts: list[Content] = []
     for name in reversed(sets):
-        both = [_matrix(metrics[kind][name], kind, name, labels) for kind in SHOWN_AS]
+        both = [_matrix(metrics[kind][name], kind, name, labels) for kind in SHOWN_AS if kind in metrics]
         shown = element("div", *both, class_="pair")
         parts.append(shown if name == last else element("details", element("summary", f"The same on {name}"), shown))
     view = element("div", id="cell", class_="answer", aria_live="polite", tabindex="-1")
@@ -131,8 +134,9 @@ def _cell(count: int, pair: tuple[str, str], share: float, of: str) -> Markup:
 
 
 def _by_class(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section:
-    own, plain = metrics["int8"][last], metrics["float32"][last]
-    names = ("class", "samples", "precision", "recall", "F1", "F1 against float")
+    kind = deployed(metrics)
+    own, plain = metrics[kind][last], metrics["float32"][last] if len(metrics) > 1 else None
+    names = ("class", "samples", "precision", "recall", "F1", *(("F1 against float",) if plain else ()))
     head = [element("th", name, scope="col", class_="n" if place else None) for place, name in enumerate(names)]
     rows = []
     for label, scores in own.classes.items():
@@ -140,14 +144,13 @@ def _by_class(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section
             element("td", bar(value), element("span", percent(value)), class_="n barred")
             for value in (scores.precision, scores.recall, scores.f1)
         ]
-        change = 100 * (scores.f1 - plain.classes[label].f1)
         rows.append(
             element(
                 "tr",
                 element("th", label, scope="row"),
                 element("td", whole(scores.support), class_="n"),
                 *figures,
-                element("td", f"{difference(change)} points", class_="n"),
+                _points(scores.f1, None if plain is None else plain.classes[label].f1),
             )
         )
     mean = [element("td", percent(value), class_="n") for value in (own.precision, own.recall, own.f1)]
@@ -156,9 +159,9 @@ def _by_class(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section
         element("th", "mean of the classes", scope="row"),
         element("td", whole(own.samples), class_="n"),
         *mean,
-        element("td", f"{difference(100 * (own.f1 - plain.f1))} points", class_="n"),
+        _points(own.f1, None if plain is None else plain.f1),
     )
-    title = f"INT8 file on {last}, by class"
+    title = f"{SHOWN_AS[kind]} file on {last}, by class"
     body = scrolling(
         element(
             "table", element("caption", title), element("thead", element("tr", *head)), element("tbody", *rows),
@@ -173,13 +176,20 @@ def _by_class(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section
     return Section("classes", "Class by class", lead, body)
 
 
+def _points(value: float, before: float | None) -> Markup | None:
+    """A cell with the difference, where there is something to compare with."""
+    return None if before is None else element("td", f"{difference(100 * (value - before))} points", class_="n")
+
+
 def _trust(trust: Mapping[str, Any], last: str) -> Section:
-    own = trust["calibration"]["int8"][last]
+    kind = deployed(trust["calibration"])
+    own = trust["calibration"][kind][last]
     mean_sure = sum(each["samples"] * each["confidence"] for each in own["bins"])
     mean_right = sum(each["samples"] * each["accuracy"] for each in own["bins"])
     tends = "too sure" if mean_sure > mean_right else "not sure enough"
     off = percent(own["expected_calibration_error"])
-    how = f"Its confidence is off by {off} on average, mostly {tends} (expected calibration error, INT8, {last}). "
+    of = f"expected calibration error, {SHOWN_AS[kind]}, {last}"
+    how = f"Its confidence is off by {off} on average, mostly {tends} ({of}). "
     lead = how + _suggestion(trust)
     body = element("div", _reliability(trust, last), _coverage(trust, last), class_="pair")
     return Section("trust", "When to believe it", lead, joined(body, _slider(trust, last)))
@@ -188,34 +198,39 @@ def _trust(trust: Mapping[str, Any], last: str) -> Section:
 def _suggestion(trust: Mapping[str, Any]) -> str:
     found, aim = trust["suggested"], percent(trust["aim"], 0)
     if found is None:
-        return f"No threshold makes {aim} of at least 20 answers right on validation, so none is suggested."
+        chosen_on = next(iter(trust["thresholds"]))
+        return f"No threshold makes {aim} of at least 20 answers right on {chosen_on}, so none is suggested."
     measured = f"{percent(found['answered'])} of {found['measured_on']} is answered, and {percent(found['right'])} of "
+    flattered = ", on the samples that it was chosen on" if found["chosen_on"] == found["measured_on"] else ""
     if not found["threshold"]:
         return f"No threshold is needed for {aim}: {measured}those answers are right."
     return (
         f"Suggested threshold: {found['threshold']:.2f}, the least that makes {aim} of the answers on "
-        f"{found['chosen_on']} right. With it {measured}those answers are right."
+        f"{found['chosen_on']} right. With it {measured}those answers are right{flattered}."
     )
 
 
 def _reliability(trust: Mapping[str, Any], last: str) -> Markup:
     shares = Axis("confidence of the answer", 0, 1, SHARES, percent=True)
     frame = Frame(shares, Axis("right", 0, 1, SHARES, percent=True))
-    lines = []
+    own, lines = deployed(trust["calibration"]), []
     for kind, found in trust["calibration"].items():
         points = [(each["confidence"], each["accuracy"]) for each in found[last]["bins"]]
-        lines.append(Line(SHOWN_AS[kind], points, {"float32": "other", "int8": "own"}[kind]))
+        lines.append(Line(SHOWN_AS[kind], points, "own" if kind == own else "other"))
     ideal = element("path", d=f"M{frame.across(0)} {frame.up(0)}L{frame.across(1)} {frame.up(1)}", class_="line ideal")
     sizes = [
         element("circle", cx=frame.across(each["confidence"]), cy=frame.up(each["accuracy"]), class_="dot own",
                 r=round(2 + 7 * float(np.sqrt(each["samples"] / _samples(trust, last))), 1))
-        for each in trust["calibration"]["int8"][last]["bins"]
+        for each in trust["calibration"][own][last]["bins"]
     ]  # fmt: skip
+    legend = [
+        element("text", line.name, x=frame.across(0.02), y=TOP_OF_LEGEND + 14 * place, class_=f"name {line.class_}")
+        for place, line in enumerate(reversed(lines))
+    ]
     chart = frame.drawn(
         f"Confidence against the share that is right, on {last}; the closer to the diagonal the better",
         ideal, *(frame.line(line) for line in lines), *sizes,
-        element("text", "INT8", x=frame.across(0.02), y=TOP_OF_LEGEND, class_="name own"),
-        element("text", "float", x=frame.across(0.02), y=TOP_OF_LEGEND + 14, class_="name other"),
+        *legend,
     )  # fmt: skip
     note = element(
         "figcaption", "Is it right as often as it is sure? On the dashed line, yes; below it, it is too sure. Dots are "
@@ -225,7 +240,7 @@ def _reliability(trust: Mapping[str, Any], last: str) -> Markup:
 
 
 def _samples(trust: Mapping[str, Any], name: str) -> int:
-    return sum(each["samples"] for each in trust["calibration"]["int8"][name]["bins"])
+    return sum(each["samples"] for each in trust["calibration"][deployed(trust["calibration"])][name]["bins"])
 
 
 def _coverage(trust: Mapping[str, Any], last: str) -> Markup:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from train.page.parts import deployed
+
 BINS = 10  # of the probability of what is said (Guo et al. 2017, https://arxiv.org/abs/1706.04599)
 STEPS = 50  # of thresholds, from 0 to less than 1
 AIM = 0.95  # share of the answers that a suggested threshold lets through that shall be right
@@ -54,20 +56,21 @@ def thresholds(y: np.ndarray, outputs: np.ndarray) -> dict[str, list[float | Non
 
 
 def trust(sets: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]]) -> dict[str, Any]:
-    """Calibration of both files on every set, and a threshold for the INT8 file.
+    """Calibration of the files on every set, and a threshold for the one that is deployed.
 
-    The threshold is the least one at which `AIM` of the answers on validation are right; how good it is says the last
-    set, which it was not chosen on, where there is a testing set.
+    The threshold is the least one at which `AIM` of the answers on the first set, which is validation, are right; how
+    good it is says the last set, which it was not chosen on, where there is a testing set.
 
     Args:
         sets: by name, targets and outputs by file.
     """
+    own = deployed(next(iter(sets.values()))[1])
     found: dict[str, Any] = {
         "calibration": {
             kind: {name: calibration(y, outputs[kind]) for name, (y, outputs) in sets.items()}
             for kind in next(iter(sets.values()))[1]
         },
-        "thresholds": {name: thresholds(y, outputs["int8"]) for name, (y, outputs) in sets.items()},
+        "thresholds": {name: thresholds(y, outputs[own]) for name, (y, outputs) in sets.items()},
         "aim": AIM,
         "suggested": None,
     }

@@ -285,10 +285,14 @@ class Regression:
         return [(int(row), f"{outputs[row, 0]:.4g}", f"off by {abs(errors[row]):.3g}") for row in order]
 
     def chapters(
-        self, metrics: Mapping[str, Mapping[str, Any]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+        self,
+        metrics: Mapping[str, Mapping[str, Any]],
+        trust: Mapping[str, Any],
+        sets: Mapping[str, Answered],
+        of: Mapping[str, str],
     ) -> Chapters:
         """Answers against targets, parts of the range, and errors."""
-        return chapters(metrics, trust, sets)
+        return chapters(metrics, trust, sets, of)
 
     def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
         """What INT8 adds to the root mean square error."""

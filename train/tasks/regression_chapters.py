@@ -9,14 +9,13 @@ import numpy as np
 
 from train.page.charts import Frame, Line, axis
 from train.page.markup import Markup, element, joined, percent, plural, table
-from train.page.parts import SHOWN_AS, Section
+from train.page.parts import SHOWN_AS, Section, deployed
 from train.result import Columns
 from train.tasks import Answered, Chapters
 from train.tasks.regression_scores import Scores
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)  # of the answers
 POINTS = 1000  # of a chart at most
-UNSEEN = "testing"
 
 
 def trust(errors: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
@@ -38,15 +37,18 @@ def trust(errors: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
 
 
 def chapters(
-    metrics: Mapping[str, Mapping[str, Scores]], trust: Mapping[str, Any], sets: Mapping[str, Answered]
+    metrics: Mapping[str, Mapping[str, Scores]],
+    trust: Mapping[str, Any],
+    sets: Mapping[str, Answered],
+    of: Mapping[str, str],
 ) -> Chapters:
     """See `Task.chapters`."""
-    last = list(metrics["int8"])[-1]
-    scores = metrics["int8"][last]
-    seen = "that it had never seen" if last == UNSEEN else "of the validation set, on which training chose its epoch,"
-    within = trust["within"]["int8"][last]
+    kind = deployed(metrics)
+    last = list(metrics[kind])[-1]
+    scores, within = metrics[kind][last], trust["within"][kind][last]
+    model = "the model for the board" if kind == "int8" else "the float model"
     good = (
-        f"On {plural(scores.samples, 'sample')} {seen} the model for the board is off by "
+        f"On {plural(scores.samples, 'sample')} {of[last]} {model} is off by "
         f"{scores.mean_absolute_error:.3g} on average, and by no more than {within[SHARES.index(0.9)]:.3g} in 9 of 10."
     )
     parts = sorted(scores.parts, key=lambda part: part.mean_absolute_error)
@@ -64,7 +66,7 @@ def chapters(
 
 
 def _against_targets(sets: Mapping[str, Answered], last: str) -> Section:
-    charts = [_scatter(sets[last], kind, last) for kind in SHOWN_AS]
+    charts = [_scatter(sets[last], kind, last) for kind in SHOWN_AS if kind in sets[last].outputs]
     lead = f"Every sample of {last}: what it is, and what the model says. On the dashed line both are the same."
     return Section("answers", "What it says", lead, element("div", *charts, class_="pair"))
 
@@ -85,22 +87,25 @@ def _scatter(found: Answered, kind: str, name: str) -> Markup:
 
 
 def _parts(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section:
-    tables = [table(each) for each in metrics["int8"][last].tables(f"INT8 on {last}")]
-    tables += [table(metrics["float32"][last].tables(f"float on {last}")[0])]
+    own = deployed(metrics)
+    tables = [table(each) for each in metrics[own][last].tables(f"{SHOWN_AS[own]} on {last}")]
+    others = [kind for kind in metrics if kind != own]
+    tables += [table(metrics[kind][last].tables(f"{SHOWN_AS[kind]} on {last}")[0]) for kind in others]
     lead = "Errors over all samples, and over each fifth of them in the order of their targets."
     return Section("parts", "Over the range", lead, joined(*tables))
 
 
 def _trust(trust: Mapping[str, Any], last: str) -> Section:
     within = trust["within"]
+    kinds = {kind: name for kind, name in SHOWN_AS.items() if kind in within}
     rows = [
-        [f"{percent(share, 0)} of the answers", *(f"{within[kind][last][place]:.4g}" for kind in SHOWN_AS)]
+        [f"{percent(share, 0)} of the answers", *(f"{within[kind][last][place]:.4g}" for kind in kinds)]
         for place, share in enumerate(trust["shares"])
     ]
     title = f"The error that so many answers on {last} do not pass"
     return Section(
         "trust",
         "When to believe it",
-        f"Half of the answers are off by {within['int8'][last][0]:.3g} at most.",
-        table(Columns(title, ["share", *SHOWN_AS.values()], rows)),
+        f"Half of the answers are off by {within[deployed(within)][last][0]:.3g} at most.",
+        table(Columns(title, ["share", *kinds.values()], rows)),
     )

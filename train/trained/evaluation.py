@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +18,7 @@ from train.trained.comparison import Comparison, compared
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
+    from train.samples import Samples
     from train.tasks import Scores, Task
     from train.trained.model import Model
     from train.trained.sets import Sets
@@ -52,20 +53,30 @@ class Evaluation:
         model: that was measured.
         data: what the user named.
         sets: as they were read.
-        metrics: scores by file (`float32`, `int8`) and set.
+        outputs: what each file (`float32`, `int8`) says of every set, float32 [N, K].
+        metrics: scores by file and set.
         threshold: below which an answer is none, or None.
         sure: what that leaves, by set, of the deployed file; empty without a threshold.
         against: the comparison with another model, or None.
+        page: where its page was written, or None.
     """
 
     schema: ClassVar[str] = "evaluation/1"
     model: Model
     data: Path
     sets: Sets
+    outputs: Mapping[str, Mapping[str, np.ndarray]]
     metrics: Mapping[str, Mapping[str, Scores]]
     threshold: float | None
     sure: Mapping[str, Sure]
     against: Comparison | None
+    page: Path | None = None
+
+    @property
+    def as_trained(self) -> dict[str, Samples]:
+        """The samples as training is given them, of which pictures can be made again."""
+        scaling = self.model.scaling
+        return {name: replace(each, x=scaling.for_training(each.x)) for name, each in self.sets.samples.items()}
 
     def as_json(self) -> dict[str, Any]:
         """The whole result."""
@@ -85,6 +96,7 @@ class Evaluation:
             "threshold": self.threshold,
             "sure": {name: each.as_json() for name, each in self.sure.items()},
             "against": None if self.against is None else self.against.as_json(),
+            "report": None if self.page is None else str(self.page),
         }
 
     def as_tables(self) -> Sequence[Columns]:
@@ -100,14 +112,17 @@ class Evaluation:
             for kind, by_set in self.metrics.items()
         ]
         header = ["network", *(f"{name} {metric}" for name in names), "size"]
-        tables = [Columns(f"{self.model.source} on {self.data}", header, rows, self._caption())]
+        page = "" if self.page is None else f"; with the pictures: {self.page}"
+        tables = [Columns(f"{self.model.source} on {self.data}", header, rows, self.caption + page)]
         if self.sure:
-            tables.append(self._sure_table())
+            tables.append(self.sure_table())
         kind = self.model.deployed
         tables += self.metrics[kind][names[-1]].tables(f"{'INT8' if kind == 'int8' else 'float'} on {names[-1]}")
         return tables + ([] if self.against is None else self.against.as_tables(metric))
 
-    def _caption(self) -> str:
+    @property
+    def caption(self) -> str:
+        """What was measured on, in words."""
         counts = ", ".join(f"{len(each)} {name}" for name, each in self.sets.samples.items())
         broken = len(self.sets.broken)
         skipped = f"; {counted(broken, 'broken one was', 'broken ones were')} skipped" if broken else ""
@@ -115,7 +130,8 @@ class Evaluation:
         samples = "sample" if [len(each) for each in self.sets.samples.values()] == [1] else "samples"
         return f"{own}{counts} {samples}{skipped}"
 
-    def _sure_table(self) -> Columns:
+    def sure_table(self) -> Columns:
+        """What a threshold leaves, a row per set."""
         rows = [
             [
                 name,
@@ -159,6 +175,7 @@ def evaluate(
         model=model,
         data=data,
         sets=sets,
+        outputs=outputs,
         metrics={
             kind: {name: task.score(sets.samples[name].y, said) for name, said in by_set.items()}
             for kind, by_set in outputs.items()

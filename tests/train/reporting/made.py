@@ -1,4 +1,4 @@
-"""The folder of a finished run, made without training: what a page is drawn from."""
+"""A finished run's folder and an evaluation, made without training: what pages are drawn from."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ from train.samples import Samples, TrainingData
 from train.scaling import Scaling
 from train.sparsity import Sparsity
 from train.tasks import TASKS, Answered, Task
+from train.trained.comparison import Comparison, Difference
+from train.trained.evaluation import Evaluation, Sure
+from train.trained.model import Model
+from train.trained.sets import Sets
 
 SIDE = 32
 HOSTILE = "<script>alert('x')</script> & \"co\".png"  # a file's name
@@ -91,6 +95,40 @@ def history_of() -> list[Epoch]:
         Epoch(phase, epoch, 1 / at, 0.5 + 0.05 * at, 1.2 / at, 0.5 + 0.04 * at, 0.001, 0.1 * at, 1.0)
         for at, (phase, epoch) in enumerate(phases, 1)
     ]
+
+
+def make_evaluation(
+    kind: str = "classification",
+    *,
+    files: Sequence[str] = ("float32", "int8"),
+    own: bool = False,
+    counts: Mapping[str, int] | None = None,
+    threshold: float | None = None,
+    against: bool = False,
+) -> Evaluation:
+    """A model on drawn samples, and against another that is wrong on other ones; no model file is there."""
+    task = task_of(kind)
+    data, _ = data_of(task, {"training": 12, "validation": 12, "testing": 40} if counts is None else counts)
+    wanted = ("validation", "testing") if own else ("testing",)
+    samples = {name if own else "all": data.sets()[name] for name in wanted}
+    noise = {"float32": 0.4, "int8": 0.5}
+    outputs = {f: {name: outputs_of(task, each.y, noise[f], 7) for name, each in samples.items()} for f in files}
+    scored = {f: {name: task.score(samples[name].y, said) for name, said in outputs[f].items()} for f in files}
+    model = Model(Path("out"), dict.fromkeys(files, b"none"), task, (SIDE, SIDE, 3), Scaling.of("0..1", 3), None)
+    deployed = outputs[model.deployed]
+    right = {name: task.measure(samples[name].y, said) > 0 for name, said in deployed.items()}
+    sure = {
+        name: Sure(int((said.max(axis=1) >= threshold).sum()), int(right[name].sum()) // 2, len(said))
+        for name, said in (deployed.items() if threshold is not None else ())
+    }
+    differences = {
+        name: Difference(0.8, 0.6, tuple(each.names[:9]), tuple(each.names[9:11]), len(each), 3)
+        for name, each in samples.items()
+    }
+    return Evaluation(
+        model, Path("new data"), Sets(samples, frozenset(), own, "folders", data.broken), outputs, scored, threshold,
+        sure, Comparison(Path("other"), differences) if against else None,
+    )  # fmt: skip
 
 
 def make_run(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.train.reporting.made import make_run
+from tests.train.reporting.made import make_evaluation, make_run
+from train.reporting.evaluation_page import evaluation_page
 from train.reporting.page import page_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ CHROMIUM = "/usr/bin/chromium"
 KINDS = ("classification", "regression")
 SEEN = [
     *(("classification", width, scheme) for width in (1280, 390) for scheme in ("light", "dark")),
-    *(("regression", *seen) for seen in ((1280, "light"), (390, "dark"))),
+    *((kind, *seen) for kind in ("regression", "evaluation") for seen in ((1280, "light"), (390, "dark"))),
 ]
 
 
@@ -40,8 +41,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A page of each kind of task."""
-    made = {}
+    """A page of each kind of task, and one of an evaluation."""
+    made = {"evaluation": tmp_path_factory.mktemp("browser") / "evaluation.html"}
+    evaluation = make_evaluation(own=True, threshold=0.6, against=True)
+    made["evaluation"].write_text(evaluation_page(evaluation), encoding="utf-8")
     for kind in KINDS:
         folder = tmp_path_factory.mktemp("browser") / kind
         make_run(folder, kind)
@@ -85,7 +88,8 @@ def test_it_fits_says_nothing_and_nobody_stumbles(
     cell = page.locator(".matrix button").first
     if cell.count():
         cell.click()
-    page.locator("#plane").press("ArrowRight")
+    if page.locator("#plane").count():
+        page.locator("#plane").press("ArrowRight")
     found = Axe().run(page).response["violations"]
     serious = [
         (each["id"], [node["html"][:200] for node in each["nodes"]][:3])
@@ -116,6 +120,15 @@ def test_what_can_be_pressed_works(browser: Browser, files: dict[str, Path], kin
     for link in page.locator("nav a").all():
         link.click()
         assert page.locator(link.get_attribute("href") or "").count() == 1
+    opened.close()
+
+
+def test_what_can_be_pressed_of_an_evaluation_works(browser: Browser, files: dict[str, Path]) -> None:
+    opened = Opened(browser, files["evaluation"])
+    numbers = json.loads(opened.page.locator("#numbers").text_content() or "")
+    press_cells(opened.page, numbers)
+    move_threshold(opened.page, numbers)
+    filter_the_worst(opened.page, numbers)
     opened.close()
 
 

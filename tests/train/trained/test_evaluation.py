@@ -155,6 +155,22 @@ def test_a_model_against_itself_differs_nowhere(evaluate, finished: tuple[Job, R
     assert compared["metric"] == compared["other_metric"] == report.metrics["int8"]["testing"].accuracy
 
 
+def test_a_page_of_it_is_written_where_it_is_asked_for(evaluate, finished: tuple[Job, Report], tmp_path: Path) -> None:
+    job, report = finished
+    page = tmp_path / "evaluation.html"
+
+    code, out, err = evaluate(job.out, job.data, "--against", job.out, "--report", page, "--json")
+
+    assert (code, err, json.loads(out)["report"]) == (0, "", str(page))
+    text = page.read_text(encoding="utf-8")
+    numbers = json.loads(text.partition('id="numbers">')[2].partition("</script>")[0])["report"]
+    assert numbers["metrics"] == json.loads(json.dumps(report.as_json()["metrics"]))
+    assert numbers["trust"] == json.loads(json.dumps(report.as_json()["trust"]))
+    assert "better on 0 samples" in text
+    code, _, err = evaluate(job.out, job.data, "--report", tmp_path / "nowhere" / "page.html")
+    assert (code, "page.html: there is no such folder; name a file in one that is there" in err) == (2, True)
+
+
 def test_models_are_compared_sample_by_sample(evaluate, finished: tuple[Job, Report], tmp_path: Path) -> None:
     """Against the same model with its labels swapped: better exactly where it is right, worse where it is wrong."""
     job, report = finished
