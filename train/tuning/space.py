@@ -12,7 +12,7 @@ replaces knobs by name or adds some; the file is a mapping in YAML, which JSON i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -207,12 +207,16 @@ def _knob(name: str, given: Any, where: str) -> Choice | Range:
 
 
 def _range(name: str, given: Mapping[str, Any], where: str) -> Range:
-    numbers = {key: given.get(key) for key in ("low", "high", "step")}
-    unknown = sorted(map(str, given.keys() - {"low", "high", "step", "log"}))
-    right: Callable[[Any], bool] = lambda value: isinstance(value, int | float) and not isinstance(value, bool)  # noqa: E731
-    if unknown or not all(right(value) for key, value in numbers.items() if key != "step" or value is not None):
-        raise UsageError("is no range", where=where, fix="give low and high, and maybe step or log, as numbers")
-    found = Range(name, numbers["low"], numbers["high"], numbers["step"], bool(given.get("log", False)))  # type: ignore[arg-type]
+    unknown = given.keys() - {"low", "high", "step", "log"}
+    try:
+        low, high = (_number(given[key]) for key in ("low", "high"))
+        step = None if given.get("step") is None else _number(given["step"])
+        if unknown:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        fix = "give low and high, and maybe step or log, as numbers"
+        raise UsageError("is no range", where=where, fix=fix) from None
+    found = Range(name, low, high, step, bool(given.get("log", False)))
     if not found.low < found.high or (found.log and (found.step is not None or found.low <= 0)):
         raise UsageError(
             "is no range", where=where, fix="low must be below high, and with log above 0 and without a step"
@@ -220,6 +224,13 @@ def _range(name: str, given: Mapping[str, Any], where: str) -> Range:
     for end in (found.low, found.high):
         _setting(name, end, where)
     return found
+
+
+def _number(given: Any) -> float:
+    """A number; of text too, since YAML takes 2e-4 for that."""
+    if isinstance(given, bool):
+        raise TypeError
+    return given if isinstance(given, int | float) else float(given)
 
 
 def _setting(name: str, given: Any, where: str) -> Mapping[str, Any]:

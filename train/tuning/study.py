@@ -158,7 +158,10 @@ class Study:
         """Notes what came of a rung."""
         trial = self._live[number]
         trial.set_user_attr(RUNG + effort, outcome.as_json())
-        if outcome.metric is not None and step not in self._study.trials[number].intermediate_values:
+        if (
+            outcome.metric is not None
+            and step not in self._study.get_trials(deepcopy=False)[number].intermediate_values
+        ):
             trial.report(outcome.metric, step)
 
     def infeasible(self, number: int, excess: Mapping[str, float], reason: str) -> None:

@@ -51,13 +51,15 @@ def test_defaults_go_from_the_largest_picture_down() -> None:
 
 def test_a_file_narrows_widens_and_fixes(tmp_path: Path) -> None:
     file = tmp_path / "space.yaml"
-    file.write_text("alpha: 0.5\nqat_epochs: {low: 0, high: 4}\nbatch_size: [16, 32]\naugment: [true]\n")
+    knobs = ("alpha: 0.5", "qat_epochs: {low: 0, high: 4}", "batch_size: [16, 32]", "augment: [true]")
+    file.write_text("\n".join([*knobs, "learning_rate: {low: 2e-4, high: 1e-3, log: true}"]))
     space = read_space(file)
     assert space.fixed == {"alpha": 0.5, "augment": True}
-    knobs = {knob.name: knob for knob in space.knobs}
-    assert knobs["qat_epochs"] == Range("qat_epochs", 0, 4)
-    assert knobs["qat_epochs"].whole
-    assert knobs["batch_size"].labels == ("16", "32")
+    made = {knob.name: knob for knob in space.knobs}
+    assert made["qat_epochs"] == Range("qat_epochs", 0, 4)
+    assert made["qat_epochs"].whole
+    assert made["learning_rate"] == Range("learning_rate", 2e-4, 1e-3, None, True)
+    assert made["batch_size"].labels == ("16", "32")
     assert space_of(space.as_json()) == space
 
 
