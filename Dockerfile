@@ -82,6 +82,7 @@ COPY --from=code /code /opt/ei-train
 ARG VERSION=0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
+ENV EI_TRAIN_REVISION="${REVISION}"
 
 
 FROM base AS cpu
@@ -91,3 +92,4 @@ COPY --from=code /code /opt/ei-train
 ARG VERSION=0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
+ENV EI_TRAIN_REVISION="${REVISION}"

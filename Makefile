@@ -14,7 +14,7 @@ BUILD ?=
 NAME ?= ei-train-demo
 VERSION ?= 1
 
-# Tests of train that hardly train, for its coverage: tracing branches costs a third of a test's time, in one process.
+# Tests of train that hardly train, for its coverage: tracing branches costs a third of a test's time. None is slow.
 QUICK := $(addprefix tests/train/, \
     cli/test_block_command.py cli/test_data.py cli/test_progress.py cli/test_remote.py runs/test_checkpoint.py \
     tasks/test_classification_gates.py tasks/test_classification_scores.py tasks/test_comparison.py \
@@ -33,7 +33,7 @@ export EI_TRAIN_IMAGE := $(IMAGE)
 help: ## List the targets
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
-	@echo 'Variables: DATA OUT ARGS (train), JOBS (test), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
+	@echo 'Variables: DATA OUT ARGS (train), JOBS REST=1 (test: without those that coverage runs), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
 
 setup: $(READY) ## Make the local environment in VENV, from the hashed lock
 
@@ -87,10 +87,10 @@ upload: $(READY) ## Put DATA and the model in OUT into an Edge Impulse project (
 
 test: $(READY) ## Run every test; builds the image first where an engine answers
 	@[ "$$(docker/where.sh "$(IMAGE)" "$(BASE_IMAGE)")" != build ] || $(MAKE) --no-print-directory build BUILD=--quiet
-	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(if $(REST),$(QUICK:%=--ignore=%)) $(ARGS)
 
 coverage: $(READY) ## Show which lines and branches of train its quick tests miss; fails below the floor
-	$(PY) -m pytest -m 'not slow and not docker' --cov=train $(ARGS) $(QUICK)
+	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --cov=train $(ARGS) $(QUICK)
 
 lint: $(READY) ## Check style and types
 	$(PY) -m ruff check .

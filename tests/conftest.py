@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import shutil
 import subprocess
 import venv
@@ -72,6 +73,10 @@ NEEDS = {
     "clients": _missing_clients,
     "browser": _missing_browser,
 }
+
+
+def pytest_configure() -> None:
+    os.environ.pop("COLUMNS", None)  # of whoever runs this; tables that tests look at are as wide as in a log
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -208,6 +208,15 @@ def test_make_targets_named_in_the_documentation_exist(page: Path) -> None:
     assert named <= set(makefile_targets())
 
 
+def test_what_coverage_runs_is_all_of_its_files() -> None:
+    """`.ci/run` runs them for their coverage alone, so that none may need what is left out there."""
+    quick = re.search(r"^QUICK := \$\(addprefix (\S+), \\\n(.*?)\)$", (ROOT / "Makefile").read_text(), re.M | re.S)
+    assert quick
+    files = [ROOT / quick[1] / name for name in quick[2].replace("\\\n", " ").split()]
+    assert len(files) > 10
+    assert [path for path in files if "mark.docker" in path.read_text() or "mark.slow" in path.read_text()] == []
+
+
 @pytest.mark.parametrize("page", documentation(), ids=lambda page: page.name)
 def test_files_named_in_the_documentation_exist(page: Path) -> None:
     """Of a name with NAME in it, which stands for a file that somebody will add, the folder.
@@ -228,15 +237,16 @@ def test_command_lines_in_the_documentation_exist(page: Path) -> None:
     import typer
 
     from train.cli.main import command_line
+    from train.cli.program import leads_to_train
 
     called = re.compile(r"^\s*(?:docker run .* |.*/)?ei-train +(.+)")
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", page.read_text().replace("\\\n", " "), re.MULTILINE | re.DOTALL)
     lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
     for words in [match[1].split() for line in lines if (match := called.match(line))]:
         command = program = typer.main.get_command(command_line())
-        names = iter(words if not words[0].startswith("-") else ["train"])
-        while hasattr(command, "commands"):
-            command = command.commands[next(names)]
+        names = ["train"] if leads_to_train(words) else list(words)
+        while hasattr(command, "commands") and not names[0].startswith("-"):
+            command = command.commands[names.pop(0)]
         params = [*command.params, *(program.commands["train"].params if words[0] == "run" else ())]  # which it runs
         known = {flag for parameter in params for flag in (*parameter.opts, *parameter.secondary_opts)}
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}, words

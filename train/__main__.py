@@ -1,4 +1,4 @@
-"""`python -m train` is `ei-train`."""
+"""`python -P -m train` is `ei-train`; without `-P` a `train.py` of the working directory comes first."""
 
 from train.start import main
 

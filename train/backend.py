@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import logging
 import os
 import platform
@@ -25,21 +26,26 @@ def start(*, deterministic: bool) -> None:
     Raises:
         TrainingError: TensorFlow is not installed, or would kill the process on this processor.
     """
+    check_installed()
     check_processor()
     keep_freed_memory()
     with without_native_chatter(), warnings.catch_warnings():
         # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
         warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
-        try:
-            import tensorflow as tf
-            import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
-            import tf_keras  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise TrainingError(f"{error.name} is not installed", fix="pip install 'ei-train[train]'") from None
+        import tensorflow as tf
+        import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
+        import tf_keras  # noqa: F401
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("absl").setLevel("ERROR")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def check_installed() -> None:
+    """Raises TrainingError where what trains is not installed; imports none of it."""
+    for name in ("tensorflow", "tf_keras", "tensorflow_model_optimization"):
+        if importlib.util.find_spec(name) is None:
+            raise TrainingError(f"{name} is not installed", fix="pip install 'ei-train[train]'")
 
 
 def keep_freed_memory() -> None:

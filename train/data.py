@@ -108,16 +108,24 @@ def _from_images(dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Pa
 
 
 def with_labels(dataset: Dataset, progress: Progress) -> Dataset:
-    """The samples that have a label; what was not read or has none is warned of.
+    """The samples to learn from or to be measured on; what was not read, has no label or is for neither is warned of.
 
     Raises:
-        DataError: most of them are no pictures: they are signals, or rows of features.
+        DataError: most of them are no pictures: they are signals, or rows of features; or all are for post-processing.
     """
+    from ei_compat.dataset.dataset import Category
     from ei_compat.dataset.split import labelled
 
     _refuse_signals(dataset)
     for line in dataset.reading.lines():
         progress.warn(line)
+    kept = tuple(sample for sample in dataset.samples if sample.category is not Category.POST_PROCESSING)
+    if left := len(dataset) - len(kept):
+        are = f"{left} of {counted(len(dataset), 'sample')} {verb(left)} in the post-processing set"
+        if not kept:
+            raise DataError(are, where=dataset.root, fix="put samples into a set to train on")
+        progress.warn(f"{are}, which tunes what comes after the model, and left out")
+        dataset = replace(dataset, samples=kept)
     dataset, bare = labelled(dataset)
     if bare is not None:
         progress.warn(bare)

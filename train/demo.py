@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ Drawing = Callable[["ImageDraw.ImageDraw", float, Colour, np.random.Generator], 
 class DemoSet:
     """What was drawn: where, and how many pictures of each class."""
 
+    schema: ClassVar[str] = "demo/1"
     folder: Path
     classes: Sequence[str]
     per_class: int

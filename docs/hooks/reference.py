@@ -20,11 +20,11 @@ from mkdocs.structure.files import File, Files
 from ei_compat.core import errors
 from train import job
 from train.backbones import FROM_SCRATCH
+from train.cli.examples import EXAMPLES
 from train.cli.main import command_line
 from train.recipe import Recipe, option_of
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = re.compile(r"Examples?:\s+(?=ei-train)|^(?=ei-train )")
 
 
 def text(line: str) -> str:
@@ -65,8 +65,7 @@ def _help(name: str, command: Any) -> Iterator[str]:
     usage = command.get_usage(context).removeprefix("Usage: ").removeprefix(name)
     yield from ("```text", "ei-train " + name + " ".join(["", *usage.split()]), "```")
     for paragraph in inspect.cleandoc(command.help or "").replace("\b", "").split("\n\n"):
-        line = " ".join(paragraph.split())
-        yield from ("", f"```text\n{EXAMPLE.sub('', line)}\n```" if EXAMPLE.match(line) else text(line))
+        yield from ("", text(" ".join(paragraph.split())))
     for kind, title in (("argument", "Arguments"), ("option", "Options")):
         rows = [
             parameter.get_help_record(context)
@@ -76,6 +75,7 @@ def _help(name: str, command: Any) -> Iterator[str]:
         yield from ("", f"**{title}**") if rows else ()
         for term, meaning in rows:
             yield from ("", f"`{term}`", f":   {text(' '.join(meaning.split()))}")
+    yield from ("", "**Examples**", "", "```text", *EXAMPLES[name], "```")
 
 
 def recipe_page() -> str:
@@ -142,8 +142,8 @@ def exit_codes_page() -> str:
     lines = [
         "# Exit codes",
         "",
-        "Every failure is one line on stderr: what is wrong, where, what to do. With `--log-format json` it is an",
-        "object with `code`, `exit`, `what`, `where` and `fix`. This page is made from `ei_compat/core/errors.py`;",
+        "Every failure is one line on stderr: what is wrong, where, what to do. With `--json` or `--log-format json`",
+        "it is an [`error`](json.md#error) document. This page is made from `ei_compat/core/errors.py`;",
         "codes never change.",
         "",
         "| exit | code | what it means |",

@@ -29,23 +29,11 @@ def test_every_file_compiles_for_xtensa_without_a_warning(tmp_path: Path) -> Non
     folder = unpacked(packed(classifier(), tmp_path), tmp_path / "c")
     examples = [p.relative_to(folder).as_posix() for p in sorted((folder / "examples").rglob("*.c"))]
     assert len(examples) == 2
-    listed = [*sources(folder), *examples, *map(str, sorted(ENGINE.glob("*.c")))]
-    for flags in (("-O2",), ("-Os", "-DEI_CLASSIFIER_ALLOCATION_HEAP")):
-        for source in listed:
-            command = [
-                XTENSA,
-                "-std=c99",
-                *WARNINGS,
-                *flags,
-                *ESP32,
-                "-I.",
-                "-Itflite-model",
-                "-c",
-                source,
-                "-o",
-                "x.o",
-            ]
-            run(command, folder)
+    listed, whole = [*sources(folder), *examples], map(str, sorted(ENGINE.glob("*.c")))
+    heap = ("-Os", "-DEI_CLASSIFIER_ALLOCATION_HEAP")  # which the engine does not know
+    for source, flags in [(each, ("-O2",)) for each in (*listed, *whole)] + [(each, heap) for each in listed]:
+        command = [XTENSA, "-std=c99", *WARNINGS, *flags, *ESP32, "-I.", "-Itflite-model", "-c", source, "-o", "x.o"]
+        run(command, folder)
 
 
 def test_the_second_core_compiles_for_xtensa_without_a_warning(tmp_path: Path) -> None:
@@ -65,8 +53,8 @@ def test_the_second_core_compiles_for_xtensa_without_a_warning(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["A", "B"])
 def test_the_example_prints_the_references_bytes_in_qemu(shared: Path, tmp_path: Path, name: str) -> None:
     model = (shared / "models" / f"{name}.tflite").read_bytes()
-    images = sorted((shared / "data" / "rubbish4").rglob("*.jpg"))[::150][:4]
-    assert len(images) == 4
+    images = sorted((shared / "data" / "rubbish4").rglob("*.jpg"))[:451:450]
+    assert len(images) == 2
     folder = tmp_path / "c"
     library: list[str] = []
     seen = set()

@@ -10,8 +10,8 @@ Modules without a file of tests under their own name, and where they are tested:
     backbones/weights_file         backbones/test_keras_applications
     batches                        methods/test_loop
     cli/compress                   cli/test_main, backbones/test_given_model
-    cli/console                    cli/test_main, cli/test_data
     cli/firmware                   cli/test_main
+    cli/program                    cli/test_names
     cli/remote_views               cli/test_remote
     cli/report                     reporting/test_page
     cli/run                        container/test_engine, container/test_plan

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.cells import cell_len
+from rich.console import Console
 
 from ei_compat.core.progress import SILENT
-from tests.train import short
-from train import backend
+from tests.train import schema_check, short
+from train import backend, result
+from train.cli import console, progress
+from train.cli.tables import laid_out
 from train.job import Job
 from train.recipe import Recipe
+from train.runs import config
 from train.runs.report import Report
 
 backend.start(deterministic=False)
@@ -27,6 +34,29 @@ SMALL = {
     "augment": False,
     "max_int8_drop": 1.0,
 }
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every document keeps to its schema, and every table fits 80 and 40 columns, whichever test asks for them."""
+    headed, show_tables = result.headed, console.show_tables
+
+    def checked(schema: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        document = headed(schema, values)
+        schema_check.check(json.loads(json.dumps(document)))
+        return document
+
+    def shown(tables: result.Tables) -> None:
+        for columns in tables.as_tables():
+            for width in (80, 40):
+                page = Console(file=io.StringIO(), width=width)
+                page.print(laid_out(columns, width))
+                assert max(map(cell_len, page.file.getvalue().splitlines())) <= width
+        show_tables(tables)
+
+    for module in (result, config, console, progress):
+        monkeypatch.setattr(module, "headed", checked)
+    monkeypatch.setattr(console, "show_tables", shown)
 
 
 @pytest.fixture
@@ -55,7 +85,7 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
-    """A small run on two classes, with its output directory."""
+    """A small run on two classes, with its output directory; the network is the short one."""
     from ei_compat.dataset.split import Shares, split_dataset
     from ei_compat.formats import open_dataset, write_dataset
     from train import pipeline
@@ -65,4 +95,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Report]:
     split = split_dataset(open_dataset(folder / "pictures"), Shares(0.6, 0.2, 0.2), seed=1)
     write_dataset(split, folder / "dataset", "ei-export")
     job = Job(folder / "dataset", folder / "out", Recipe(**SMALL), given=frozenset(SMALL), deterministic=False)
-    return job, pipeline.run(job, SILENT)
+    with pytest.MonkeyPatch.context() as patched:
+        short.put_in_place(patched.setattr)
+        return job, pipeline.run(job, SILENT)

@@ -27,6 +27,7 @@ from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict
 from train.job import Job
+from train.result import as_document
 from train.runs.folder import OutputFolder
 from train.runs.report import Report
 from train.sparsity import prunable_weights, sparsity
@@ -60,7 +61,7 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     job, returned = finished
     report = json.loads((job.out / "report.json").read_text())
 
-    assert report == json.loads(json.dumps(returned.as_json()))
+    assert report == json.loads(json.dumps(as_document(returned)))
     for kind in ("float32", "int8"):
         assert set(report["metrics"][kind]) == {"validation", "testing"}
         for scores in report["metrics"][kind].values():
@@ -309,7 +310,15 @@ def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
 
 @pytest.mark.slow
 def test_sigterm_saves_and_ends_with_its_code(images: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "train", "--data-directory", images, "--out-directory", tmp_path / "out"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.train.short",
+        "--data-directory",
+        images,
+        "--out-directory",
+        tmp_path / "out",
+    ]
     options = ["--image-size", "32", "--weights", "none", "--epochs", "500"]
     with subprocess.Popen(
         [*map(str, command), *options],

@@ -121,7 +121,7 @@ def test_a_backbone_and_a_task_from_outside_train_to_a_library(numbers: Path, tm
     for name in (FLOAT_FILE, INT8_FILE):
         assert (job.out / name).stat().st_size
     packaged = package(job.out, name="parity", version="1", output=tmp_path / "parity.zip")
-    assert packaged.job.labels == ("even", "odd")
+    assert packaged.spec.labels == ("even", "odd")
     assert any(name.endswith(".c") for name in zipfile.ZipFile(packaged.path).namelist())
 
 

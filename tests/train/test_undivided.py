@@ -41,6 +41,19 @@ def test_samples_of_no_set_are_trained_on_beside_a_validation_set_and_a_line_say
     assert warnings[0].startswith("16 of 24 samples are in no set and trained on: ")
 
 
+def test_samples_for_post_processing_are_left_out_and_a_line_says_so(images: Path, tmp_path: Path) -> None:
+    held = {f"{kind}{number}.png": Category.VALIDATION for kind in ("cat", "dog") for number in range(3)}
+    later = {"cat9.png": Category.POST_PROCESSING}
+    rest = {f"{kind}{number}.png": Category.TRAINING for kind in ("cat", "dog") for number in range(3, 12)}
+
+    sets, warnings = loaded(written(images, tmp_path / "export", held | rest | later))
+    assert sets == {"training": 17, "validation": 6}
+    assert [line[:49] for line in warnings] == ["1 of 24 samples is in the post-processing set, wh"]
+
+    sets, _ = loaded(written(images, tmp_path / "undivided", later))
+    assert sum(sets.values()) == 23
+
+
 def test_without_a_validation_set_they_are_divided_and_nothing_is_said(images: Path, tmp_path: Path) -> None:
     sets, warnings = loaded(written(images, tmp_path / "export", {"dog9.png": Category.TESTING}))
 

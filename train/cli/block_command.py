@@ -23,7 +23,9 @@ class BlockCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's base class names a private type
-        """See click; the words are put in order before."""
+        """See click; the words are put in order before, but for a shell that completes a line that has no end yet."""
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         return super().parse_args(ctx, list(self._in_order(args)))
 
     def _in_order(self, words: list[str]) -> Iterator[str]:

@@ -8,7 +8,19 @@ from typing import Any, Literal
 import typer
 
 from ei_compat.media.pixels import InputScaling
-from train.cli.train import MLFLOW, TENSORBOARD, finish, recipe_of, recipe_options, refuse_both, spell_out
+from train.cli import names
+from train.cli.examples import examples
+from train.cli.train import (
+    AS_JSON,
+    LOG_FORMAT,
+    MLFLOW,
+    TENSORBOARD,
+    finish,
+    recipe_of,
+    recipe_options,
+    refuse_both,
+    spell_out,
+)
 
 ANSWERED = {  # fields of the recipe that the model answers, or that are about a fresh head or numbers
     *("task", "backbone", "network", "image_size", "channels", "alpha", "weights", "head_units", "head_dropout"),
@@ -32,7 +44,10 @@ def compress(
         None, help="train_input.json of arrays; else looked for here and beside them."
     ),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see `ei-train formats`."
+        None,
+        "--from",
+        autocompletion=names.FORMATS,
+        help="The data's format, where it is not to be found out, as folders; see `ei-train formats`.",
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
@@ -41,7 +56,8 @@ def compress(
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace what an earlier run left in OUT."),
     tensorboard: bool = TENSORBOARD,
     mlflow: str | None = MLFLOW,
-    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
+    log_format: Literal["auto", "plain", "json"] = LOG_FORMAT,
+    as_json: bool = AS_JSON,
     **knobs: Any,
 ) -> None:
     """Fine-tune, prune and quantise a finished Keras model, and check the result against it.
@@ -49,10 +65,12 @@ def compress(
     Its trained head is kept; the report and the gates compare with the model as it was given.
     """
     from ei_compat.block.run_folder import read_labels
+    from train import backend
     from train.cli.progress import make_progress
     from train.job import Job
 
     refuse_both(resume=resume, overwrite=overwrite)
+    backend.check_installed()
     given = {name: value for name, value in knobs.items() if value is not None}
     if input_scaling is not None:
         given["input_scaling"] = input_scaling
@@ -72,7 +90,7 @@ def compress(
         tensorboard=tensorboard,
         mlflow=mlflow,
     )
-    progress = make_progress(log_format)
+    progress = make_progress(log_format, as_json=as_json)
     from train import pipeline  # after the options are known to be good: it takes a moment
 
     finish(pipeline.run(job, progress), out, progress)
@@ -80,4 +98,4 @@ def compress(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(spell_out(compress, recipe_options(left_out=ANSWERED)))
+    app.command(epilog=examples("compress"))(spell_out(compress, recipe_options(left_out=ANSWERED)))

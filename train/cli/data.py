@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
 from ei_compat.core.errors import UsageError
-from train.cli import console
+from train.cli import console, names
+from train.cli.examples import examples
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from ei_compat.formats.conversion import Converted
     from ei_compat.media.signals import SignalForm
 
-ALIASES = {"ei": "ei-export"}
 SOURCE = typer.Argument(help="The dataset to read: a folder, or a label file such as info.labels.", show_default=False)
 TARGET = typer.Argument(help="A new or empty folder outside of it.", show_default=False)
 FORM = typer.Option(
-    None, "--from", help="The format of SOURCE, where it is not to be found out; see `ei-train formats`."
+    None,
+    "--from",
+    autocompletion=names.FORMATS,
+    help="The format of SOURCE, where it is not to be found out; `ei-train formats` lists all.",
 )
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
@@ -34,6 +37,7 @@ AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 class SplitView:
     """A split as the terminal shows it."""
 
+    schema: ClassVar[str] = "split/1"
     counts: SplitCounts
     target: Path
     reading: Reading
@@ -57,6 +61,7 @@ class SplitView:
 class ConvertView:
     """A conversion as the terminal shows it."""
 
+    schema: ClassVar[str] = "convert/1"
     converted: Converted
     target: Path
 
@@ -83,6 +88,7 @@ class FormatsView:
         formats: in the order in which they are tried.
     """
 
+    schema: ClassVar[str] = "formats/1"
     formats: tuple[Format, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +97,7 @@ class FormatsView:
             "formats": [
                 {
                     "name": kind.name,
-                    "aliases": [alias for alias, name in ALIASES.items() if name == kind.name],
+                    "aliases": [alias for alias, name in names.ALIASES.items() if name == kind.name],
                     "looks_for": kind.looks_for,
                     "reads": True,
                     "writes": True,
@@ -111,7 +117,7 @@ class FormatsView:
             [kind.name, *(", ".join(each for each in some if each in kind.carries) for some in kinds), kind.looks_for]
             for kind in self.formats
         ]
-        short = "; ".join(f"{alias} is short for {name}" for alias, name in ALIASES.items())
+        short = "; ".join(f"{alias} is short for {name}" for alias, name in names.ALIASES.items())
         caption = f"Each is read and written; they are tried in this order. {short}."
         return [Columns("Dataset formats", ["", "labels", "besides", "known by"], rows, caption, texts=4)]
 
@@ -128,7 +134,9 @@ def split(
         help="Regular expression searched in each path; equal first groups (or matches) stay together.",
     ),
     task: str | None = typer.Option(
-        None, help="regression where labels are numbers: each range of them gets its share, as classes do without."
+        None,
+        autocompletion=names.TASKS,
+        help="regression where labels are numbers: each range of them gets its share, as classes do without.",
     ),
     form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
@@ -167,7 +175,7 @@ def open_source(source: Path, form: str | None) -> Dataset:
     """The dataset; what was decided or left out while it was read is warned of at once."""
     from ei_compat.formats import open_dataset
 
-    dataset = open_dataset(source, format=ALIASES.get(form, form) if form else None)
+    dataset = open_dataset(source, format=names.ALIASES.get(form, form) if form else None)
     for line in dataset.reading.lines():
         console.warn(line)
     return dataset
@@ -183,12 +191,22 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 def convert(
     source: Path = SOURCE,
     target: Path = TARGET,
-    to: str = typer.Option(..., help="arrays, ei, folders, file-names, openmv, … ; `ei-train formats` lists all."),
+    to: str = typer.Option(
+        ...,
+        autocompletion=names.FORMATS,
+        help="arrays, ei, folders, file-names, openmv, … ; `ei-train formats` lists all.",
+    ),
     image_size: int | None = typer.Option(None, help="Width and height of the pictures in arrays."),
     channels: int = typer.Option(3, help="3 for RGB, 1 for grayscale; in arrays."),
-    resize_mode: str = typer.Option("fit-short", help="fit-short crops, fit-long pads, squash distorts; in arrays."),
+    resize_mode: str = typer.Option(
+        "fit-short",
+        autocompletion=names.RESIZE_MODES,
+        help="fit-short crops, fit-long pads, squash distorts; in arrays.",
+    ),
     max_broken: float = typer.Option(0.01, help="Share of pictures that arrays may leave out as broken."),
-    signal_format: str | None = typer.Option(None, help="Store every signal as json, cbor, csv or wav."),
+    signal_format: str | None = typer.Option(
+        None, autocompletion=names.SIGNAL_FORMS, help="Store every signal as json, cbor, csv or wav."
+    ),
     form: str | None = FORM,
     copy: bool = typer.Option(False, "--copy", help="Copy the files; without it they are hard-linked where possible."),
     as_json: bool = AS_JSON,
@@ -199,7 +217,7 @@ def convert(
     from ei_compat.media.images import ImageSpec
     from train.cli.progress import bars
 
-    chosen = format_named(ALIASES.get(to, to))
+    chosen = format_named(names.ALIASES.get(to, to))
     if image_size is not None and chosen.name != "arrays":
         raise UsageError("--image-size is for --to arrays; other formats keep the files as they are")
     spec = None if image_size is None else ImageSpec(image_size, image_size, channels, resize_mode)
@@ -231,6 +249,6 @@ def _signal_form(name: str | None) -> SignalForm | None:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(split)
-    app.command()(convert)
-    app.command()(formats)
+    app.command(epilog=examples("split"))(split)
+    app.command(epilog=examples("convert"))(convert)
+    app.command(epilog=examples("formats"))(formats)

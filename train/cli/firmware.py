@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
 from ei_compat.block.run_folder import RunFolder
 from ei_compat.core.words import counted
-from train.cli import console, units
+from train.cli import console, names, units
+from train.cli.examples import examples
 from train.result import Columns
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 class ProfileView:
     """A profile as the terminal shows it."""
 
+    schema: ClassVar[str] = "profile/1"
     profile: Profile
     model: Path
 
@@ -85,6 +87,7 @@ def _needs(layer: CompiledLayer) -> tuple[int, ...]:
 class FrontView:
     """What less memory costs, as the terminal shows it."""
 
+    schema: ClassVar[str] = "front/1"
     choices: tuple[Choice, ...]
     model: Path
 
@@ -114,6 +117,7 @@ class FrontView:
 class PackageView:
     """A package as the terminal shows it."""
 
+    schema: ClassVar[str] = "package/1"
     packaged: Packaged
     profile: Profile
 
@@ -176,7 +180,11 @@ def package(
     source: Path = MODEL,
     name: str = typer.Option(..., help="Of the library: letters, digits, hyphens, underscores."),
     version: str = typer.Option(..., help="Such as 3 or 1.0.2."),
-    target: str = typer.Option("esp-idf", help="esp-idf, arduino, or linux: a runner for Edge Impulse's Linux SDKs."),
+    target: str = typer.Option(
+        "esp-idf",
+        autocompletion=names.TARGETS,
+        help="esp-idf, arduino, or linux: a runner for Edge Impulse's Linux SDKs.",
+    ),
     output: Path | None = typer.Option(
         None,
         "--output",
@@ -192,6 +200,7 @@ def package(
     ),
     sensor: str | None = typer.Option(
         None,
+        autocompletion=names.SENSORS,
         help="Where the input comes from: camera, microphone, accelerometer, 9dof, environmental, fusion, unknown; "
         "without it an input in a camera's shape is a picture.",
     ),
@@ -201,6 +210,7 @@ def package(
     frequency: float | None = typer.Option(None, help="Readings a second, such as 62.5; applications sample with it."),
     input_scaling: str | None = typer.Option(
         None,
+        autocompletion=names.INPUT_SCALINGS,
         help="What pixels were made into for training: 0..1, -1..1, -128..127, 0..255, torch, "
         "bgr-subtract-imagenet-mean; without it what the run says or the model's input shows.",
     ),
@@ -255,5 +265,5 @@ def profile(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(package)
-    app.command()(profile)
+    app.command(epilog=examples("package"))(package)
+    app.command(epilog=examples("profile"))(profile)

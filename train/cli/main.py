@@ -18,12 +18,10 @@ from collections.abc import Sequence
 import typer
 
 from ei_compat.core.errors import DataError, EiTrainError, Interrupted, UsageError
-from train import __version__, supervision
+from train import supervision
 from train.cli import console
+from train.cli.program import Program
 
-OWN_OPTIONS = {"--help", "-h", "--version"}  # of the program itself; any other leading option belongs to `train`
-
-INSTRUCTIONS = ("SSE42", "AVX", "AVX2", "AVX512F", "NEON", "SVE")  # that `--version` names, where they are there
 MORE_SPACE = "free some space and run again"
 DISK_FULL = ("No space left on device", "Disk quota exceeded")
 MORE_MEMORY = "use a smaller --batch-size or a machine with more memory"
@@ -34,25 +32,22 @@ ALONE = {"split": "data", "convert": "data", "formats": "data"}  # commands for 
 SELDOM = 100_000  # objects between two searches for circles of them, of which those commands make hardly any
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
-        from train import backend
-        from train.runs.config import versions
-
-        machine = backend.machine()
-        known = [name for name in INSTRUCTIONS if name in machine["instructions"]]
-        lines = [f"ei-train {__version__}", *(f"{name} {found}" for name, found in versions().items())]
-        lines += [
-            f"processor {machine['architecture']}, {machine['threads']} threads, {' '.join(known) or 'no vectors'}"
-        ]
-        sys.stdout.write("\n".join(lines) + "\n")
-        raise typer.Exit
-
-
 def program(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", help="Print what is installed and may change a result: versions, revision, processor."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="With --version: as JSON."),
 ) -> None:
     """Train image models for microcontrollers, compatible with Edge Impulse."""
+    if version:
+        from train.cli.version import show_version
+
+        show_version(as_json=as_json)
+        raise typer.Exit
+    if as_json:
+        command = context.invoked_subcommand or "COMMAND"
+        raise UsageError("belongs to no command", where="--json", fix=f"write it behind one: ei-train {command} --json")
 
 
 def command_line(first: str = "") -> typer.Typer:
@@ -65,16 +60,16 @@ def _with(groups: tuple[str, ...]) -> typer.Typer:
     """The program with the commands of these modules."""
     app = typer.Typer(
         name="ei-train",
+        cls=Program,
         help="Train image models for microcontrollers, compatible with Edge Impulse.",
         epilog="--debug anywhere adds the traceback to an error. Exit codes: 0 ok, 2 usage, 3 bad data, 4 training "
         "failed, 5 export failed or a check not met, 6 network or API failed, 130/143 interrupted with a checkpoint "
         "saved.",
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # plain help reads well at 80 columns and in pipes
         context_settings={"help_option_names": ["--help", "-h"]},
     )
-    app.callback()(program)
+    app.callback(invoke_without_command=True)(program)
     for group in groups:
         importlib.import_module(f"train.cli.{group}").register(app)
     return app
@@ -91,8 +86,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     debug = "--debug" in (sys.argv if argv is None else argv)
     if not arguments:
         arguments = ["--help"]
-    elif arguments[0].startswith("-") and arguments[0] not in OWN_OPTIONS:
-        arguments.insert(0, "train")
     if arguments[0] in ALONE:
         gc.set_threshold(SELDOM)
     try:

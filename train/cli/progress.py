@@ -22,27 +22,41 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ei_compat.core.errors import UsageError
 from ei_compat.core.progress import Progress as AnyProgress
 from ei_compat.core.progress import Silent, Task
 from train.cli import console
-from train.result import Result
+from train.result import Result, as_document, headed
 
 LogFormat = Literal["auto", "plain", "json"]
+EVENT = "event/1"  # the schema of a line of the log as JSON
 PLAIN_SECONDS = 10.0  # between two lines of a task in a log; Edge Impulse's own "% done" lines come as often
 
 
-def make_progress(log_format: LogFormat) -> TerminalProgress | PlainProgress | JsonProgress:
-    """The progress that fits where the output goes; `auto` draws on a terminal and writes plain lines elsewhere."""
+def make_progress(log_format: LogFormat, *, as_json: bool = False) -> RunProgress:
+    """The progress that fits where the output goes; `auto` draws on a terminal and writes plain lines elsewhere.
+
+    Args:
+        log_format: of the log on stdout.
+        as_json: whether stdout is for the result alone.
+
+    Raises:
+        UsageError: both are to be JSON.
+    """
+    if as_json and log_format == "json":
+        raise UsageError("--json prints the report alone and --log-format json all that leads to it; give one of them")
+    if as_json:
+        return ResultAlone()
     if log_format == "json":
         return JsonProgress()
-    if log_format == "auto" and sys.stdout.isatty():
+    if log_format == "auto" and console.animates(sys.stdout):
         return TerminalProgress()
     return PlainProgress()
 
 
 def bars() -> AnyProgress:
     """Bars on stderr where a person watches; the result alone goes to stdout."""
-    return TerminalProgress(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else WarningsAlone()
+    return TerminalProgress(Console(stderr=True, highlight=False)) if console.animates(sys.stderr) else WarningsAlone()
 
 
 class WarningsAlone(Silent):
@@ -150,7 +164,7 @@ class PlainProgress:
 
 
 class JsonProgress:
-    """One JSON object a line on stdout: `{"event": …, "time": seconds since 1970, …}`."""
+    """One JSON object a line on stdout: `{"schema": …, "event": …, "time": seconds since 1970, …}`."""
 
     @contextmanager
     def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
@@ -170,8 +184,37 @@ class JsonProgress:
 
     def finish(self, result: Result) -> None:
         """The result of the run, as one event."""
-        self._write("result", **result.as_json())
+        self._write("result", result=as_document(result))
 
     def _write(self, event: str, **values: Any) -> None:
-        sys.stdout.write(json.dumps({"event": event, "time": round(time.time(), 3), **values}) + "\n")
+        line = headed(EVENT, {"event": event, "time": round(time.time(), 3), **values})
+        sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
+
+
+class ResultAlone:
+    """The result as one JSON document on stdout, and nothing else there; bars and warnings are on stderr."""
+
+    def __init__(self) -> None:
+        self._bars = bars()
+
+    @contextmanager
+    def task(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Task]:
+        """See `ei_compat.core.progress.Progress.task`."""
+        with self._bars.task(name, total, unit) as task:
+            yield task
+
+    def note(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.note`."""
+        self._bars.note(line)
+
+    def warn(self, line: str) -> None:
+        """See `ei_compat.core.progress.Progress.warn`."""
+        self._bars.warn(line)
+
+    def finish(self, result: Result) -> None:
+        """The result of the run."""
+        console.show(result, as_json=True)
+
+
+RunProgress = TerminalProgress | PlainProgress | JsonProgress | ResultAlone

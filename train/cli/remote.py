@@ -12,9 +12,10 @@ import typer
 
 from ei_compat.block.run_folder import RunFolder, read_labels
 from ei_compat.core.errors import DataError, Interrupted, UsageError
-from ei_compat.core.progress import SILENT, Progress
-from train.cli import console
+from ei_compat.core.progress import Progress
+from train.cli import console, names
 from train.cli.data import FORM, open_source
+from train.cli.examples import examples
 
 if TYPE_CHECKING:
     from ei_compat.remote.remote import Remote
@@ -36,12 +37,10 @@ def _interruptible(fix: str) -> Iterator[None]:
 
 
 def _progress(as_json: bool) -> Progress:
-    """What the user watches; nothing beside JSON."""
-    if as_json:
-        return SILENT
-    from train.cli.progress import make_progress
+    """What the user watches; on stderr alone beside JSON."""
+    from train.cli.progress import bars, make_progress
 
-    return make_progress("auto")
+    return bars() if as_json else make_progress("auto")
 
 
 def _studio_session(key_file: Path | None, progress: Progress) -> Remote:
@@ -59,7 +58,11 @@ def _project(key_file: Path | None, project: int | None, progress: Progress) -> 
 
 def upload_data(
     source: Path = typer.Argument(help="The dataset: a folder or a label file.", show_default=False),
-    category: str = typer.Option("split", help="For samples whose format does not say: training, testing, split, …"),
+    category: str = typer.Option(
+        "split",
+        autocompletion=names.CATEGORIES,
+        help="For samples whose format does not say: training, testing, split, …",
+    ),
     form: str | None = FORM,
     project: int | None = PROJECT,
     api_key_file: Path | None = KEY_FILE,
@@ -127,19 +130,26 @@ def upload_model(
     labels_file: Path | None = typer.Option(None, help="Class names, one a line, in the order of the output."),
     output_type: str | None = typer.Option(
         None,
+        autocompletion=names.OUTPUT_TYPES,
         help="classification, regression, object-detection, freeform or anomaly [default: that of the run, else "
         "classification]",
     ),
     last_layer: str | None = typer.Option(None, help="What a detector's output means: fomo, yolov5, …"),
     minimum_confidence: float = typer.Option(0.5, help="Below it a detector's finding is left out, 0 to 1."),
     input_type: str | None = typer.Option(
-        None, help="image, audio, time-series or other [default: other for a run on features, else image]"
+        None,
+        autocompletion=names.INPUT_TYPES,
+        help="image, audio, time-series or other [default: other for a run on features, else image]",
     ),
     input_scaling: str | None = typer.Option(
-        None, help="Of the pixels: 0..1, -1..1, -128..127, 0..255, torch, … [default: that of the run, else 0..1]"
+        None,
+        autocompletion=names.INPUT_SCALINGS,
+        help="Of the pixels: 0..1, -1..1, -128..127, 0..255, torch, … [default: that of the run, else 0..1]",
     ),
     input_shape: str | None = typer.Option(None, help="Such as 1,96,96,3: fixes the open dimensions of an ONNX model."),
-    resize_mode: str = typer.Option("fit-short", help="fit-short, fit-long, squash or crop."),
+    resize_mode: str = typer.Option(
+        "fit-short", autocompletion=names.UPLOAD_RESIZE_MODES, help="fit-short, fit-long, squash or crop."
+    ),
     frequency_hz: float | None = typer.Option(None, help="Of audio and time series."),
     window_ms: int | None = typer.Option(None, help="Of time series."),
     representative: Path | None = typer.Option(None, help="A .npy of inputs; Studio makes an int8 variant with it."),
@@ -273,8 +283,8 @@ def push(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     upload = typer.Typer(help="Upload data or a model to an Edge Impulse project.")
-    upload.command("data")(upload_data)
-    upload.command("model")(upload_model)
+    upload.command("data", epilog=examples("upload data"))(upload_data)
+    upload.command("model", epilog=examples("upload model"))(upload_model)
     app.add_typer(upload, name="upload")
-    app.command()(download)
-    app.command()(push)
+    app.command(epilog=examples("download"))(download)
+    app.command(epilog=examples("push"))(push)

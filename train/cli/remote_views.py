@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ei_compat.core.words import counted
 from train.result import Columns
@@ -35,6 +35,7 @@ def _failures_json(failures: tuple[FileFailure, ...]) -> list[dict[str, str]]:
 class UploadView:
     """An upload of data."""
 
+    schema: ClassVar[str] = "upload/1"
     source: Path
     project: int
     name: str
@@ -77,6 +78,7 @@ class UploadView:
 class PlanView:
     """What an upload would do."""
 
+    schema: ClassVar[str] = "upload-plan/1"
     source: Path
     format: str
     plan: UploadPlan
@@ -106,6 +108,7 @@ class PlanView:
 class ModelView:
     """An uploaded model."""
 
+    schema: ClassVar[str] = "upload-model/1"
     model: Path
     report: ModelReport
 
@@ -163,6 +166,7 @@ def _count(number: int) -> str:
 class BuiltView:
     """A deployment that was built."""
 
+    schema: ClassVar[str] = "deployment/1"
     project: int
     path: Path
 
@@ -179,6 +183,7 @@ class BuiltView:
 class DownloadView:
     """A download."""
 
+    schema: ClassVar[str] = "download/1"
     what: str
     project: int
     done: Download
@@ -207,6 +212,7 @@ class DownloadView:
 class PushView:
     """A pushed block."""
 
+    schema: ClassVar[str] = "push/1"
     folder: Path
     report: PushReport
 

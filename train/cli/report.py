@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 
 from train.cli import console
+from train.cli.examples import examples
 from train.result import Columns
 
 
@@ -16,6 +17,7 @@ from train.result import Columns
 class Written:
     """A page that was written: where, and its bytes."""
 
+    schema: ClassVar[str] = "page/1"
     path: Path
     size: int
 
@@ -50,4 +52,4 @@ def report(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(report)
+    app.command(epilog=examples("report"))(report)

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from ei_compat.core.errors import UsageError
+from train.cli.examples import examples
 
 SOURCES = Path(__file__).resolve().parents[2]  # a checkout has the Dockerfile there, an installed package has none
 
@@ -32,8 +33,6 @@ def run(
     The rest of the line is the command, written as for this machine: paths are the same inside. Training may read what
     it is given and write to its results alone; other commands see the working directory. Variables that begin with EI_
     are passed on, the exit code is the container's, and Ctrl-C lets it save.
-
-    Example: ei-train run --memory 4g --data-directory photos --out-directory out
     """
     from train.cli.progress import bars
     from train.container import engine
@@ -61,4 +60,5 @@ def run(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(run)
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(context_settings=settings, epilog=examples("run"))(run)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from enum import EnumType
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -16,13 +17,14 @@ from pydantic.fields import FieldInfo
 
 from ei_compat.block.run_folder import INT8_FILE, PAGE
 from ei_compat.core.errors import GateError, UsageError
-from train.cli import console
+from train.cli import console, names
 from train.cli.block_command import BlockCommand, unknown
+from train.cli.examples import examples
 from train.recipe import Recipe, option_of
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
-    from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress
+    from train.cli.progress import RunProgress
     from train.job import Parameters
     from train.runs.report import Report
 
@@ -30,6 +32,13 @@ ALIASES = {  # Edge Impulse's own spellings: in most of its blocks, and of its r
     "batch_size": ("--batch_size",),
     "validation_share": ("--validation-set-size",),
 }
+COMPLETED = {  # fields of the recipe that take a name, or a word beside a file
+    "backbone": names.BACKBONES,
+    "task": names.TASKS,
+    "weights": names.completer(lambda: ("auto", "imagenet", "none")),
+}
+LOG_FORMAT = typer.Option("auto", help="Bars on a terminal, lines, JSON lines.")
+AS_JSON = typer.Option(False, "--json", help="Print the report alone, as JSON; progress and warnings go to stderr.")
 TENSORBOARD = typer.Option(False, "--tensorboard", help="Write what TensorBoard reads into the results' folder.")
 MLFLOW = typer.Option(
     None,
@@ -49,7 +58,10 @@ def train(
     ),
     classes: str | None = typer.Option(None, help="Names, with commas, for arrays without a train_input.json."),
     data_format: str | None = typer.Option(
-        None, "--from", help="The data's format, where it is not to be found out, as folders; see `ei-train formats`."
+        None,
+        "--from",
+        autocompletion=names.FORMATS,
+        help="The data's format, where it is not to be found out, as folders; see `ei-train formats`.",
     ),
     ensure_determinism: bool = typer.Option(
         False, "--ensure-determinism", help="Same bytes from the same machine, at some cost in speed."
@@ -69,23 +81,26 @@ def train(
     enforce_time_limit: bool = typer.Option(
         False, "--enforce-time-limit", help="Let maxTrainingTimeSeconds of train_input.json stop the training."
     ),
-    log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Bars on a terminal, lines, JSON lines."),
+    log_format: Literal["auto", "plain", "json"] = LOG_FORMAT,
+    as_json: bool = AS_JSON,
     **knobs: Any,
 ) -> None:
     """Train a classifier and write a float and an INT8 TFLite model, a report, and more.
 
     Unknown options are ignored with a warning, as Edge Impulse's own training does.
     """
+    from train import backend
     from train.cli.progress import make_progress
     from train.exported import find_parameters
     from train.job import Job
 
-    progress = make_progress(log_format)
+    progress = make_progress(log_format, as_json=as_json)
     if context.args:
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
     refuse_both(resume=resume, overwrite=overwrite)
     refuse_number(name, resume=resume, overwrite=overwrite)
+    backend.check_installed()
     overridden = {option: value for option, value in knobs.items() if value is not None}
     parameters = None if config is not None else find_parameters(data_directory, info_file)
     base = {} if parameters is None else parameters.values
@@ -175,7 +190,7 @@ def refuse_both(*, resume: bool, overwrite: bool) -> None:
         raise UsageError("--resume goes on where --overwrite starts anew; give one of them")
 
 
-def finish(report: Report | None, out: Path, progress: TerminalProgress | PlainProgress | JsonProgress) -> None:
+def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
     """Shows what came of a run.
 
     Raises:
@@ -250,9 +265,21 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         flag = f"{flag}/--no-{flag[2:]}"
         shown = "on" if field.default else "off"
     option = typer.Option(
-        None, flag, *ALIASES.get(name, ()), help=f"{field.description} [default: {shown}]", show_default=False
+        None,
+        flag,
+        *ALIASES.get(name, ()),
+        autocompletion=COMPLETED.get(name) or _choices(field.annotation),
+        help=f"{field.description} [default: {shown}]",
+        show_default=False,
     )
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind | None)
+
+
+def _choices(annotation: Any) -> names.Completer | None:
+    """Completes a field that takes one of a few values."""
+    if get_origin(annotation) is Literal:
+        return names.completer(lambda: map(str, get_args(annotation)))
+    return names.completer(lambda: annotation) if isinstance(annotation, EnumType) else None
 
 
 def _scalar(annotation: Any) -> type:
@@ -287,5 +314,7 @@ def demo(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     settings = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(cls=BlockCommand, context_settings=settings)(spell_out(train, recipe_options()))
-    app.command()(demo)
+    app.command(cls=BlockCommand, context_settings=settings, epilog=examples("train"))(
+        spell_out(train, recipe_options())
+    )
+    app.command(epilog=examples("demo"))(demo)

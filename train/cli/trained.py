@@ -16,7 +16,8 @@ import typer
 
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.words import counted, verb
-from train.cli import console
+from train.cli import console, names
+from train.cli.examples import examples
 
 if TYPE_CHECKING:
     from train.trained.evaluation import Evaluation
@@ -27,10 +28,15 @@ MODEL = typer.Argument(help="A finished run's folder, or a .tflite file.", show_
 LABELS = typer.Option(None, help="A file with one label per line, where the model has none beside it.")
 INPUT_SCALING = typer.Option(
     None,
+    autocompletion=names.INPUT_SCALINGS,
     help="What pixels are made into for it: 0..1, -1..1, -128..127, 0..255, torch, bgr-subtract-imagenet-mean; without "
     "it what the run says or the model's input shows.",
 )
-TASK = typer.Option("auto", help="What it was trained for, where no run says it: classification, regression, …")
+TASK = typer.Option(
+    "auto",
+    autocompletion=names.TASKS,
+    help="What it was trained for, where no run says it: classification, regression, …",
+)
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
 
 
@@ -50,7 +56,9 @@ def evaluate(
     labels: Path | None = LABELS,
     input_scaling: str | None = INPUT_SCALING,
     task: str = TASK,
-    form: str | None = typer.Option(None, "--from", help="The data's format, where it is not to be found out."),
+    form: str | None = typer.Option(
+        None, "--from", autocompletion=names.FORMATS, help="The data's format, where it is not to be found out."
+    ),
     as_json: bool = AS_JSON,
 ) -> None:
     """Measure a trained model on a data set.
@@ -58,7 +66,6 @@ def evaluate(
     On the data of the model's own run these are its validation and testing sets, and the figures are those of its
     report; on other data every sample counts.
     """
-    from train.cli.data import ALIASES
     from train.cli.progress import bars
     from train.trained.evaluation import evaluate as measure
     from train.trained.model import Given, open_model
@@ -66,7 +73,7 @@ def evaluate(
 
     if report is not None and not report.parent.is_dir():
         raise UsageError("there is no such folder", where=f"--report {report}", fix="name a file in one that is there")
-    progress, name = bars(), ALIASES.get(form, form) if form else None
+    progress, name = bars(), names.ALIASES.get(form, form) if form else None
     given = Given(labels, input_scaling, task)
     opened = open_model(model, given)
     other = None if against is None else open_model(against, given, deployed_only=True)
@@ -115,6 +122,7 @@ def predict(
     """
     from ei_compat.core.files import refuse_occupied
     from train.cli.progress import bars
+    from train.result import as_document
     from train.trained.images import STREAM, Copies, frames_of, images_of
     from train.trained.model import Given
     from train.trained.prediction import Answers, answers_of
@@ -133,7 +141,7 @@ def predict(
         for image, answer in answers_of(predictor, wanted, threshold):
             failed += answer.error is not None
             if as_json:
-                sys.stdout.write(json.dumps(answer.as_json()) + "\n")
+                sys.stdout.write(json.dumps(as_document(answer)) + "\n")
             elif at_once:
                 sys.stdout.write(f"{answer.name}: {answer.words}\n")
             else:
@@ -144,7 +152,7 @@ def predict(
             elif copies is not None and answer.error is None:
                 copies.save(image, answer.words)
     if not at_once:
-        console.show(Answers(tuple(answers)))
+        console.show_tables(Answers(tuple(answers)))
     if failed:
         were = "1 picture was" if failed == 1 else f"{failed} pictures were"
         raise DataError(f"{were} not read", fix="see above")
@@ -175,5 +183,5 @@ def _opened(model: Path, given: Given) -> Iterator[Predictor]:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(evaluate)
-    app.command()(predict)
+    app.command(epilog=examples("evaluate"))(evaluate)
+    app.command(epilog=examples("predict"))(predict)

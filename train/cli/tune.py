@@ -12,7 +12,8 @@ import typer
 from pydantic import ValidationError
 
 from ei_compat.core.errors import UsageError
-from train.cli import console, units
+from train.cli import console, names, units
+from train.cli.examples import examples
 
 if TYPE_CHECKING:
     from train.cli.tune_progress import Lines
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", int, float)
 
-BOARD = typer.Option(None, help="Sets the limits: esp32, esp32-cam, esp32-s3, xiao-esp32s3, esp32-c3, pico, nano33ble.")
+BOARD = typer.Option(
+    None,
+    autocompletion=names.BOARDS,
+    help="Sets the limits: esp32, esp32-cam, esp32-s3, xiao-esp32s3, esp32-c3, pico, nano33ble.",
+)
 MAX_RAM = typer.Option(None, help="Most bytes of the arena, such as 96KiB.")
 MAX_FLASH = typer.Option(None, help="Most bytes of the model's constants and code, such as 400KiB.")
 MAX_INSTRUCTIONS = typer.Option(None, help="Most instructions of one inference, such as 60M.")
@@ -64,10 +69,12 @@ def plan(
 
     Each is built with random weights and compiled, which takes seconds the first time; results are kept.
     """
+    from train import backend
     from train.cli.progress import bars
     from train.tuning import plan as plans
     from train.tuning.costs import Costs
 
+    backend.check_installed()
     named, budget = limits(board, max_ram, max_flash, max_instructions, latency)
     with Costs(workers=os.cpu_count() or 1) as costs:
         try:
@@ -113,10 +120,15 @@ def tune(
     storage: str | None = typer.Option(
         None, help="A database's URL, for several drivers; else a journal in the folder."
     ),
-    task: str = typer.Option("auto", help="classification, regression, or what train_input.json says."),
-    form: str | None = typer.Option(None, "--from", help="The data's format, where it is not to be found out."),
+    task: str = typer.Option(
+        "auto", autocompletion=names.TASKS, help="classification, regression, or what train_input.json says."
+    ),
+    form: str | None = typer.Option(
+        None, "--from", autocompletion=names.FORMATS, help="The data's format, where it is not to be found out."
+    ),
     ensure_determinism: bool = typer.Option(False, "--ensure-determinism", help="Same bytes from the same machine."),
     log_format: Literal["auto", "plain", "json"] = typer.Option("auto", help="Table on a terminal, lines, JSON lines."),
+    as_json: bool = typer.Option(False, "--json", help="Print the result alone, as JSON; the rest goes to stderr."),
 ) -> None:
     """Search for the best model within a budget, and train only what fits.
 
@@ -140,7 +152,7 @@ def tune(
     from train.tuning.tune import tune as search
 
     named, budget = limits(board, max_ram, max_flash, max_instructions, latency)
-    efforts, progress = rungs_of(rungs), make_progress(log_format)
+    efforts, progress = rungs_of(rungs), make_progress(log_format, as_json=as_json)
     subject = look_at(Job(data, out, Recipe(task=task), data_format=form), progress)
     usual = FEATURES if subject.has_features else IMAGES
     arguments = [*(() if task == "auto" else ("--task", task)), *(() if form is None else ("--from", form))]
@@ -155,7 +167,7 @@ def tune(
         executor,
         Settings(workers, address),
     )
-    with Costs() as costs, _watch(log_format, subject) as watch:
+    with Costs() as costs, _watch(log_format, subject, as_json=as_json) as watch:
         tuned = search(request, costs, watch)
     if tuned.winner is not None and tuned.winner.best.missed:
         progress.warn(f"the winner does not meet: {', '.join(tuned.winner.best.missed)}")
@@ -163,17 +175,19 @@ def tune(
     progress.note(f"Everything about it: {out / 'tune.html'}; the model: {out / 'best'}")
 
 
-def _watch(log_format: str, subject: Subject) -> Lines:
+def _watch(log_format: str, subject: Subject, *, as_json: bool) -> Lines:
     from train.cli.tune_progress import JsonLines, Lines, LiveTable
 
+    if as_json:
+        return Lines(sys.stderr)
     if log_format == "json":
         return JsonLines()
-    if log_format == "auto" and sys.stdout.isatty():
+    if log_format == "auto" and console.animates(sys.stdout):
         return LiveTable(subject.metric, higher_is_better=subject.higher_is_better)
     return Lines()
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command()(plan)
-    app.command()(tune)
+    app.command(epilog=examples("plan"))(plan)
+    app.command(epilog=examples("tune"))(tune)

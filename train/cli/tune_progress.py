@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from train.cli.progress import EVENT
+from train.result import headed
 
 if TYPE_CHECKING:
     from train.tuning.study import Trial
@@ -21,7 +24,10 @@ LINES = 12  # of what happened, below the table
 
 
 class Lines:
-    """A line for each thing that happens, flushed."""
+    """A line for each thing that happens, flushed; on stdout, unless another stream is given."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
 
     def __enter__(self) -> Lines:
         return self
@@ -31,12 +37,11 @@ class Lines:
 
     def changed(self, trials: Sequence[Trial], happened: str) -> None:  # noqa: ARG002 - what a watch is told
         """See `train.tuning.driver.Watch`."""
-        sys.stdout.write(happened + "\n")
-        sys.stdout.flush()
+        print(happened, file=self._stream, flush=True)
 
 
 class JsonLines(Lines):
-    """A JSON object for each thing that happens: `{"event": "tune", "time": seconds since 1970, …}`."""
+    """A JSON object for each thing that happens: `{"schema": …, "event": "tune", "time": seconds since 1970, …}`."""
 
     def changed(self, trials: Sequence[Trial], happened: str) -> None:
         """See `train.tuning.driver.Watch`."""
@@ -44,7 +49,7 @@ class JsonLines(Lines):
         for trial in trials:
             counts[trial.state] = counts.get(trial.state, 0) + 1
         record = {"event": "tune", "time": round(time.time(), 3), "text": happened, "trials": counts}
-        sys.stdout.write(json.dumps(record) + "\n")
+        sys.stdout.write(json.dumps(headed(EVENT, record)) + "\n")
         sys.stdout.flush()
 
 

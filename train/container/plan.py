@@ -14,7 +14,7 @@ from ei_compat.core.errors import UsageError
 RESULTS = "--out-directory"  # of training: the one place that it writes to
 BESIDE = ("train_input.json", "parameters.json")  # that training reads in the working directory
 PASSED = re.compile(r"EI_[A-Z_]+|TF_CONFIG|NO_COLOR|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY")
-OURS = {"EI_TRAIN_IMAGE", "EI_TRAIN_WEIGHTS"}  # not for the container: it has its own
+OURS = {"EI_TRAIN_IMAGE", "EI_TRAIN_REVISION", "EI_TRAIN_WEIGHTS"}  # not for the container: it has its own
 SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "run", "sbin", "sys", "usr", "var")
 SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([kmgt]?)(?:i?b)?", re.IGNORECASE)
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}

@@ -31,7 +31,7 @@ from train.recipe import Recipe
 from train.reporting import data_chapters, model_chapters
 from train.reporting.explorer import Explorer, unpacked
 from train.reporting.island import answers_of, island
-from train.result import Columns
+from train.result import Columns, as_document
 from train.runs.predictions import read_predictions
 from train.runs.report import Report, read_report
 from train.tasks import TASKS, Answered, Chapters, Task
@@ -97,7 +97,7 @@ def page(report: Report, config: Mapping[str, Any], sets: Mapping[str, Answered]
         f"{_subject(report)}: report of a training",
         _header(report, config),
         sections,
-        island=island(report.as_json(), answers, explorer),
+        island=island(as_document(report), answers, explorer),
         images=explorer.sheets.style() if explorer and explorer.sheets else None,
         footer=element("p", "Made by ei-train. Everything on this page is in this file; it asks no network."),
     )

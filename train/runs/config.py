@@ -19,16 +19,17 @@ from ei_compat.core.parsing import read_json
 from train import __version__, backend
 from train.backbones.weights_file import digest
 from train.recipe import Recipe, option_of
+from train.result import headed
 
 if TYPE_CHECKING:
     from train.backbones.weights_file import WeightsFile
     from train.job import Job
     from train.samples import TrainingData
 
-VERSION = 1  # of config.json's layout
+SCHEMA = "config/1"
 OWN_MODES = ("classification", "regression")
 KEYS = (
-    *("version", "recipe", "sources", "deterministic", "machine", SHAPE, MODE, "target_range", SCALING, "classes"),
+    *("schema", "recipe", "sources", "deterministic", "machine", SHAPE, MODE, "target_range", SCALING, "classes"),
     *("data", "network", "weights", "versions"),
 )
 LIBRARIES = (
@@ -44,8 +45,7 @@ LIBRARIES = (
 
 def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFile | None) -> dict[str, Any]:
     """Everything that decided the result, for `config.json`; numbers as they were used, not as they were asked for."""
-    return {
-        "version": VERSION,
+    values = {
         "recipe": recipe.model_dump(mode="json"),
         "sources": {
             "train_input": None if data.info_file is None else str(data.info_file),
@@ -78,6 +78,7 @@ def make_config(job: Job, recipe: Recipe, data: TrainingData, weights: WeightsFi
         },
         "versions": {"ei-train": __version__} | versions(),
     }
+    return headed(SCHEMA, values)
 
 
 def versions() -> dict[str, str]:
@@ -99,7 +100,7 @@ def fingerprint(config: Mapping[str, Any]) -> dict[str, str]:
     Of the recipe each option is a part, under its name. Of the weights only the content counts: what was downloaded the
     first time is local the next. Other machines may go on, unless the same bytes were asked for.
     """
-    parts = {name: value for name, value in config.items() if name not in {"version", "sources", "machine", "recipe"}}
+    parts = {name: value for name, value in config.items() if name not in {"schema", "sources", "machine", "recipe"}}
     parts |= {option_of(name): value for name, value in config["recipe"].items()}
     parts["weights"] = config["weights"] and config["weights"]["sha256"]
     if config["deterministic"]:
@@ -135,8 +136,9 @@ def read_config(path: Path) -> Configured:
     document = read_json(path)
     if not isinstance(document, dict) or not isinstance(document.get("recipe"), dict):
         raise FormatError("holds no recipe", where=path, fix="give the config.json of a run")
-    if document.get("version", VERSION) != VERSION:
-        what = f"has version {document['version']}, and this program reads {VERSION}"
+    own = f"ei-train/{SCHEMA}"
+    if document.get("schema", own) != own:
+        what = f"is {document['schema']}, and this program reads {own}"
         raise FormatError(what, where=path, fix="use the program that wrote it, or a newer one")
     own_task = document.get(MODE, "classification") in OWN_MODES  # others may say more of how they are deployed
     _refuse_unknown(document, KEYS if own_task else document.keys(), path)

@@ -16,6 +16,7 @@ from typing import Any
 from ei_compat.block.run_folder import CHECKPOINT, CONFIG, LABELS, LOG, PREDICTIONS, REPORT, RESULTS, labels_text
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.files import write_file
+from train.result import as_document
 from train.runs.checkpoint import DAMAGED, described
 from train.runs.config import fingerprint
 from train.runs.events import clear_events
@@ -188,7 +189,7 @@ def texts(report: Report, config: Mapping[str, Any], predictions: str) -> dict[s
         LOG: training_log(report.history, TASKS.named(report.task).metric),
         PREDICTIONS: predictions,
         CONFIG: json.dumps(config, indent=2) + "\n",
-        REPORT: json.dumps(report.as_json(), indent=2) + "\n",
+        REPORT: json.dumps(as_document(report), indent=2) + "\n",
     }
     # A name that is no UTF-8 must not cost a finished model.
     return {name: text.encode("utf-8", "backslashreplace") for name, text in written.items()}

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ei_compat.block.run_folder import MODEL_FILES
 from train.gates import Gate
@@ -17,8 +17,6 @@ from train.methods.state import Epoch, read_row, row_names
 from train.result import Columns
 from train.sparsity import Sparsity
 from train.tasks import TASKS, Scores
-
-VERSION = 1  # of report.json's layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,7 @@ class Report:
         missing: why a part of the above is not known, by its name.
     """
 
+    schema: ClassVar[str] = "report/1"
     task: str
     classes: Sequence[str]
     samples: Mapping[str, int]
@@ -73,7 +72,6 @@ class Report:
     health: Health | None = None
     command: str | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
-    version: int = field(default=VERSION)
 
     def as_json(self) -> dict[str, Any]:
         """The whole report as JSON values."""
@@ -123,15 +121,15 @@ def read_report(document: Mapping[str, Any]) -> Report:
     Raises:
         KeyError, TypeError, ValueError: it is none.
     """
-    if document["version"] != VERSION:
-        raise ValueError(f"version {document['version']}")
+    if document["schema"] != f"ei-train/{Report.schema}":
+        raise ValueError(f"schema {document['schema']}")
     task = TASKS.named(document["task"])
     metrics = {
         kind: {name: task.read_scores(scores) for name, scores in by_set.items()}
         for kind, by_set in document["metrics"].items()
     }
     return Report(
-        **dict(document)
+        **{name: value for name, value in document.items() if name != "schema"}
         | {
             "metrics": metrics,
             "sparsity": Sparsity(**document["sparsity"]),

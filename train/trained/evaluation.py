@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -61,6 +61,7 @@ class Evaluation:
         page: where its page was written, or None.
     """
 
+    schema: ClassVar[str] = "evaluation/1"
     model: Model
     data: Path
     sets: Sets

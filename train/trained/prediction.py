@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -77,6 +77,7 @@ class Answer:
         error: why the picture could not be read.
     """
 
+    schema: ClassVar[str] = "prediction/1"
     name: str
     scores: Mapping[str, float]
     label: str | None = None
@@ -104,10 +105,6 @@ class Answers:
     """All answers, for a table."""
 
     answers: tuple[Answer, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """All in one object."""
-        return {"answers": [answer.as_json() for answer in self.answers]}
 
     def as_tables(self) -> list[Columns]:
         """A row per picture: the answer and its score, and what comes next."""

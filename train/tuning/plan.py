@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ei_compat.core.errors import UsageError
 from ei_compat.core.progress import SILENT, Progress
@@ -35,6 +35,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class BoardPlan:
     """What was looked at, those that fit first, the dearest of them on top."""
+
+    schema: ClassVar[str] = "plan/1"
 
     board: Board | None
     budget: Budget

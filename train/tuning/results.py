@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ei_compat.block.run_folder import REPORT
 from ei_compat.core.files import write_file
-from train.result import Columns
+from train.result import Columns, as_document
 from train.tuning.boards import Board, Budget
 from train.tuning.driver import mean
 from train.tuning.sketch import Cost
@@ -72,6 +72,8 @@ class Tuned:
         importance: of each knob.
         winner: None while there is none.
     """
+
+    schema: ClassVar[str] = "tune/1"
 
     metric: str
     higher_is_better: bool
@@ -185,7 +187,7 @@ def link_best(out: Path, folder: Path) -> None:
 def write_results(out: Path, tuned: Tuned) -> None:
     """Writes the table and the result."""
     write_file(out / TABLE, table_of(tuned).encode())
-    write_file(out / RESULT, (json.dumps(tuned.as_json(), indent=2) + "\n").encode())
+    write_file(out / RESULT, (json.dumps(as_document(tuned), indent=2) + "\n").encode())
 
 
 def table_of(tuned: Tuned) -> str:

@@ -197,7 +197,7 @@ def test_broken_images_are_left_out_and_named(tmp_path):
     assert prepared.broken == ((str(paths[3]), "cannot be decoded: not a picture of a known kind"),)
     assert np.array_equal(prepared.pixels[5], load_image(paths[6], ImageSpec(8, 8)))
     assert np.shares_memory(prepared.pixels, out)
-    with pytest.raises(DataError, match=r"1 of 20 pictures are broken, more than 1\.0%: .*3\.png"):
+    with pytest.raises(DataError, match=r"1 of 20 pictures is broken, more than 1\.0%: .*3\.png"):
         load_images(paths, ImageSpec(8, 8))
 
 

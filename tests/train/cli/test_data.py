@@ -123,7 +123,7 @@ def test_split_as_json_with_groups(tmp_path, capsys):
             3,
             "format 'yolo' cannot hold class labels",
         ),
-        (["convert", "{broken}", "{out}", "--to", "arrays", "--image-size", "8"], 3, "1 of 4 pictures are broken"),
+        (["convert", "{broken}", "{out}", "--to", "arrays", "--image-size", "8"], 3, "1 of 4 pictures is broken"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments, code, message, tmp_path, capsys):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ei_compat.formats import open_dataset, write_dataset
 from tests.program import ROOT, ei_train
 from tests.train.conftest import draw_classes
 from train.cli.main import main
@@ -283,6 +284,22 @@ def test_results_among_the_images_are_refused(fails, images: Path) -> None:
     assert not (images / "out").exists()
 
 
+@pytest.mark.parametrize("kind", ["class folders", "export", "arrays"])
+def test_results_in_the_data_directory_itself_are_refused(fails, images: Path, tmp_path: Path, kind: str) -> None:
+    data = images
+    if kind == "export":
+        data = tmp_path / "export"
+        write_dataset(open_dataset(images), data, "ei-export")
+    if kind == "arrays":
+        data = write_arrays(tmp_path / "arrays", GOOD_X, GOOD_Y)
+    before = sorted(data.rglob("*"))
+
+    code, line = fails("--data-directory", data, "--out-directory", data / ".." / data.name)
+
+    assert (code, "is the data directory; name a folder beside it" in line) == (2, True)
+    assert sorted(data.rglob("*")) == before
+
+
 def test_failure_leaves_no_new_folder_behind(fails, tmp_path: Path) -> None:
     fails("--data-directory", tmp_path / "nowhere", "--out-directory", tmp_path / "out")
 
@@ -298,21 +315,24 @@ def test_arrays_cannot_be_given_another_shape(fails, tmp_path: Path, option: lis
     assert (code, f"{' '.join(option)}: the arrays hold pictures of" in line) == (2, True)
 
 
-def test_a_train_py_in_the_working_directory_is_not_run(tmp_path: Path) -> None:
-    """An export of Edge Impulse has one; `python -m train` would take it, the console script does not."""
+@pytest.mark.parametrize("program", [("ei-train",), ("python", "-P", "-m", "train")], ids=" ".join)
+def test_a_train_py_in_the_working_directory_is_not_run(program: tuple[str, ...], tmp_path: Path) -> None:
+    """An export of Edge Impulse has one; `python -m train` without `-P` takes it, before anything of ours runs."""
     (tmp_path / "train.py").write_text("raise SystemExit('the wrong file')")
+    first, *others = program
 
     done = subprocess.run(
-        [Path(sys.executable).parent / "ei-train", "formats"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+        [Path(sys.executable).parent / first, *others, "formats"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_version_names_what_may_change_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("arguments", "fix"), [(["--json"], "COMMAND"), (["--json", "formats"], "formats")])
+def test_json_of_no_command_is_refused(arguments: list[str], fix: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--version"])
+        main(arguments)
 
-    lines = dict(line.split(" ", 1) for line in capsys.readouterr().out.splitlines())
-    assert (ended.value.code, lines.keys() >= {"ei-train", "python", "numpy", "ai-edge-litert"}) == (0, True)
-    assert "threads" in lines["processor"]
+    error = json.loads(capsys.readouterr().err)
+    assert (ended.value.code, error["fix"]) == (2, f"write it behind one: ei-train {fix} --json")

@@ -1,4 +1,4 @@
-"""The three ways to watch a run."""
+"""The ways to watch a run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import json
 import pytest
 from rich.console import Console
 
+from ei_compat.core.errors import UsageError
 from train.cli import progress
-from train.cli.progress import JsonProgress, PlainProgress, TerminalProgress, make_progress
+from train.cli.data import FormatsView
+from train.cli.progress import JsonProgress, PlainProgress, RunProgress, TerminalProgress, make_progress
 
 
-def work(watcher: TerminalProgress | PlainProgress | JsonProgress) -> None:
+def work(watcher: RunProgress) -> None:
     watcher.note("Training model...")
     with watcher.task("head", 4, "step") as task:
         for step in range(1, 5):
@@ -42,7 +44,9 @@ def test_json_lines_are_objects_with_an_event(capsys: pytest.CaptureFixture[str]
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     assert [event["event"] for event in events] == ["note", "start", "end", "warning"]
-    assert events[1] | {"time": 0} == {"event": "start", "time": 0, "task": "head", "total": 4, "unit": "step"}
+    assert events[1] | {"time": 0} == {
+        "schema": "ei-train/event/1", "event": "start", "time": 0, "task": "head", "total": 4, "unit": "step",
+    }  # fmt: skip
     assert events[2]["done"] == 4
 
 
@@ -79,3 +83,17 @@ def test_a_bar_says_that_work_begins_before_its_first_step() -> None:
         assert "starting" in console.file.getvalue()
         task.advance(30)
     assert "starting" not in console.file.getvalue().splitlines()[-1]
+
+
+def test_the_result_alone_is_on_stdout_where_it_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    watcher = make_progress("auto", as_json=True)
+    work(watcher)
+    watcher.finish(FormatsView(()))
+    out, err = capsys.readouterr()
+
+    assert (json.loads(out), err) == ({"schema": "ei-train/formats/1", "formats": []}, "warning: careful\n")
+
+
+def test_log_and_result_cannot_both_be_json() -> None:
+    with pytest.raises(UsageError, match="--json prints the report alone"):
+        make_progress("json", as_json=True)

@@ -12,12 +12,14 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.double import Fault
 from tests.double.state import HMAC_KEY, ORGANIZATION_KEY, PROJECT_KEY
+from tests.train import schema_check
 from train.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,11 +58,19 @@ def zipped() -> bytes:
     return stream.getvalue()
 
 
+def told(out: str, schema: str) -> dict[str, Any]:
+    """The document of this schema that a command printed."""
+    document: dict[str, Any] = json.loads(out)
+    schema_check.check(document, schema)
+    return document
+
+
 class TestUploadData:
     def test_it_uploads_and_continues(self, call, double, data):
         code, out, err = call("upload", "data", data, "--json")
         assert (code, err) == (0, "")
-        assert json.loads(out) | {"seconds": 0, "bytes": 0} == {
+        assert told(out, "upload") | {"seconds": 0, "bytes": 0} == {
+            "schema": "ei-train/upload/1",
             "source": str(data),
             "project": 4711,
             "arrived": 6,
@@ -74,17 +84,17 @@ class TestUploadData:
         }
         assert {sample.label for sample in double.state.project.samples.values()} == {"cat", "dog"}
         code, out, _ = call("upload", "data", data, "--json")
-        assert (code, json.loads(out)["before"]) == (0, 6)
+        assert (code, told(out, "upload")["before"]) == (0, 6)
 
     def test_one_file_that_the_service_fails_on(self, call, double, data):
         victim = data / "dog/3.png"
         victim.write_bytes(victim.read_bytes() + b"POISON")
         double.poison = b"POISON"
         code, out, err = call("upload", "data", data, "--json")
-        told = json.loads(out)
-        assert (code, told["arrived"]) == (6, 5)
-        assert told["failures"] == [{"file": "dog/3.png", "reason": "Failed to process the file"}]
-        assert "1 of 6 files did not arrive" in err
+        document = told(out, "upload")
+        assert (code, document["arrived"]) == (6, 5)
+        assert document["failures"] == [{"file": "dog/3.png", "reason": "Failed to process the file"}]
+        assert "1 of 6 files did not arrive" in told(err.splitlines()[-1], "error")["what"]
 
     @pytest.mark.parametrize("keeps", [True, None])
     def test_validation_samples(self, call, double, data, keeps):
@@ -116,7 +126,7 @@ class TestUploadData:
         monkeypatch.delenv("EI_API_KEY")
         code, out, _ = call("upload", "data", data, "--dry-run", "--json")
         assert code == 0
-        assert json.loads(out)["files"] == [
+        assert told(out, "upload-plan")["files"] == [
             {"category": "split", "label": "cat", "files": 3},
             {"category": "split", "label": "dog", "files": 3},
         ]
@@ -182,7 +192,7 @@ class TestUploadModel:
             "--deploy", "zip", "--out", tmp_path / "lib", "--json",
         )  # fmt: skip
         assert code == 0
-        found = json.loads(out)
+        found = told(out, "upload-model")
         assert found["variants"] == ["float32", "int8"]
         assert found["profile"][1]["memory"]["eon"] == {"ram": 96000, "rom": 480000}
         assert Path(found["built"]).parent == tmp_path / "lib"
@@ -228,9 +238,9 @@ class TestUploadModel:
 
     def test_one_shot(self, call, double, model, tmp_path):
         arguments = ["--labels", "a,b,c", "--deploy", "zip", "--out", tmp_path, "--one-shot", "--engine", "tflite"]
-        code, out, _ = call("upload", "model", model, *arguments)
+        code, out, _ = call("upload", "model", model, *arguments, "--json")
         assert code == 0
-        assert "double-v1.zip" in out
+        assert Path(told(out, "deployment")["built"]).name == "double-v1.zip"
         assert double.state.project.saved is None
 
     @pytest.mark.parametrize(
@@ -239,7 +249,7 @@ class TestUploadModel:
             ([], 2, "--labels: classification needs its labels"),
             (["--labels", "a,b,c", "--input-shape", "1,x"], 2, "--input-shape 1,x: must be whole numbers"),
             (["--labels", "a,a"], 3, "a label is there twice"),
-            (["--labels", "a,b"], 3, "its output is [1, 3], and there are 2 labels"),
+            (["--labels", "a,b"], 3, "its output is [1, 3], and the labels are 2"),
             (["--labels", "a,b,c", "--one-shot"], 2, "add --deploy zip"),
             (["--labels", "a,b,c", "--input-type", "video"], 2, "--input-type: 'video' is not one of"),
             (["--labels", "a,b,c", "--deploy", "arduino"], 2, "this project can build zip"),
@@ -266,7 +276,7 @@ class TestDownload:
         double.state.project.files[name] = zipped()
         code, out, _ = call("download", what, tmp_path / "out", "--json")
         assert code == 0
-        assert json.loads(out)["files"] == 1
+        assert told(out, "download")["files"] == 1
         assert (tmp_path / "out/data/a.txt").read_text() == "x"
 
     def test_limits(self, call, double, tmp_path):
@@ -284,7 +294,7 @@ def test_push(call, double, tmp_path, monkeypatch):
     document = {"version": 1, "type": "machine-learning", "info": info, "parameters": []}
     (tmp_path / "parameters.json").write_text(json.dumps(document))
     code, out, _ = call("push", tmp_path, "--json")
-    assert (code, json.loads(out)["created"]) == (0, True)
+    assert (code, told(out, "push")["created"]) == (0, True)
     code, out, _ = call("push", tmp_path)
     assert "updated" in out
 

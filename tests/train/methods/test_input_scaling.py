@@ -123,8 +123,8 @@ def test_the_deployed_files_recognise_what_studio_feeds(
     written = json.loads((job.out / "config.json").read_text())
     assert written["imageInputScaling"] == written["recipe"]["input_scaling"] == name
     packaged = package(job.out, name="colours", version="1", output=tmp_path / "colours.zip")
-    assert packaged.job.scaling is not None
-    assert packaged.job.scaling.name == name
+    assert packaged.spec.scaling is not None
+    assert packaged.spec.scaling.name == name
     pixels, y = draw(40)
     for file in (FLOAT_FILE, INT8_FILE):
         interpreter = Interpreter(

@@ -18,6 +18,7 @@ from train.inspection.layers import Kernel, LayerError
 from train.methods.state import Epoch
 from train.recipe import Recipe
 from train.reporting.findings import Findings, Seen, look_at_data
+from train.result import as_document
 from train.runs.predictions import predictions_text
 from train.runs.report import Report
 from train.samples import Samples, TrainingData
@@ -196,7 +197,7 @@ def make_run(
         PREDICTIONS: predictions_text(task, sets).encode(),
         CONFIG: json.dumps(config).encode(),
         EXPLORER: found.explorer,
-        REPORT: json.dumps(report.as_json()).encode(),
+        REPORT: json.dumps(as_document(report)).encode(),
     }
     for name, content in files.items():
         if content is not None:

@@ -180,7 +180,8 @@ def test_the_command_writes_it_again(run: Path, tmp_path: Path, capsys: pytest.C
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 0
-        assert json.loads(capsys.readouterr().out) == {"report": str(path), "bytes": path.stat().st_size}
+        told = json.loads(capsys.readouterr().out)
+        assert told == {"schema": "ei-train/page/1", "report": str(path), "bytes": path.stat().st_size}
         assert path.read_text(encoding="utf-8") == page_of(run)
 
 

@@ -11,12 +11,12 @@ import pytest
 from ei_compat.core.errors import FormatError
 from train.cli.main import main
 from train.recipe import Recipe
-from train.runs.config import VERSION, read_config
+from train.runs.config import SCHEMA, read_config
 
 RECIPE = Recipe(epochs=3, head_units=(8,), head_dropout=(0.1,), image_size=96).model_dump(mode="json")
 WRITTEN = {
-    "version": VERSION, "recipe": RECIPE, "deterministic": True, "input_shape": [96, 96, 3], "mode": "classification",
-    "versions": {"ei-train": "0.2.0"},
+    "schema": f"ei-train/{SCHEMA}", "recipe": RECIPE, "deterministic": True, "input_shape": [96, 96, 3],
+    "mode": "classification", "versions": {"ei-train": "0.2.0"},
 }  # fmt: skip
 
 
@@ -57,9 +57,12 @@ def test_what_the_data_decided_is_not_taken_for_an_option(shape: list[int], left
     [
         ("{", "config.json"),
         ("[]", "holds no recipe; give the config.json of a run"),
-        ({"version": 2}, "has version 2, and this program reads 1; use the program that wrote it"),
+        (
+            {"schema": "ei-train/config/2"},
+            "is ei-train/config/2, and this program reads ei-train/config/1",
+        ),
         ({"epochs": 3}, "does not know the key epochs; numbers of the recipe belong into `recipe`"),
-        ({"classses": []}, "does not know the key classses; it knows version, recipe"),
+        ({"classses": []}, "does not know the key classses; it knows schema, recipe"),
         ({"recipe": RECIPE | {"epoch": 1, "odd": 2}}, "recipe: this version does not know the keys epoch, odd"),
         ({"recipe": RECIPE | {"epochs": "many"}}, "config.json, recipe.epochs: must be a valid integer"),
         ({"recipe": RECIPE | {"head_units": [1, 2]}}, "--head-dropout needs one value for each of --head-units"),

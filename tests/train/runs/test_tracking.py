@@ -14,6 +14,8 @@ from tests.train.features import export
 from train.cli.main import main
 from train.methods.state import Epoch
 from train.runs import mlflow_run, tracking
+from train.runs.events import Events
+from train.runs.folder import OutputFolder
 from train.runs.report import Report, read_report
 from train.runs.tracking import Trackers
 
@@ -155,7 +157,10 @@ def test_a_run_in_a_folder_of_results_is_refused_unless_it_may_replace_them(
 def test_what_mlflow_cannot_be_told_is_one_line_before_training(
     uri: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(mlflow_run.importlib.util, "find_spec", lambda _: None)
+    find_spec = mlflow_run.importlib.util.find_spec
+    monkeypatch.setattr(
+        mlflow_run.importlib.util, "find_spec", lambda name: None if name == "mlflow" else find_spec(name)
+    )
 
     code = trained("--data-directory", tmp_path / "nowhere", "--out-directory", tmp_path / "out", "--mlflow", uri)
 
@@ -214,6 +219,30 @@ def test_one_who_fails_is_left_out_with_a_line_and_the_run_goes_on() -> None:
 
     assert fake.heard == ["begin", "epoch 1", "epoch 2"]
     assert progress.warnings == ["The run goes on without Fake: the disk is"]
+
+
+@pytest.mark.filterwarnings("ignore:.*summary_iterator")
+def test_a_run_that_goes_on_writes_its_earlier_epochs_again(tmp_path: Path) -> None:
+    for history in ([], [LINE]):
+        with Trackers([Events(tmp_path, "accuracy")], SILENT) as trackers:
+            trackers.begin({"recipe": {}}, history)
+            trackers.epoch(LINE)
+
+    assert events(tmp_path)["accuracy"] == [(1, 0.5), (2, 0.5)]
+
+
+def test_what_is_written_for_tensorboard_is_gone_with_the_run_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").mkdir()
+    for name in ("events.out.tfevents.1.host", "notes.txt"):
+        (tmp_path / "tensorboard" / name).write_text("x")
+
+    with OutputFolder(tmp_path) as folder:
+        folder.clear()
+    assert [path.name for path in tmp_path.rglob("*")] == ["tensorboard", "notes.txt"]
+    (tmp_path / "tensorboard" / "notes.txt").unlink()
+    with OutputFolder(tmp_path) as folder:
+        folder.clear()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_is_cut_short_is_told() -> None:

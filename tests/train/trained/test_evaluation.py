@@ -251,7 +251,7 @@ def test_arrays_give_what_the_images_give(evaluate, finished: tuple[Job, Report]
 
     code, out, err = evaluate(job.out, tmp_path / "arrays", "--json")
 
-    found = json.loads(out[out.index('{"model"') :])
+    found = json.loads(out[out.index('{"schema"') :])
     assert (code, err) == (0, "")
     assert found["own_data"] is False
     confusion = np.array(found["metrics"]["int8"]["testing"]["confusion"])

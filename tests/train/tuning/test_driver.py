@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ei_compat.core.errors import ExportError
+from tests.train import schema_check
 from tests.train.conftest import draw_classes
 from tests.train.tuning import priced
 from train.cli.main import main
@@ -71,6 +72,7 @@ def test_a_search_ends_with_the_best_that_fits(
     assert "does not fit: RAM" in said
     assert "Winner: trial" in said
     made = json.loads((out / "tune.json").read_text())
+    schema_check.check(made, "tune")
     trained = [trial for trial in made["trials"] if trial["rungs"]]
     infeasible = [trial for trial in made["trials"] if trial["state"] == "infeasible"]
     assert len(trained) == 6

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.train import schema_check
 from train.cli.main import main
 from train.tuning import costs as module
 from train.tuning.costs import Answer, Asked
@@ -37,6 +38,7 @@ def _run(*arguments: str) -> int:
 def test_what_fits_comes_first_and_the_dearest_of_it_on_top(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--board", "esp32-cam", "--max-ram", "13kB", "--latency", "500ms", "--json") == 0
     made = json.loads(capsys.readouterr().out)
+    schema_check.check(made, "plan")
     assert made["budget"] == {"ram_bytes": 13_000, "flash_bytes": 4 << 20, "instructions": 80_000_000}
     fits = [(row["image_size"], row["sparsity"]) for row in made["rows"] if not row["misses"]]
     assert set(fits) == {(96, 0.8), (128, 0.8)}
