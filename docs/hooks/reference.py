@@ -20,6 +20,7 @@ from mkdocs.structure.files import File, Files
 from ei_compat.core import errors
 from train import job
 from train.backbones import FROM_SCRATCH
+from train.backbones.keras_applications import OPEN_HEAD
 from train.cli.examples import EXAMPLES
 from train.cli.main import command_line
 from train.recipe import Recipe, option_of
@@ -130,6 +131,7 @@ def _shown(value: object) -> str:
 
 def _adaptations() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "no published weights", FROM_SCRATCH
+    yield "no published weights, a network of `keras.applications`", OPEN_HEAD
     yield "fewer steps than `min_steps`", job.FEW_IMAGES
     yield "enough pictures, published weights, balanced zeros", job.ENOUGH_IMAGES
     for effort, factor in job.EFFORT.items():

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tests.train.networks import classification
 from train.backbones import FROM_SCRATCH
+from train.backbones.keras_applications import OPEN_HEAD
 from train.backbones.mobilenet_v2 import MOBILENET_V2
 from train.job import Job, adapted
 from train.recipe import Recipe
@@ -65,7 +66,9 @@ def test_from_scratch_it_trains_longer_unless_told_otherwise() -> None:
     pretrained = adapted(told, data_of(2000), MOBILENET_V2.defaults(pretrained=True))
 
     assert (scratch.epochs, scratch.fine_tune_epochs) == (3, FROM_SCRATCH["fine_tune_epochs"])
+    assert scratch.head_dropout == OPEN_HEAD["head_dropout"]
     assert (pretrained.epochs, pretrained.fine_tune_epochs, pretrained.image_size) == (3, 10, 96)
+    assert pretrained.head_dropout == Recipe().head_dropout
 
 
 def test_effort_changes_how_long_unless_it_was_said() -> None:
