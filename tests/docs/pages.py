@@ -28,6 +28,7 @@ NOT_RUN = {
     "alias ei-train=": "a definition; what it stands for is run by the README's lines",
     "export EI_API_KEY=": "needs an account; the double's key is used",
     "python -m bench.": "takes hours; the tables are its results",
+    "ei-train tune ": "takes hours; tests/train/tuning searches with few small networks",
     "idf.py ": "needs ESP-IDF and a board; the package is built by CMake on the same page",
     "docker compose ": "needs the compose plugin and the image; tests/docker/test_manifests.py checks the file",
     "kubectl ": "needs a cluster; tests/docker/test_manifests.py holds the manifests to the published schema",
@@ -86,9 +87,9 @@ def check_options(words: list[str]) -> dict[str, Any]:
     group = typer.main.get_command(command_line())
     context = group.commands[words[0]].make_context(words[0], [word.strip("'\"") for word in words[1:]])
     assert not context.args, f"not options of {words[0]}: {context.args}"
-    recipe_of(
-        {name: value for name, value in context.params.items() if name in Recipe.model_fields and value is not None}
-    )
+    if words[0] in {"train", "compress"}:
+        knobs = {name: value for name, value in context.params.items() if name in Recipe.model_fields}
+        recipe_of({name: value for name, value in knobs.items() if value is not None})
     return dict(context.params)
 
 

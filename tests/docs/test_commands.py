@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.docker.test_image import write_class_folders, write_export
+from tests.docker.test_image import IMAGE, write_class_folders, write_export
 from tests.docs.pages import (
     LONG,
     NOT_RUN,
@@ -128,6 +128,8 @@ def test_the_commands_of_a_page(home: Path, environment: dict[str, str], reader:
 
 
 def run(command: str, place: Path, environment: dict[str, str]) -> None:
+    if "docker run" in command:
+        command = command.replace(" ei-train ", f" {IMAGE} ")
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],
         cwd=place,

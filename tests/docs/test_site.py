@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ from train.recipe import Recipe, option_of
 
 LOADS = {"src", "srcset", "poster", "data"}  # attributes whose address a page fetches by itself
 RELATIONS = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "manifest", "modulepreload"}
+CHROMIUM = "/usr/bin/chromium"
 REMOTE = re.compile(r"^\s*(https?:)?//")
 
 
@@ -77,6 +79,27 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
         assert not re.search(r"(href|src)=[\"']https?:|url\([\"']?https?:|@import", picture.read_text()), picture
 
 
+@pytest.mark.browser
+def test_pages_are_silent_and_fit_a_phone(site: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=unboxed) as browser:
+        for width, scheme in ((1280, "light"), (390, "dark")):
+            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            said: list[str] = []
+            asked: list[str] = []
+            page.on("console", lambda message, said=said: said.append(message.text))
+            page.on("request", lambda request, asked=asked: asked.append(request.url))
+            for name in ("index", "tutorial", "reference/commands", "explanation/firmware"):
+                page.goto((site / f"{name}.html").as_uri())
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+                colour = page.evaluate("getComputedStyle(document.body).getPropertyValue('--md-default-bg-color')")
+                assert colour.strip().startswith("#fff" if scheme == "light" else "hsla"), colour
+            assert said == []
+            assert [address for address in asked if not address.startswith("file:")] == []
+
+
 def test_an_address_elsewhere_is_found(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(
         '<script src="https://cdn/x.js"></script><link rel="preconnect stylesheet" href="//fonts/a">'
@@ -127,6 +150,15 @@ def test_every_exit_code_is_in_the_reference(site: Path) -> None:
     page = Page(site / "reference" / "exit-codes.html").text
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")]
     assert [kind.code for kind in kinds if kind.code not in page] == []
+
+
+def test_every_field_of_every_document_is_in_the_reference(site: Path) -> None:
+    page = Page(site / "reference" / "json.html").text
+    schemas = {path.stem: json.loads(path.read_text()) for path in (ROOT / "train" / "schemas").glob("*.json")}
+    assert len(schemas) > 10
+    for name, schema in schemas.items():
+        own = re.split(rf"(?<![\w-]){name}¶", page)[-1]
+        assert [field for field in schema.get("properties", {}) if field not in own] == [], name
 
 
 def test_the_page_on_files_has_each_file_of_a_run() -> None:
