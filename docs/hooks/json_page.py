@@ -1,4 +1,4 @@
-"""`python -m docs.hooks.json_page` writes what docs/reference/json.md says of each document, from train/schemas."""
+"""What docs/reference/json.md says of each document, from train/schemas; MkDocs calls `on_page_markdown`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mkdocs.structure.pages import Page
+
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "train" / "schemas"
-PAGE = ROOT / "docs" / "reference" / "json.md"
-MARK = "<!-- below: from train/schemas, by python -m docs.hooks.json_page -->\n"
+PAGE = "reference/json.md"
 
 
-def page_of(page: str) -> str:
-    """The page with its lower part anew."""
-    own, _, _ = page.partition(MARK)
-    return own + MARK + "".join(_chapter(name) for name in sorted(_names()))
+def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
+    """Adds a chapter for each document to the page, which has the words that no schema has."""
+    if page.file.src_uri != PAGE:
+        return markdown
+    return markdown + "".join(_chapter(name) for name in sorted(_names()))
 
 
 def _names() -> list[str]:
@@ -89,7 +91,3 @@ def _kind(schema: dict[str, Any]) -> str:
     what = _kind(_resolved(below)[0])
     what = plural.get(what, what)
     return f"list of {what}" if kind == "array" else f"{what} by name"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page_of(PAGE.read_text()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -149,6 +150,15 @@ def test_every_exit_code_is_in_the_reference(site: Path) -> None:
     page = Page(site / "reference" / "exit-codes.html").text
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")]
     assert [kind.code for kind in kinds if kind.code not in page] == []
+
+
+def test_every_field_of_every_document_is_in_the_reference(site: Path) -> None:
+    page = Page(site / "reference" / "json.html").text
+    schemas = {path.stem: json.loads(path.read_text()) for path in (ROOT / "train" / "schemas").glob("*.json")}
+    assert len(schemas) > 10
+    for name, schema in schemas.items():
+        own = re.split(rf"(?<![\w-]){name}¶", page)[-1]
+        assert [field for field in schema.get("properties", {}) if field not in own] == [], name
 
 
 def test_the_page_on_files_has_each_file_of_a_run() -> None:

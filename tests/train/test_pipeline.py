@@ -339,6 +339,7 @@ def test_sigterm_saves_and_ends_with_its_code(images: Path, tmp_path: Path) -> N
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["checkpoint.npz"]
 
 
+@pytest.mark.usefixtures("short_mobilenet")  # which the finished run has, too
 def test_a_trained_network_takes_what_was_said_before_training(finished: tuple[Job, Report]) -> None:
     job, report = finished
     recipe = job.recipe.model_copy(update={"backbone": "mobilenet_v2"})

@@ -17,7 +17,6 @@ import train
 from ei_compat.block.run_folder import CONFIG, REPORT
 from firmware.compiler import compile_model
 from tests.firmware import networks
-from tests.program import ROOT
 from tests.train import schema_check
 from tests.train.conftest import SMALL
 from tests.train.reporting.made import make_run
@@ -162,11 +161,3 @@ def test_a_document_of_another_version_is_no_report(tmp_path: Path) -> None:
     assert read_report(document).task == "classification"
     with pytest.raises(ValueError, match="ei-train/report/2"):
         read_report(document | {"schema": "ei-train/report/2"})
-
-
-def test_the_page_is_made_from_the_schemas() -> None:
-    page = (ROOT / "docs" / "reference" / "json.md").read_text()
-
-    from docs.hooks.json_page import page_of
-
-    assert page == page_of(page), "run: python -m docs.hooks.json_page"

@@ -45,8 +45,12 @@ class Costs:
         return self
 
     def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        if self._pool is None:
+            return
+        if exc[0] is not None:  # nobody waits for what is under way
+            for process in multiprocessing.active_children():
+                process.terminate()
+        self._pool.shutdown(cancel_futures=True)
 
     def of(self, sketch: Sketch, zeros: Zeros) -> Answer:
         """The cost of one network, or why there is no such network."""

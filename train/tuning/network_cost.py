@@ -1,7 +1,7 @@
 """What a network takes before it is trained: one of its shape with random weights and the asked zeros, compiled.
 
 Which weights are zero is drawn at random: an exact share of each kernel, as the recipe's allocation spreads them.
-Training puts zeros where they cluster, so that the real network takes some 10 % fewer instructions than this one.
+Training puts zeros where they cluster, so that a real network takes up to 13 % fewer instructions than this one.
 
 TensorFlow's converter keeps memory at every call, so this belongs into a process of its own; see `costs.py`.
 """

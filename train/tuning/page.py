@@ -199,8 +199,8 @@ def _errors(tuned: Tuned) -> Section:
             rows.append([NAMES[figure].split(",")[0], percent(average), percent(largest), str(len(errors))])
     shown = Columns("Predicted against real", ["figure", "mean error", "largest error", "models"], rows)
     lead = (
-        "What was said before training against the finished file, both by the compiler. RAM has to be exact; random "
-        "zeros cost a little more than trained ones, so the others err on the safe side."
+        "What was said before training against the finished file, both by the compiler. RAM has to be exact. Flash and "
+        "instructions are estimates: a model that takes more than the budget once it is trained cannot win."
     )
     return Section("errors", "Predictions", lead, table(shown))
 

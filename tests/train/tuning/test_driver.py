@@ -179,6 +179,7 @@ def _sound(out: Path, digests: set[str]) -> None:
         assert counts["end"] == 1, digest
 
 
+@pytest.mark.slow
 def test_kills_of_the_driver_change_nothing(
     program: Callable[[], subprocess.Popen[str]], arguments: list[str], tmp_path: Path
 ) -> None:
