@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -167,23 +166,6 @@ def test_a_stranger_trains_on_a_read_only_root_without_a_network(tmp_path: Path)
     assert report["sparsity"]["int8_file"] == pytest.approx(0.8, abs=0.01)
     assert {path.parent for path in set(tmp_path.rglob("*")) - before} == {tmp_path / "out"}
     assert owners(tmp_path / "out") == {STRANGER}
-
-
-@pytest.mark.shared
-def test_an_export_trains_with_its_own_readmes_command(home: Path, shared: Path) -> None:
-    write_export(home)
-    shutil.copytree(shared / "weights", home / "weights")  # from scratch, so few pictures teach a network little
-    name = f"custom-block-{os.getpid()}"
-    docker("tag", IMAGE, name)
-    try:
-        command = f"docker run --rm -v $PWD:/scripts {name} --data-directory data --out-directory out"
-        answer = subprocess.run(["sh", "-c", command], cwd=home, capture_output=True, text=True, check=False)
-    finally:
-        docker("rmi", name)
-    assert answer.returncode == 0, answer.stderr
-    files = {path.name for path in (home / "out").iterdir()}
-    assert files >= {"model.tflite", "model_quantized_int8_io.tflite", "saved_model.zip", "model.h5.zip"}
-    assert owners(home / "out") == {home.stat().st_uid}
 
 
 @contextlib.contextmanager

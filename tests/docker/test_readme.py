@@ -10,22 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.test_image import IMAGE, write_class_folders, write_export
+from tests.docker.test_image import IMAGE, STRANGER, owners, write_class_folders, write_export
 from tests.docs.pages import ROOT, commands
 
 COMMANDS = commands("README.md")
 BY_CI = {"make train", "make test", "make build"}  # .ci/run calls these themselves
+WRITTEN = {"model.tflite", "model_quantized_int8_io.tflite", "saved_model.zip", "model.h5.zip", "report.html"}
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the reader of the README has: photos in class folders, and an unzipped export in a folder of its own."""
+    """What the reader of the README has: photos in class folders, and an unzipped export, which is not root's."""
     folder = tmp_path_factory.mktemp("readme")
     write_class_folders(folder / "photos")
     (folder / "export").mkdir()
     write_export(folder / "export")
+    if os.getuid() == 0:
+        for path in (folder / "export", *(folder / "export").rglob("*")):
+            os.chown(path, STRANGER, STRANGER)
     return folder
 
 
@@ -42,6 +46,8 @@ def test_command_of_the_readme(home: Path, command: str) -> None:
     assert done.returncode == 0 or gates_only, done.stderr
     for name in re.findall(r"--out-directory (\S+)", command):
         assert json.loads((place / name / "report.json").read_text())["classes"] == ["blue", "green", "red"]
+        assert {path.name for path in (place / name).iterdir()} >= WRITTEN
+        assert owners(place / name) == {place.stat().st_uid}
 
 
 def test_every_command_is_run_somewhere() -> None:

@@ -122,9 +122,17 @@ def test_the_commands_of_a_page(home: Path, environment: dict[str, str], reader:
                 given = check_options(words)
                 made = given.get("out_directory") or given.get("out")
                 if made is not None:
-                    shutil.copytree(reader / "out", place / made, dirs_exist_ok=True)
+                    shutil.copytree(reader / "out", _numbered(place / made, given.get("name")), dirs_exist_ok=True)
             elif not why_not(command):
                 run(command, place, environment)
+
+
+def _numbered(out: Path, name: str | None) -> Path:
+    """Where `train` writes: into the folder itself, or into the next of a name's in it."""
+    if name is None:
+        return out
+    names = (name, *(f"{name}-{number}" for number in range(2, 10)))
+    return next(out / each for each in names if not (out / each).exists())
 
 
 def run(command: str, place: Path, environment: dict[str, str]) -> None:

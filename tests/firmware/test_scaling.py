@@ -95,7 +95,7 @@ def test_a_run_says_what_its_pixels_were_made_into(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "picture"),
+    ("shape", "image"),
     [((1, 96, 96, 3), True), ((1, 96, 96, 1), True), ((1, 120, 160, 1), True), ((1, 49, 10, 1), False),
      ((1, 49, 40, 1), False), ((1, 99, 13, 1), False), ((1, 125, 1, 3), False), ((1, 1, 128, 3), False)],
 )  # fmt: skip

@@ -80,7 +80,7 @@ def test_without_representative_data_there_is_no_int8(studio, double, model, tmp
 
 def test_labels_that_do_not_fit_are_not_stored(studio, double, model):
     double.state.project.outputs = [[1, 4]]
-    with pytest.raises(DataError, match=r"its output is \[1, 4\], and there are 3 labels"):
+    with pytest.raises(DataError, match=r"its output is \[1, 4\], and the labels are 3"):
         upload_model(studio, model, INFO)
     assert double.state.project.saved is None
 
