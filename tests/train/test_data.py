@@ -370,7 +370,7 @@ def test_signals_without_features_are_refused_as_such(tmp_path: Path) -> None:
             document = {"protected": {"ver": "v1", "alg": "none"}, "signature": "0" * 64, "payload": values}
             (tmp_path / "motion" / label / f"{index}.json").write_text(json.dumps(document))
 
-    with pytest.raises(DataError, match=r"12 of 12 samples are signals, such as idle/0\.json, which have no features"):
+    with pytest.raises(DataError, match=r"12 of 12 samples are signals without features yet, such as idle/0\.json"):
         load_data(job(tmp_path / "motion"), Watcher())
 
 
