@@ -20,7 +20,7 @@ QUICK := $(addprefix tests/train/, \
     tasks/test_classification_gates.py tasks/test_classification_scores.py tasks/test_comparison.py \
     tasks/test_linear_probe.py tasks/test_regression.py methods/test_allocate.py methods/test_average.py \
     backbones/test_keras_file.py container/test_plan.py runs/test_config.py runs/test_folder.py runs/test_model_card.py \
-    page/test_markup.py tuning/test_boards.py tuning/test_driver.py tuning/test_plan.py tuning/test_space.py \
+    page/test_markup.py tuning/test_boards.py tuning/test_plan.py tuning/test_space.py \
     test_data.py test_graph.py test_recipe.py test_registry.py)
 
 PY := $(VENV)/bin/python
