@@ -52,7 +52,10 @@ class Spec:
     @property
     def digest(self) -> str:
         """The name of the folder; the same wherever data and results lie."""
-        decides = [self.data_digest, self.values, self.effort, self.seed, self.deterministic, __version__]
+        decides = [
+            *(self.data_digest, self.arguments, self.values, self.effort, self.seed, self.deterministic),
+            __version__,
+        ]
         return hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:DIGEST]
 
     @property

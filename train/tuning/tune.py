@@ -115,6 +115,7 @@ def _same_search(study: Study, request: Request) -> None:
     search = request.search
     setting: Mapping[str, Any] = {
         "data": search.subject.digest,
+        "--task or --from": list(search.base.arguments),
         "budget": asdict(search.budget),
         "space": request.space.as_json(),
         "rungs": list(search.rungs),

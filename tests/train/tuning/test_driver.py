@@ -118,6 +118,8 @@ def test_the_same_again_trains_nothing_and_more_trials_go_on(
     capsys.readouterr()
     assert run(arguments) == 2
     assert "holds a search with another budget" in capsys.readouterr().err
+    assert run([*arguments, "--from", "folders"]) == 2
+    assert "holds a search with another --task or --from, budget" in capsys.readouterr().err
 
 
 def test_nothing_that_fits_is_said_with_the_nearest(
