@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ei_compat.block.run_folder import LABELS
 from ei_compat.media.pixels import InputScaling
-from train.recipe import Recipe, option_of
+from train.recipe import Recipe, option_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,11 +94,7 @@ def command_of(job: Job) -> str:
     else:
         words = ["ei-train", "compress", str(job.model), str(job.data), str(job.out)]
     for name in sorted(job.overridden):
-        value, flag = getattr(job.recipe, name), option_of(name)
-        if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
-        else:
-            words += [flag, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+        words += option_words(name, getattr(job.recipe, name))
     named = {
         "config": job.config,
         "mlflow": job.mlflow,

@@ -31,6 +31,14 @@ def option_of(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
+def option_words(field: str, value: Any) -> list[str]:
+    """What is typed to give a field of the recipe this value."""
+    flag = option_of(field)
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    return [flag, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=10.0)]
 Epochs = Annotated[int, Field(ge=0, le=100_000)]

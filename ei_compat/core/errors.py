@@ -6,7 +6,7 @@
     ├── UsageError                    usage               2      the command line or a recipe value
     ├── DataError                     data                3      what the user gave us to read
     │   ├── FormatError               data.format         3      a file is not what its format says
-    │   ├── ImageError              data.picture        3      one picture cannot be decoded
+    │   ├── ImageError                data.picture        3      one picture cannot be decoded
     │   └── LimitError                data.limit          3      larger than a stated, configurable limit
     ├── TrainingError                 training            4
     ├── ExportError                   export              5      converting or packaging failed

@@ -42,6 +42,12 @@ def read_at_most(path: Path, most: int) -> bytes:
     return data
 
 
+def cache_folder(name: str) -> Path:
+    """The user's folder for things of one kind that can be had again (XDG Base Directory Specification)."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - needs no account
+    return Path(home) / "ei-train" / name
+
+
 @contextmanager
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """A stream to a file beside `path` that takes its place, synced to disk, when the block ends without an error."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Such as `1 sample` and `12 samples`; `many` is the plural where it is not `one` with an s."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count} {noun(count, one, many)}"
+
+
+def noun(count: int, one: str, many: str | None = None) -> str:
+    """The noun that goes with a count, with `many` as its plural where that is not `one` with an s."""
+    return one if count == 1 else many or f"{one}s"
 
 
 def verb(count: int, one: str = "is", many: str = "are") -> str:

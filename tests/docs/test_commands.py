@@ -138,31 +138,23 @@ def _numbered(out: Path, name: str | None) -> Path:
 def run(command: str, place: Path, environment: dict[str, str]) -> None:
     if "docker run" in command:
         command = command.replace(" ei-train ", f" {IMAGE} ")
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"],
-        cwd=place,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=3600,
-        check=False,
-    )
+    done = _done(["bash", "-c", f"set -o pipefail; {command}"], place, environment, timeout=3600)
     checks_only = done.returncode == 5 and "the files are written" in done.stderr  # so few pictures promise nothing
     assert done.returncode == 0 or checks_only, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def _done(
+    words: list[str], place: Path, environment: dict[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words, cwd=place, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON)
 def test_the_python_of_a_page(home: Path, environment: dict[str, str], page: str) -> None:
     for block in blocks(page, "python"):
-        done = subprocess.run(
-            [sys.executable, "-c", block],
-            cwd=home,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = _done([sys.executable, "-c", block], home, environment, timeout=60)
         assert done.returncode == 0, done.stderr
 
 

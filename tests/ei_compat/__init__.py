@@ -20,7 +20,7 @@ Modules without a file of tests under their own name, and where they are tested:
     formats/_format        formats/test_formats
     formats/_harmless      formats/test_account
     formats/_layout        formats/test_formats, formats/test_names
-    formats/_images      formats/test_names, formats/test_boxes
+    formats/_images        formats/test_names, formats/test_boxes
     formats/_side_files    formats/test_account
     formats/_tree          formats/test_account, formats/test_layouts
     formats/arrays         formats/test_formats
@@ -38,8 +38,8 @@ Modules without a file of tests under their own name, and where they are tested:
     formats/yolo           formats/test_formats, formats/test_merge
     media/acquisition      media/test_signals
     media/box_check        formats/test_boxes
-    media/image_files    media/test_images
-    media/image_headers  media/test_images
+    media/image_files      media/test_images
+    media/image_headers    media/test_images
     media/pixels           media/test_images
     remote/failures        remote/test_remote, upload/test_delivery
     remote/jobs            studio/test_studio

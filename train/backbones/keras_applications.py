@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.core.errors import DataError, RemoteError, UsageError
+from ei_compat.core.files import cache_folder
 from train.backbones import FROM_SCRATCH
 from train.backbones.weights_file import WeightsFile, digest, read_tensors
 from train.graph import Graph, first_kernel
@@ -163,12 +164,7 @@ def _local_folders() -> Iterator[Path]:
         yield Path(baked)
     yield Path("weights")
     yield Path("transfer-learning-weights") / "keras"
-    yield _cache_folder()
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - needs no account
-    return Path(home) / "ei-train" / "weights"
+    yield cache_folder("weights")
 
 
 def _download(group: str, name: str) -> Path:
@@ -176,7 +172,7 @@ def _download(group: str, name: str) -> Path:
     import requests
 
     address = KERAS + group + name
-    folder = _cache_folder()
+    folder = cache_folder("weights")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK)

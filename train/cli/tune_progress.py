@@ -16,6 +16,7 @@ from rich.text import Text
 
 from train.cli.progress import EVENT
 from train.result import headed
+from train.tuning.study import ranked
 
 if TYPE_CHECKING:
     from train.tuning.study import Trial
@@ -57,7 +58,7 @@ class LiveTable(Lines):
     """What runs, how many of each kind there are, the best so far, and the last things that happened."""
 
     def __init__(self, metric: str, *, higher_is_better: bool) -> None:
-        self._metric, self._sign = metric, 1 if higher_is_better else -1
+        self._metric, self._higher_is_better = metric, higher_is_better
         self._live = Live(console=Console(highlight=False), refresh_per_second=2, transient=True)
         self._happened: list[str] = []
 
@@ -80,8 +81,7 @@ class LiveTable(Lines):
         table = Table(title=title, title_justify="left", caption="\n".join(self._happened), caption_justify="left")
         for name in ("trial", "state", "effort", self._metric):
             table.add_column(name)
-        reached = [trial for trial in trials if trial.last is not None and trial.last.metric is not None and trial.fits]
-        best = sorted(reached, key=lambda trial: -self._sign * (trial.last.metric or 0) if trial.last else 0)[:3]
+        best = ranked(trials, higher_is_better=self._higher_is_better)[:3]
         for trial in [*(each for each in trials if each.state == "running"), *best]:
             last = trial.last
             metric = "" if last is None or last.metric is None else f"{last.metric:.4f}"

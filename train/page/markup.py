@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from ei_compat.core.words import noun
 from train.result import Columns
 
 NARROW = "\u202f"  # space between thousands, and before a unit
@@ -106,8 +107,8 @@ def seconds(value: float) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """Such as 1 picture, 2 pictures."""
-    return f"{whole(count)} {one if count == 1 else many or one + 's'}"
+    """Such as 1 picture, 2 pictures; the count as `whole` writes it."""
+    return f"{whole(count)} {noun(count, one, many)}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from train.page.markup import Content, Markup
 
 SHOWN_AS = {"float32": "float", "int8": "INT8"}  # what people are told of the two model files
+CALLED = {"float32": "the float model", "int8": "the model for the board"}  # in a sentence
 OF_A_RUN = {  # what people are told of the sets of a run, after how many samples there are
     "validation": "of the validation set, on which training chose its epoch,",
     "testing": "that it had never seen",

@@ -21,7 +21,7 @@ from train.page.markup import (
     table,
     whole,
 )
-from train.page.parts import SHOWN_AS, Section, deployed
+from train.page.parts import CALLED, SHOWN_AS, Section, deployed
 from train.result import Columns
 from train.tasks import Chapters
 from train.tasks.classification_scores import Scores
@@ -47,9 +47,8 @@ def chapters(
 
 def _how_good(scores: Scores, seen: str, kind: str) -> str:
     right = round(scores.accuracy * scores.samples)
-    model = "the model for the board" if kind == "int8" else "the float model"
     return (
-        f"On {plural(scores.samples, 'sample')} {seen} {model} is right {percent(scores.accuracy)} "
+        f"On {plural(scores.samples, 'sample')} {seen} {CALLED[kind]} is right {percent(scores.accuracy)} "
         f"of the time ({whole(right)} of {whole(scores.samples)})."
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from train.page.charts import Frame, Line, axis
 from train.page.markup import Markup, element, joined, percent, plural, table
-from train.page.parts import SHOWN_AS, Section, deployed
+from train.page.parts import CALLED, SHOWN_AS, Section, deployed
 from train.result import Columns
 from train.tasks import Answered, Chapters
 from train.tasks.regression_scores import Scores
@@ -46,9 +46,8 @@ def chapters(
     kind = deployed(metrics)
     last = list(metrics[kind])[-1]
     scores, within = metrics[kind][last], trust["within"][kind][last]
-    model = "the model for the board" if kind == "int8" else "the float model"
     good = (
-        f"On {plural(scores.samples, 'sample')} {of[last]} {model} is off by "
+        f"On {plural(scores.samples, 'sample')} {of[last]} {CALLED[kind]} is off by "
         f"{scores.mean_absolute_error:.3g} on average, and by no more than {within[SHARES.index(0.9)]:.3g} in 9 of 10."
     )
     parts = sorted(scores.parts, key=lambda part: part.mean_absolute_error)

@@ -16,6 +16,7 @@ from firmware.profile import BOARDS as CHIPS
 from train.tuning.sketch import Cost
 
 FILE = Path(__file__).with_name("boards.json")
+WORDS = {"ram_bytes": "RAM", "flash_bytes": "flash", "instructions": "instructions"}  # the limits of a budget
 TIMES = {chip: (mhz, cycles) for chip, mhz, cycles in CHIPS}  # MHz and assumed cycles per instruction
 
 
@@ -81,18 +82,18 @@ class Budget:
     flash_bytes: int | None = None
     instructions: int | None = None
 
+    def limits(self) -> dict[str, int]:
+        """Those that there are, by name."""
+        return {each.name: most for each in fields(self) if (most := getattr(self, each.name)) is not None}
+
     def excess(self, cost: Cost) -> dict[str, float]:
         """By how much a cost is over each limit, as a share of it: above 0 where it does not fit."""
-        limits = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: getattr(cost, name) / most - 1 for name, most in limits.items() if most is not None}
+        return {name: getattr(cost, name) / most - 1 for name, most in self.limits().items()}
 
     def misses(self, cost: Cost) -> list[str]:
         """What does not fit, in words."""
         over = [name for name, share in self.excess(cost).items() if share > 0]
         return [f"{WORDS[name]} {getattr(cost, name):,} of {getattr(self, name):,}" for name in over]
-
-
-WORDS = {"ram_bytes": "RAM", "flash_bytes": "flash", "instructions": "instructions"}
 
 
 def budget_of(

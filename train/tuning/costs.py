@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ei_compat.core.errors import EiTrainError, TrainingError
-from ei_compat.core.files import write_file
+from ei_compat.core.files import cache_folder, write_file
 from firmware import compiler
 from train.tuning.sketch import Cost, Sketch, Zeros
 
@@ -37,7 +36,7 @@ class Costs:
     """
 
     def __init__(self, folder: Path | None = None, workers: int = 1) -> None:
-        self._folder = folder or _cache_folder()
+        self._folder = folder or cache_folder("costs")
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
 
@@ -130,8 +129,3 @@ def compiler_digest() -> str:
             if folder.name == "compiler" or path.name in {"network_cost.py", "sketch.py"}:
                 digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - needs no account
-    return Path(home) / "ei-train" / "costs"

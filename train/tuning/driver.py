@@ -18,7 +18,7 @@ from train.recipe import Recipe
 from train.tuning.boards import Budget
 from train.tuning.rungs import goes_on
 from train.tuning.sketch import Cost, zeros_of
-from train.tuning.study import FINALS, Study, Trial
+from train.tuning.study import FINALS, Study, Trial, ranked
 from train.tuning.trials import Outcome, Spec
 
 if TYPE_CHECKING:
@@ -203,13 +203,13 @@ class Driver:
     def _finals(self) -> list[tuple[Trial, list[Outcome]]]:
         """Trains the best with several seeds; the one whose mean is the best comes first."""
         sign = 1 if self.search.subject.higher_is_better else -1
-        able = [trial for trial in self.study.trials() if trial.state == "trained" and trial.fits]
-        able.sort(key=lambda trial: -sign * _metric(trial.last))
+        to_the_end = [trial for trial in self.study.trials() if trial.state == "trained"]
+        able = ranked(to_the_end, higher_is_better=self.search.subject.higher_is_better)[: self.search.top]
         first, effort = self.search.base.seed, self.search.rungs[-1]
         asked: dict[Future[Outcome], tuple[int, int]] = {}
         waiting = [
             (trial.number, seed, self.search.spec(trial.values, effort, seed))
-            for trial in able[: self.search.top]
+            for trial in able
             for seed in range(first, first + SEEDS)
         ]
         reached: dict[tuple[int, int], Outcome] = {}
@@ -222,14 +222,11 @@ class Driver:
                 number, seed = asked.pop(future)
                 reached[number, seed] = future.result()
                 self._tell(f"trial {number} with seed {seed}: {_metric(reached[number, seed]):.4f}")
-        found = {
-            trial.number: [reached[trial.number, seed] for seed in range(first, first + SEEDS)]
-            for trial in able[: self.search.top]
-        }
+        found = {trial.number: [reached[trial.number, seed] for seed in range(first, first + SEEDS)] for trial in able}
         self.study.note(
             FINALS, {str(number): [each.as_json() for each in outcomes] for number, outcomes in found.items()}
         )
-        whole = [(trial, found[trial.number]) for trial in able[: self.search.top] if self._fit(found[trial.number])]
+        whole = [(trial, found[trial.number]) for trial in able if self._fit(found[trial.number])]
         return sorted(whole, key=lambda each: -sign * mean(each[1]))
 
     def _fit(self, outcomes: Sequence[Outcome]) -> bool:

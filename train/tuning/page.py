@@ -12,7 +12,8 @@ from train.page.document import document
 from train.page.markup import Markup, bar, element, joined, kilobytes, millions, percent, plural, table, whole
 from train.page.parts import Section
 from train.result import Columns
-from train.tuning.driver import mean
+from train.tuning.boards import WORDS
+from train.tuning.driver import described, mean
 from train.tuning.results import FIGURES, PAGE, Tuned
 from train.tuning.sketch import Cost
 from train.tuning.study import Trial
@@ -44,11 +45,7 @@ def page_of(tuned: Tuned) -> str:
 
 
 def _about(tuned: Tuned) -> str:
-    limits = [
-        f"{NAMES[name].split(',')[0]} {SHOWN[name](most)}"
-        for name in FIGURES
-        if (most := getattr(tuned.budget, name)) is not None
-    ]
+    limits = [f"{WORDS[name]} {SHOWN[name](most)}" for name, most in tuned.budget.limits().items()]
     counts = Counter(trial.state for trial in tuned.trials)
     said = ", ".join(f"{count} {state}" for state, count in counts.items())
     return f"Budget: {', '.join(limits) or 'none'}. {plural(len(tuned.trials), 'trial')}: {said}."
@@ -169,7 +166,7 @@ def _skipped(tuned: Tuned) -> Section:
     if not skipped:
         return Section("skipped", "Skipped", "Every network that was asked for fits and was trained.", Markup())
     rows = [
-        [str(trial.number), _named(trial), trial.state, trial.reason or "", *_costs(trial.predicted)]
+        [str(trial.number), described(trial.values), trial.state, trial.reason or "", *_costs(trial.predicted)]
         for trial in skipped
     ]
     shown = Columns("Skipped", ["trial", "network", "why", "what", *_headers()], rows, texts=4)
@@ -184,7 +181,7 @@ def _trials(tuned: Tuned) -> Section:
         last = trial.last
         if last is not None:
             metric = "" if last.metric is None else f"{last.metric:.4f}"
-            told = [str(trial.number), _named(trial), trial.state, trial.effort, metric]
+            told = [str(trial.number), described(trial.values), trial.state, trial.effort, metric]
             rows.append([*told, *_costs(last.cost), last.digest])
     header = ["trial", "network", "state", "longest run", tuned.metric, *_headers(), "folder below trials/"]
     return Section("trials", "Trials", None, table(Columns("Trained", header, rows, texts=4)))
@@ -196,17 +193,13 @@ def _errors(tuned: Tuned) -> Section:
         if errors:
             largest = max(errors, key=abs)
             average = sum(errors) / len(errors)
-            rows.append([NAMES[figure].split(",")[0], percent(average), percent(largest), str(len(errors))])
+            rows.append([WORDS[figure], percent(average), percent(largest), str(len(errors))])
     shown = Columns("Predicted against real", ["figure", "mean error", "largest error", "models"], rows)
     lead = (
         "What was said before training against the finished file, both by the compiler. RAM has to be exact. Flash and "
         "instructions are estimates: a model that takes more than the budget once it is trained cannot win."
     )
     return Section("errors", "Predictions", lead, table(shown))
-
-
-def _named(trial: Trial) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in trial.values.items())
 
 
 def _headers() -> list[str]:

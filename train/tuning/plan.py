@@ -11,7 +11,7 @@ from ei_compat.core.errors import UsageError
 from ei_compat.core.progress import SILENT, Progress
 from train.recipe import Recipe
 from train.result import Columns
-from train.tuning.boards import Board, Budget, milliseconds
+from train.tuning.boards import WORDS, Board, Budget, milliseconds
 from train.tuning.costs import Costs
 from train.tuning.sketch import Cost, Sketch, zeros_of
 
@@ -62,10 +62,7 @@ class BoardPlan:
         return [Columns(title, header, rows, self._caption(len(fitting)))]
 
     def _caption(self, fitting: int) -> str:
-        limits = {
-            "RAM": self.budget.ram_bytes, "flash": self.budget.flash_bytes, "instructions": self.budget.instructions
-        }  # fmt: skip
-        given = ", ".join(f"{name} {most:,}" for name, most in limits.items() if most is not None) or "none"
+        given = ", ".join(f"{WORDS[name]} {most:,}" for name, most in self.budget.limits().items()) or "none"
         lines = f"{fitting} of {len(self.rows)} networks fit. Limits: {given}. "
         if self.board is not None:
             lines += "An application needs its part of them: lower them with --max-ram and --max-flash. "

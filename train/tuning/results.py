@@ -17,7 +17,7 @@ from train.result import Columns, as_document
 from train.tuning.boards import Board, Budget
 from train.tuning.driver import mean
 from train.tuning.sketch import Cost
-from train.tuning.study import Trial
+from train.tuning.study import Trial, ranked
 from train.tuning.trials import Outcome
 
 TABLE, RESULT, PAGE, BEST = "trials.csv", "tune.json", "tune.html", "best"
@@ -126,11 +126,8 @@ class Tuned:
         """The winner, and how many there were of each kind."""
         counts = {state: sum(trial.state == state for trial in self.trials) for state in STATES}
         caption = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        sign = -1 if self.higher_is_better else 1
-        best = sorted(
-            (trial for trial in self.trained if trial.fits),
-            key=lambda trial: (trial.state != "trained", sign * (trial.last.metric or 0) if trial.last else 0),
-        )
+        best = ranked(self.trials, higher_is_better=self.higher_is_better)
+        best.sort(key=lambda trial: trial.state != "trained")
         rows = [[str(trial.number), *_words(trial), *_reached(trial)] for trial in best[:SHOWN]]
         header = ["trial", "network", "longest run", f"validation {self.metric}", "RAM", "flash", "instructions"]
         tables = [Columns("Best trials", header, rows, caption, texts=3)]

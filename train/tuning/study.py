@@ -7,7 +7,7 @@ learns from. All else that has to outlive the process stands in the trial's attr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +64,17 @@ class Trial:
     def last(self) -> Outcome | None:
         """What came of its longest run."""
         return list(self.rungs.values())[-1] if self.rungs else None
+
+
+def ranked(trials: Sequence[Trial], *, higher_is_better: bool) -> list[Trial]:
+    """Those within the budget of which something came, the best by their longest runs first."""
+    sign = -1 if higher_is_better else 1
+    measured = [
+        (sign * trial.last.metric, trial)
+        for trial in trials
+        if trial.fits and trial.last is not None and trial.last.metric is not None
+    ]
+    return [trial for _, trial in sorted(measured, key=lambda each: each[0])]
 
 
 def storage_of(place: str | Path) -> BaseStorage:

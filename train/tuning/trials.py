@@ -17,7 +17,7 @@ from typing import Any
 from ei_compat.block.run_folder import REPORT
 from train import __version__
 from train.job import EFFORT
-from train.recipe import option_of
+from train.recipe import option_words
 from train.tuning.sketch import Cost
 
 LENGTHS = ("fine_tune_epochs", "min_steps")  # what an effort multiplies
@@ -73,13 +73,7 @@ class Spec:
         values = {**dict(self.values), "effort": self.effort, "seed": self.seed}
         for name in set(LENGTHS) & values.keys():
             values[name] = max(1, round(EFFORT[self.effort] * int(values[name])))
-        words = []
-        for name, value in sorted(values.items()):
-            flag = option_of(name)
-            if isinstance(value, bool):
-                words.append(flag if value else f"--no-{flag[2:]}")
-            else:
-                words += [flag, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+        words = [word for name, value in sorted(values.items()) for word in option_words(name, value)]
         return [*words, *self.arguments, *(["--ensure-determinism"] if self.deterministic else [])]
 
     def command(self) -> list[str]:
