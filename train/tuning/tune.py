@@ -59,6 +59,7 @@ def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
         GateError: a model's RAM is not what was predicted.
         Interrupted: a signal came; what runs has left checkpoints.
     """
+    executor = open_executor(request.executor, request.settings)  # which may be refused, before anything is written
     with _own(request.out, alone=request.storage is None):
         study = Study(
             storage_of(request.storage or request.out),
@@ -67,7 +68,6 @@ def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
             higher_is_better=request.search.subject.higher_is_better,
         )
         _same_search(study, request)
-        executor = open_executor(request.executor, request.settings)
         try:
             finals = Driver(request.search, study, costs, executor, watch).run()
         except Interrupted as error:

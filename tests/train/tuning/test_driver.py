@@ -131,6 +131,11 @@ def test_nothing_that_fits_is_said_with_the_nearest(
     assert "none of 12 networks fits: the nearest takes RAM 10,080 of 5,000" in capsys.readouterr().err
 
 
+def test_an_unknown_executor_leaves_nothing(arguments: list[str], tmp_path: Path) -> None:
+    assert run([*arguments, "--executor", "slurm"]) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_train_refuses_ends_the_search(
     arguments: list[str], in_place: None, stubbed: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
