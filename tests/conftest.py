@@ -1,8 +1,8 @@
 """What every test may need from outside, and what happens where it is missing.
 
-A test says what it needs with a marker (`docker`, `qemu`, `shared`, `clients`, `browser`). Where that is missing the
-test is skipped with the reason, except in CI (`CI=true`), where a missing need is a failure: nothing is silently left
-out.
+A test says what it needs with a marker (`docker`, `qemu`, `shared`, `clients`, `browser`, `postgres`). Where that is
+missing the test is skipped with the reason, except in CI (`CI=true`), where a missing need is a failure: nothing is
+silently left out.
 `clients` are Edge Impulse's own Python packages, in a virtual environment in the user's cache; EI_TRAIN_CLIENTS=1 or CI
 makes it.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import cached
+from tests import cached, postgres
 from tests.needs import missing
 
 if TYPE_CHECKING:
@@ -66,12 +66,20 @@ def _missing_browser() -> str | None:
     return None if importlib.util.find_spec("playwright") else "playwright is not installed; `make setup` does"
 
 
+@functools.cache
+def _missing_postgres() -> str | None:
+    if postgres.binaries() is None:
+        return "PostgreSQL is not installed"
+    return None if importlib.util.find_spec("psycopg") else "psycopg is not installed; `make setup` does"
+
+
 NEEDS = {
     "docker": _missing_docker,
     "qemu": _missing_qemu,
     "shared": _missing_shared,
     "clients": _missing_clients,
     "browser": _missing_browser,
+    "postgres": _missing_postgres,
 }
 
 

@@ -67,6 +67,7 @@ Modules without a file of tests under their own name, and where they are tested:
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
     tuning/executors               tuning/test_local
+    tuning/claims                  tuning/test_database
     tuning/launch                  tuning/test_local
     tuning/network_cost            test_pipeline
     tuning/page                    tuning/test_driver
@@ -75,7 +76,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tuning/rungs                   tuning/test_space
     tuning/running                 tuning/test_local
     tuning/sketch                  test_pipeline, tuning/test_costs
-    tuning/study                   tuning/test_driver
+    tuning/study                   tuning/test_driver, tuning/test_database
     tuning/subject                 tuning/test_driver
     tuning/trials                  tuning/test_local
     tuning/tune                    tuning/test_driver

@@ -1,11 +1,13 @@
 """The search itself: asks for trials, tells those untrained that do not fit, trains the others rung by rung.
 
 Every step can be repeated: a trial's folder answers for what is done, so a driver that comes after another one submits
-all that was under way, and nothing is trained twice.
+all that was under way, and nothing is trained twice. Several drivers may work at one study at once: each trial, and
+each of the last trainings with several seeds, is claimed by one of them; all wait for the end and its result.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
@@ -18,8 +20,8 @@ from train.recipe import Recipe
 from train.tuning.boards import Budget
 from train.tuning.rungs import goes_on
 from train.tuning.sketch import Cost, zeros_of
-from train.tuning.study import FINALS, Study, Trial, ranked
-from train.tuning.trials import Outcome, Spec
+from train.tuning.study import Study, Trial, ranked
+from train.tuning.trials import Outcome, Spec, finished
 
 if TYPE_CHECKING:
     from train.tuning.costs import Costs
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 MOST_MISSES = 150  # networks in a row that do not fit, after which the search ends
 MOST_FAILURES = 3  # trials that fail before one succeeds
 SEEDS = 3  # of each of the best
+FINAL = "final "  # and a digest: the claim and the note of one of the last trainings
 NOT_BUILT = {"built": 1.0}  # the constraint of a recipe that no network can be made of
 
 
@@ -84,6 +87,7 @@ class Driver:
     watch: Watch
     _running: dict[Future[Outcome], tuple[int, dict[str, Any], int]] = field(default_factory=dict)
     _misses: int = 0
+    _looked: float = float("-inf")  # when trials without a driver were last looked for
 
     def run(self) -> list[tuple[Trial, list[Outcome]]]:
         """Searches; the best trials with what came of them for each seed, the winner first.
@@ -93,31 +97,45 @@ class Driver:
             DataError: `train` refuses the data.
             TrainingError: nothing could be trained.
         """
-        for number, values, rung in self.study.unfinished():
+        while True:
+            self._take_over()
+            while len(self._running) < self.executor.slots and (asked := self.study.ask(self._wanted)) is not None:
+                self._begin(*asked)
+            if self._running:
+                self._collect()
+            elif not self._goes_on(self.study.trials()):
+                return self._finals()
+            else:
+                time.sleep(self.study.claims.patience or 0)
+
+    def _take_over(self) -> None:
+        """Goes on with trials whose drivers are gone."""
+        free, patience = self.executor.slots - len(self._running), self.study.claims.patience or 0
+        if not free or time.monotonic() < self._looked + patience:
+            return
+        self._looked = time.monotonic()
+        for number, values, rung in self.study.abandoned(free):
             if rung is None:
                 self._begin(number, values)
             else:
                 self._submit(number, values, rung)
-        while True:
-            while len(self._running) < self.executor.slots and self._wanted():
-                self._begin(*self.study.ask())
-            if not self._running:
-                break
-            self._collect()
-        return self._finals()
 
-    def _wanted(self) -> bool:
-        """Whether another trial is to be begun."""
+    def _goes_on(self, trials: Sequence[Trial]) -> bool:
+        """Whether a trial is under way somewhere, or yet to be begun."""
+        return any(trial.state == "running" for trial in trials) or self._wanted(trials)
+
+    def _wanted(self, trials: Sequence[Trial]) -> bool:
+        """Whether another trial is to be begun, given all there are."""
         if self._misses >= MOST_MISSES:
-            if any(trial.rungs for trial in self.study.trials()) or self._running:
+            if any(trial.rungs or trial.state == "running" for trial in trials):
                 return False
             raise ExportError(
                 f"none of {self._misses} networks fits: {self._nearest()}",
                 where="the budget",
                 fix="allow more, or widen the space with --space; `ei-train plan` shows what there is",
             )
-        counted = [trial for trial in self.study.trials() if trial.state not in {"infeasible", "failed"}]
-        return len(counted) < self.search.trials
+        counted = sum(trial.state not in {"infeasible", "failed"} for trial in trials)
+        return counted < self.search.trials
 
     def _nearest(self) -> str:
         costs = [trial.predicted for trial in self.study.trials() if trial.predicted is not None]
@@ -156,11 +174,14 @@ class Driver:
         self._running[self.executor.submit(spec)] = number, values, rung
 
     def _collect(self) -> None:
-        """Waits for some trial's rung to end, and decides on it."""
-        ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        """Waits for some trial's rung to end, and decides on it; looks up at times where there are other drivers."""
+        ended, _ = wait(self._running, self.study.claims.patience, FIRST_COMPLETED)
         for future in ended:
             number, values, rung = self._running.pop(future)
             outcome = future.result()
+            if not self.study.keeps(number):
+                self._tell(f"trial {number} was taken over by another driver")
+                continue
             if outcome.metric is None or outcome.cost is None:
                 self._fail(number, outcome)
                 continue
@@ -206,28 +227,45 @@ class Driver:
         to_the_end = [trial for trial in self.study.trials() if trial.state == "trained"]
         able = ranked(to_the_end, higher_is_better=self.search.subject.higher_is_better)[: self.search.top]
         first, effort = self.search.base.seed, self.search.rungs[-1]
-        asked: dict[Future[Outcome], tuple[int, int]] = {}
-        waiting = [
-            (trial.number, seed, self.search.spec(trial.values, effort, seed))
+        specs = {
+            (trial.number, seed): self.search.spec(trial.values, effort, seed)
             for trial in able
             for seed in range(first, first + SEEDS)
-        ]
-        reached: dict[tuple[int, int], Outcome] = {}
-        while waiting or asked:
-            while waiting and len(asked) < self.executor.slots:
-                number, seed, spec = waiting.pop(0)
-                asked[self.executor.submit(spec)] = number, seed
-            ended, _ = wait(asked, return_when=FIRST_COMPLETED)
-            for future in ended:
-                number, seed = asked.pop(future)
-                reached[number, seed] = future.result()
-                self._tell(f"trial {number} with seed {seed}: {_metric(reached[number, seed]):.4f}")
+        }
+        reached = self._trained(specs)
         found = {trial.number: [reached[trial.number, seed] for seed in range(first, first + SEEDS)] for trial in able}
-        self.study.note(
-            FINALS, {str(number): [each.as_json() for each in outcomes] for number, outcomes in found.items()}
-        )
         whole = [(trial, found[trial.number]) for trial in able if self._fit(found[trial.number])]
         return sorted(whole, key=lambda each: -sign * mean(each[1]))
+
+    def _trained(self, specs: Mapping[tuple[int, int], Spec]) -> dict[tuple[int, int], Outcome]:
+        """What came of these trials and seeds, each trained by the driver that claims it, and noted for the others."""
+        claims, patience = self.study.claims, self.study.claims.patience
+        asked: dict[Future[Outcome], tuple[int, int]] = {}
+        waiting, reached = dict(specs), dict[tuple[int, int], Outcome]()
+        while waiting or asked:
+            notes = self.study.notes
+            for each, spec in list(waiting.items()):
+                name = FINAL + spec.digest
+                if name in notes and finished(spec) is not None:
+                    reached[each] = Outcome.of_json(notes[name])
+                elif len(asked) < self.executor.slots and claims.claim(name):
+                    asked[self.executor.submit(spec)] = each
+                else:
+                    continue
+                del waiting[each]
+            if not asked:
+                time.sleep((patience or 0) if waiting else 0)
+                continue
+            ended, _ = wait(asked, patience, FIRST_COMPLETED)
+            for future in ended:
+                number, seed = each = asked.pop(future)
+                outcome = reached[each] = future.result()
+                name = FINAL + outcome.digest
+                if outcome.metric is not None:
+                    self.study.note(name, outcome.as_json())
+                claims.release(name)
+                self._tell(f"trial {number} with seed {seed}: {_metric(outcome):.4f}")
+        return reached
 
     def _fit(self, outcomes: Sequence[Outcome]) -> bool:
         """Whether every seed gave a model within the budget."""

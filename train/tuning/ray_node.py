@@ -69,7 +69,6 @@ def trial(order: Order) -> Outcome | Refusal:
             stop.set()  # for a task that is cancelled, or a worker that has to end
 
 
-
 def lacks(order: Order) -> Refusal | None:
     """What the node lacks, if anything."""
     here, spec = f"Ray node {_address()}", order.spec

@@ -1,4 +1,6 @@
-"""The study of a search: what was asked and told and is under way, in Optuna's storage. Only this imports Optuna.
+"""The study of a search: what was asked and told and is under way, in Optuna's storage.
+
+Only this and `train.tuning.database` import Optuna.
 
 A trial that does not fit the budget is told untrained: its constraints say by how much, which is what the sampler
 learns from. All else that has to outlive the process stands in the trial's attributes, each written once it is known.
@@ -7,18 +9,21 @@ learns from. All else that has to outlive the process stands in the trial's attr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.search_space import IntersectionSearchSpace
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from train.job import EFFORT
+from train.tuning.claims import Alone, Claims
 from train.tuning.sketch import Cost
 from train.tuning.space import Space
 from train.tuning.trials import Outcome
@@ -26,7 +31,7 @@ from train.tuning.trials import Outcome
 NAME = "tune"
 JOURNAL = "journal.log"
 RANDOM_TRIALS = 8  # before the sampler has something to go by
-VALUES, PREDICTED, REASON, RUNG, STANDS, FINALS = "values", "predicted", "reason", "rung ", "stands", "finals"
+VALUES, PREDICTED, REASON, RUNG, STANDS = "values", "predicted", "reason", "rung ", "stands"
 State = Literal["running", "trained", "stopped early", "infeasible", "failed"]
 
 
@@ -77,11 +82,9 @@ def ranked(trials: Sequence[Trial], *, higher_is_better: bool) -> list[Trial]:
     return [trial for _, trial in sorted(measured, key=lambda each: each[0])]
 
 
-def storage_of(place: str | Path) -> BaseStorage:
-    """The storage in a folder, which nobody else works in, or at a database's URL."""
-    if isinstance(place, str):
-        return RDBStorage(place)
-    file = place / JOURNAL
+def journal_in(folder: Path) -> BaseStorage:
+    """The storage in a folder, which nobody else works in."""
+    file = folder / JOURNAL
     file.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)  # of a process that was killed
     if file.exists() and not (content := file.read_bytes()).endswith(b"\n"):
         file.write_bytes(content[: content.rfind(b"\n") + 1])  # and had not written its last line to the end
@@ -92,11 +95,15 @@ class Study:
     """Asks for trials and is told of them.
 
     Args:
-        storage: see `storage_of`.
+        storage: see `journal_in` and `train.tuning.database`; None for the memory.
         space: that trials are drawn from.
         seed: of the sampler.
         higher_is_better: of the metric.
+        claims: that say which driver works at what.
         sampler: makes the sampler of a seed, in place of the usual one.
+
+    Attributes:
+        claims: as given.
     """
 
     def __init__(
@@ -106,18 +113,22 @@ class Study:
         *,
         seed: int,
         higher_is_better: bool,
-        sampler: Any = None,
+        claims: Claims | None = None,
+        sampler: Callable[[int], BaseSampler] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._space, self._seed = space, seed
-        self._sampler = sampler or tpe
-        self._study = optuna.create_study(
-            storage=storage,
-            study_name=NAME,
-            direction="maximize" if higher_is_better else "minimize",
-            load_if_exists=True,
-        )
+        self._space, self._seed, self.claims = space, seed, claims or Alone()
+        known = IntersectionSearchSpace(include_pruned=True)
+        self._sampler = sampler or (lambda seed: _Tpe(seed, known))
+        with self.claims.exclusive():
+            self._study = optuna.create_study(
+                storage=storage,
+                study_name=NAME,
+                direction="maximize" if higher_is_better else "minimize",
+                load_if_exists=True,
+            )
         self._live: dict[int, optuna.Trial] = {}
+        self._finished: dict[int, Trial] = {}
 
     @property
     def notes(self) -> Mapping[str, Any]:
@@ -129,33 +140,57 @@ class Study:
         """Writes something beside the trials, as a JSON value."""
         self._study.set_user_attr(key, value)
 
-    def ask(self) -> tuple[int, dict[str, Any]]:
-        """A new trial: its number and what fields of the recipe are in it."""
-        earlier = self._study.get_trials(deepcopy=False)
-        usual = self._space.defaults()
-        if len(earlier) < len(usual) and all(_state(trial) == "infeasible" for trial in earlier):
-            self._study.enqueue_trial(usual[len(earlier)])  # until one of the defaults fits
-        self._study.sampler = self._sampler(self._seed * 1_000_003 + len(earlier))
-        trial = self._study.ask()
+    def ask(self, wanted: Callable[[Sequence[Trial]], bool] = lambda _: True) -> tuple[int, dict[str, Any]] | None:
+        """A new trial: its number and what fields of the recipe are in it; None where none is wanted, given the others.
+
+        No other driver asks at the same time, so that there are never more than are wanted.
+        """
+        with self.claims.exclusive():
+            earlier = self.trials()
+            if not wanted(earlier):
+                return None
+            usual = self._space.defaults()
+            if len(earlier) < len(usual) and all(trial.state == "infeasible" for trial in earlier):
+                self._study.enqueue_trial(usual[len(earlier)])  # until one of the defaults fits
+            trial = self._study.ask()
+            self.claims.claim(_claimed(trial.number))
         return trial.number, self._drawn(trial)
 
     def _drawn(self, trial: optuna.Trial) -> dict[str, Any]:
+        self._study.sampler = self._sampler(self._seed * 1_000_003 + trial.number)
         values = self._space.draw(trial)
         trial.set_user_attr(VALUES, values)
         self._live[trial.number] = trial
         return values
 
-    def unfinished(self) -> list[tuple[int, dict[str, Any], int | None]]:
-        """Trials that were under way when the process that asked for them ended, and at which rung; they go on here."""
-        return [
-            (
-                trial.number,
-                self._drawn(optuna.Trial(self._study, trial._trial_id)),
-                trial.user_attrs.get(STANDS),
-            )
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if trial.number not in self._live
-        ]
+    def abandoned(self, most: int) -> list[tuple[int, dict[str, Any], int | None]]:
+        """Takes over trials that are under way with nobody at work, and says at which rung each is."""
+        if not self._without_driver():
+            return []
+        with self.claims.exclusive():  # so that no trial is looked at which was asked for, but not claimed yet
+            taken = [each for each in self._without_driver()[:most] if self.claims.claim(_claimed(each.number))]
+        by_now, found = self._study.get_trials(deepcopy=False), []
+        for each in taken:
+            trial = by_now[each.number]
+            if trial.state == TrialState.RUNNING:
+                values = self._drawn(optuna.Trial(self._study, trial._trial_id))
+                found.append((trial.number, values, trial.user_attrs.get(STANDS)))
+            else:  # it was told before it was claimed
+                self.claims.release(_claimed(trial.number))
+        return found
+
+    def _without_driver(self) -> list[FrozenTrial]:
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        others = [trial for trial in running if trial.number not in self._live]
+        held = self.claims.held() if others else ()
+        return [trial for trial in others if _claimed(trial.number) not in held]
+
+    def keeps(self, number: int) -> bool:
+        """Whether a trial is this driver's still; another one has it where this one was not heard of for too long."""
+        kept = self.claims.holds(_claimed(number))
+        if not kept:
+            del self._live[number]
+        return kept
 
     def predicted(self, number: int, cost: Cost) -> None:
         """Notes what a trial will cost."""
@@ -169,35 +204,44 @@ class Study:
         """Notes what came of a rung."""
         trial = self._live[number]
         trial.set_user_attr(RUNG + effort, outcome.as_json())
-        if (
-            outcome.metric is not None
-            and step not in self._study.get_trials(deepcopy=False)[number].intermediate_values
-        ):
+        if outcome.metric is not None and step not in trial.storage.get_trial(trial._trial_id).intermediate_values:
             trial.report(outcome.metric, step)
 
     def infeasible(self, number: int, excess: Mapping[str, float], reason: str) -> None:
         """Tells that a trial does not fit, untrained, and by how much: above 0 is too much."""
-        trial = self._live.pop(number)
+        trial = self._live[number]
         _constrain(trial, excess)
         trial.set_user_attr(REASON, reason)
-        self._study.tell(number, state=TrialState.PRUNED)
+        self._tell(number, state=TrialState.PRUNED)
 
     def failed(self, number: int, reason: str) -> None:
         """Tells that nothing came of a trial."""
-        self._live.pop(number).set_user_attr(REASON, reason)
-        self._study.tell(number, state=TrialState.FAIL)
+        self._live[number].set_user_attr(REASON, reason)
+        self._tell(number, state=TrialState.FAIL)
 
     def done(self, number: int, excess: Mapping[str, float], metric: float | None) -> None:
         """Tells that a trial was trained; a metric is that of the longest rung, None for one that was stopped early."""
-        _constrain(self._live.pop(number), excess)
+        _constrain(self._live[number], excess)
         if metric is None:
-            self._study.tell(number, state=TrialState.PRUNED)
+            self._tell(number, state=TrialState.PRUNED)
         else:
-            self._study.tell(number, metric)
+            self._tell(number, metric)
+
+    def _tell(self, number: int, metric: float | None = None, *, state: TrialState | None = None) -> None:
+        self._study.tell(number, metric, state=state)
+        del self._live[number]
+        self.claims.release(_claimed(number))
 
     def trials(self) -> list[Trial]:
         """All of them, in the order in which they were asked for."""
-        return [_read(trial) for trial in self._study.get_trials(deepcopy=False)]
+        return [self._as_trial(trial) for trial in self._study.get_trials(deepcopy=False)]
+
+    def _as_trial(self, trial: FrozenTrial) -> Trial:
+        if not trial.state.is_finished():
+            return _read(trial)
+        if trial.number not in self._finished:  # nothing of it changes any more
+            self._finished[trial.number] = _read(trial)
+        return self._finished[trial.number]
 
     def importance(self) -> dict[str, float]:
         """The share of each knob in how good the trials were; empty where too few tell."""
@@ -210,14 +254,32 @@ class Study:
         return found
 
 
-def tpe(seed: int) -> BaseSampler:
-    """The tree-structured Parzen estimator, which heeds constraints (Watanabe & Hutter 2023)."""
-    return TPESampler(seed=seed, n_startup_trials=RANDOM_TRIALS)
+class _Tpe(TPESampler):
+    """The tree-structured Parzen estimator, which heeds constraints (Watanabe & Hutter 2023).
+
+    Args:
+        seed: of this trial.
+        known: what the trials so far have in common, which would be found anew by each sampler, from all of them.
+    """
+
+    def __init__(self, seed: int, known: IntersectionSearchSpace) -> None:
+        super().__init__(seed=seed, n_startup_trials=RANDOM_TRIALS)
+        self._known = known
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        """See `optuna.samplers.BaseSampler`."""
+        return {name: each for name, each in self._known.calculate(study, use_cache=True).items() if not each.single()}
+
+
+def _claimed(number: int) -> str:
+    """The name of a trial's claim."""
+    return f"trial {number}"
 
 
 def _constrain(trial: optuna.Trial, excess: Mapping[str, float]) -> None:
+    known = trial.constraints  # of a process that was killed before it could tell
     for name, share in excess.items():
-        if name not in trial.constraints:  # of a process that was killed before it could tell
+        if name not in known:
             trial.set_constraint(name, share)
 
 

@@ -16,11 +16,13 @@ from train.tuning.driver import Driver, Search, Watch
 from train.tuning.executors import Settings, open_executor
 from train.tuning.page import write_page
 from train.tuning.results import Tuned, Winner, link_best, testing_of, write_results
-from train.tuning.study import Study, storage_of
+from train.tuning.study import Study, journal_in
 
 if TYPE_CHECKING:
     from train.tuning.boards import Board
     from train.tuning.costs import Costs
+    from train.tuning.database import Database
+    from train.tuning.executors import Executor
     from train.tuning.space import Space
 
 SETTING = "setting"
@@ -54,29 +56,59 @@ def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
     """Searches, or goes on with a search, and writes its results.
 
     Raises:
-        UsageError: the folder holds another search, or somebody is at work in it.
+        UsageError: the folder or the database holds another search, or somebody is at work in the folder.
+        RemoteError: the database or the cluster does not answer, refuses, or is lost.
         DataError, TrainingError, ExportError: see `Driver.run`; ExportError also where no trained model fits.
         GateError: a model's RAM is not what was predicted.
         Interrupted: a signal came; what runs has left checkpoints.
     """
-    executor = open_executor(request.executor, request.settings)  # which may be refused, before anything is written
-    with _own(request.out, alone=request.storage is None):
-        study = Study(
-            storage_of(request.storage or request.out),
-            request.space,
-            seed=request.search.base.seed,
-            higher_is_better=request.search.subject.higher_is_better,
-        )
-        _same_search(study, request)
+    with (
+        _executor(request) as executor,
+        _database(request.storage) as database,
+        _own(request.out, alone=database is None),
+    ):
         try:
+            study = Study(
+                journal_in(request.out) if database is None else database.storage,
+                request.space,
+                seed=request.search.base.seed,
+                higher_is_better=request.search.subject.higher_is_better,
+                claims=database,
+            )
+            with study.claims.exclusive():
+                _same_search(study, request)
             finals = Driver(request.search, study, costs, executor, watch).run()
         except Interrupted as error:
             raise Interrupted(error.signal, fix=GO_ON) from None
-        finally:
-            supervision.saving(True)  # what runs is given the time to save
-            executor.close()
-            supervision.saving(False)
         return _written(request, study, finals)
+
+
+@contextmanager
+def _executor(request: Request) -> Iterator[Executor]:
+    """Where trials run, opened before anything is written, for it may be refused."""
+    executor = open_executor(request.executor, request.settings)
+    try:
+        yield executor
+    finally:
+        supervision.saving(True)  # what runs is given the time to save
+        executor.close()
+        supervision.saving(False)
+
+
+@contextmanager
+def _database(url: str | None) -> Iterator[Database | None]:
+    """The database at a URL, if there is one."""
+    if url is None:
+        yield None
+        return
+    from train.tuning.database import Database, failures
+
+    database = Database(url)
+    try:
+        with failures(url, GO_ON):
+            yield database
+    finally:
+        database.close()
 
 
 def _written(request: Request, study: Study, finals: list[Any]) -> Tuned:
@@ -129,25 +161,29 @@ def _same_search(study: Study, request: Request) -> None:
     changed = [name for name, value in setting.items() if earlier.get(name) != value]
     if changed:
         raise UsageError(
-            f"holds a search with another {', '.join(changed)}",
+            f"holds a search that differs in {', '.join(changed)}",
             where="--storage" if request.storage else request.out,
-            fix="give the same options, or another folder",
+            fix=f"give the same options, or another {'database' if request.storage else 'folder'}",
         )
 
 
 @contextmanager
 def _own(out: Path, *, alone: bool) -> Iterator[None]:
-    """The folder, made, and locked where its journal is the storage."""
+    """The folder, made, and locked: by one driver where its journal is the storage, else by all on a database."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         handle = os.open(out, os.O_RDONLY)
     except OSError as error:
         raise DataError(f"cannot be written to ({error.strerror})", where=out, fix="give another folder") from None
     try:
-        if alone:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fix = "wait, or give all of them the same --storage"
+            raise UsageError("another search is at work in it", where=out, fix=fix) from None
+        except OSError:
+            if alone:  # but a volume that machines share may know no locks
+                raise
         yield
-    except BlockingIOError:
-        raise UsageError("another search is at work in it", where=out, fix="wait, or use --storage") from None
     finally:
         os.close(handle)

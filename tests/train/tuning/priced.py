@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -34,4 +35,8 @@ if __name__ == "__main__":
     from train import supervisor
 
     put_in_place(setattr)
+    if lease := os.environ.get("EI_LEASE"):  # seconds
+        from train.tuning import database
+
+        database.LEASE_SECONDS = float(lease)
     supervisor.main()
