@@ -197,7 +197,7 @@ def _connected(address: str, where: str) -> Any:
     with _steady():
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_own_cluster(address))
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises no less general a kind where a node does not start
             hint = "start one with `ray start --head`, or give local" if address == AUTO else None
             raise RemoteError(f"Ray cannot be used: {_first_line(error)}", where=where, fix=hint) from None
     return ray
