@@ -97,6 +97,7 @@ class Driver:
             DataError: `train` refuses the data.
             TrainingError: nothing could be trained.
         """
+        waits = False
         while True:
             self._take_over()
             while len(self._running) < self.executor.slots and (asked := self.study.ask(self._wanted)) is not None:
@@ -106,6 +107,9 @@ class Driver:
             elif not self._goes_on(self.study.trials()):
                 return self._finals()
             else:
+                if not waits:
+                    self._tell("waits for the trials of other drivers")
+                waits = True
                 time.sleep(self.study.claims.patience or 0)
 
     def _take_over(self) -> None:
