@@ -49,6 +49,9 @@ class RunFolder:
         Raises:
             DataError: it has not, or the folder is another one.
         """
+        if not self.path.is_dir():
+            what = "is no folder" if self.path.exists() else "there is no such folder"
+            raise DataError(what, where=self.path, fix="give the --out-directory of a run that has ended")
         for name in (INT8_FILE, LABELS, REPORT):
             if not (self.path / name).is_file():
                 raise DataError(

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -59,9 +59,10 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(stream.fileno())
         beside.replace(path)
     except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # writing does not say where
-        beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in {None, str(beside)}:
+            error.filename, error.filename2 = str(path), None  # writing does not say where, and nobody knows that name
+        with suppress(OSError):  # it may not be there, where nothing can be made
+            beside.unlink()
         raise
     _sync_folder(path.parent)
 

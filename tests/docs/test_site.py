@@ -7,21 +7,26 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import typer
 
 from ei_compat.block.run_folder import CHECKPOINT, RESULTS
 from ei_compat.core import errors
+from tests.browser import Opened, chromium
 from tests.docs.pages import ROOT
 from train.cli.main import command_line
 from train.recipe import Recipe, option_of
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 LOADS = {"src", "srcset", "poster", "data"}  # attributes whose address a page fetches by itself
 RELATIONS = {"stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "manifest", "modulepreload"}
-CHROMIUM = "/usr/bin/chromium"
 REMOTE = re.compile(r"^\s*(https?:)?//")
 
 
@@ -79,25 +84,43 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path) -> None:
         assert not re.search(r"(href|src)=[\"']https?:|url\([\"']?https?:|@import", picture.read_text()), picture
 
 
-@pytest.mark.browser
-def test_pages_are_silent_and_fit_a_phone(site: Path) -> None:
-    from playwright.sync_api import sync_playwright
+LOOKED_AT = [  # the two largest pages once each: axe-core looks at every element
+    (1280, "light", ("index", "howto/measure", "reference/commands")),
+    (390, "dark", ("index", "tutorial", "reference/json")),
+]
 
-    unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=unboxed) as browser:
-        for width, scheme in ((1280, "light"), (390, "dark")):
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            said: list[str] = []
-            asked: list[str] = []
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            for name in ("index", "tutorial", "reference/commands", "explanation/firmware"):
-                page.goto((site / f"{name}.html").as_uri())
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-                colour = page.evaluate("getComputedStyle(document.body).getPropertyValue('--md-default-bg-color')")
-                assert colour.strip().startswith("#fff" if scheme == "light" else "hsla"), colour
-            assert said == []
-            assert [address for address in asked if not address.startswith("file:")] == []
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme", "names"), LOOKED_AT)
+def test_pages_are_silent_fit_and_nobody_stumbles(
+    browser: Browser, site: Path, width: int, scheme: str, names: Sequence[str]
+) -> None:
+    for name in names:
+        opened = Opened(browser, site / f"{name}.html", width, scheme)
+        assert opened.overhang <= 0, name
+        colour = opened.page.evaluate("getComputedStyle(document.body).getPropertyValue('--md-default-bg-color')")
+        assert colour.strip().startswith("#fff" if scheme == "light" else "hsla"), colour
+        assert opened.stumbles() == [], name
+        opened.close()
+
+
+@pytest.mark.browser
+def test_the_search_works_from_disk(browser: Browser, site: Path) -> None:
+    opened = Opened(browser, site / "howto" / "prune.html")
+    opened.page.locator(".md-search__input").first.click()
+    opened.page.keyboard.type("calibration")
+    first = opened.page.locator(".md-search-result__link").first
+    first.wait_for()
+    first.click()
+    assert "calibrat" in opened.page.locator("article").inner_text().lower()
+    opened.close()
 
 
 def test_an_address_elsewhere_is_found(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_finished_run_is_replaced_only_on_demand_and_resumed_as_finished(
 
     with pytest.raises(UsageError, match=r"holds the results of a finished run; .*--overwrite"):
         pipeline.run(job, SILENT)
-    with pytest.raises(UsageError, match="holds a finished run that was made with another --seed; give"):
+    with pytest.raises(UsageError, match="holds a finished run that differs in --seed; give"):
         pipeline.run(replace(job, resume=True, recipe=job.recipe.model_copy(update={"seed": 9})), SILENT)
     again = pipeline.run(replace(job, resume=True), SILENT)
 
@@ -301,7 +301,7 @@ def test_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(
     with pytest.raises(UsageError, match=r"holds a checkpoint of 0 epochs; --resume goes on from it, --overwrite"):
         pipeline.run(job, SILENT)
     assert (job.out / "checkpoint.npz").read_bytes() == before
-    with pytest.raises(UsageError, match="made with another data, --seed; give the same options"):
+    with pytest.raises(UsageError, match="differs in data, --seed; give the same options"):
         pipeline.run(replace(job, resume=True, recipe=Recipe(**SMALL, seed=2)), SILENT)
     (job.out / "checkpoint.npz").write_bytes(b"PK half a file")
     with pytest.raises(UsageError, match="checkpoint is damaged"):

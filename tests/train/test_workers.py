@@ -88,7 +88,7 @@ def test_a_worker_does_with_earlier_results_what_the_chief_does(finished: tuple[
 
     with pytest.raises(UsageError, match=r"holds the results of a finished run; .*--overwrite"):
         pipeline.run(job, SILENT)
-    with pytest.raises(UsageError, match="holds a finished run that was made with another --seed"):
+    with pytest.raises(UsageError, match="holds a finished run that differs in --seed"):
         pipeline.run(replace(job, resume=True, recipe=job.recipe.model_copy(update={"seed": 9})), SILENT)
     assert pipeline.run(replace(job, resume=True), SILENT) is None
     assert {path.name: path.read_bytes() for path in job.out.iterdir()} == before

@@ -17,7 +17,9 @@ SOURCES = Path(__file__).resolve().parents[2]  # a checkout has the Dockerfile t
 def run(
     context: typer.Context,
     image: str | None = typer.Option(
-        None, help="Its name; without it EI_TRAIN_IMAGE, else ei-train, and ei-train:gpu with --gpu."
+        None,
+        help="Its name; without it EI_TRAIN_IMAGE, else ei-train, and ei-train:gpu with --gpu. What is not here is "
+        "pulled; without a name it is built, where this program is a folder of sources.",
     ),
     build: Path | None = typer.Option(
         None, help="Build it first, from this folder of sources; BASE_IMAGE names another base."
@@ -40,7 +42,8 @@ def run(
 
     if not context.args:
         raise UsageError("there is nothing to run", where="run", fix="add a command, or the options of train")
-    name = image or os.environ.get("EI_TRAIN_IMAGE") or ("ei-train:gpu" if gpu else "ei-train")
+    named = image or os.environ.get("EI_TRAIN_IMAGE")
+    name = named or ("ei-train:gpu" if gpu else "ei-train")
     limits = Limits(gpu, None if memory is None else parse_memory(memory), cpus, offline)
     terminal = sys.stdout.isatty()
     if dry_run:
@@ -49,10 +52,13 @@ def run(
         return
     client = engine.connect()
     try:
-        sources = SOURCES if build is None and (SOURCES / "Dockerfile").is_file() else build
+        sources = SOURCES if not named and build is None and (SOURCES / "Dockerfile").is_file() else build
         engine.have_image(client, name, sources, bars(), anew=build is not None)
         plan = make_plan(name, context.args, limits, os.environ, terminal=terminal)
-        code = engine.run(client, plan)
+        try:
+            code = engine.run(client, plan)
+        finally:
+            plan.tidy()
     finally:
         client.close()
     raise typer.Exit(code)

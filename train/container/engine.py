@@ -67,13 +67,17 @@ def refusals(image: str) -> Iterator[None]:
 
 
 def _refusal(words: str, image: str) -> EiTrainError:
-    if any(sign in words.lower() for sign in FULL):
+    if _is_full(words):
         return DataError("no space left on the device", where="the Docker engine", fix="docker system prune frees some")
     if "could not select device driver" in words or "nvidia" in words.lower():
         return RemoteError(
             "gives no GPU to containers", where="the Docker engine", fix="install NVIDIA's container toolkit"
         )
     return RemoteError(f"refuses: {words.strip() or 'no reason given'}", where=f"the Docker engine, {image}")
+
+
+def _is_full(words: str) -> bool:
+    return any(sign in words.lower() for sign in FULL)
 
 
 def have_image(client: DockerClient, image: str, context: Path | None, progress: Progress, *, anew: bool) -> None:
@@ -129,9 +133,17 @@ def _build(client: DockerClient, image: str, context: Path, progress: Progress) 
     with refusals(image):
         for event in build(path=str(context), tag=image, rm=True, decode=True, buildargs=arguments, **gpu):
             if "error" in event:
-                raise _refusal(f"the build failed: {event['error']}", image)
+                raise _failed_build(str(event["error"]).strip(), image)
             if line := str(event.get("stream", "")).strip():
                 progress.note(line)
+
+
+def _failed_build(words: str, image: str) -> EiTrainError:
+    if _is_full(words):
+        return _refusal(words, image)
+    return RemoteError(
+        f"the build failed: {words}", where=image, fix="see its log above; BASE_IMAGE names another image to begin with"
+    )
 
 
 def run(client: DockerClient, plan: ContainerSpec) -> int:

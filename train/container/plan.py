@@ -51,6 +51,7 @@ class ContainerSpec:
         user: uid and gid; None where the image finds them out.
         limits: see `Limits`.
         terminal: whether a person watches, so that there are bars.
+        made: the folder of results, where it was not there before.
     """
 
     image: str
@@ -61,6 +62,12 @@ class ContainerSpec:
     user: str | None
     limits: Limits
     terminal: bool
+    made: Path | None = None
+
+    def tidy(self) -> None:
+        """Removes the folder of results that was made for nothing."""
+        if self.made is not None and self.made.is_dir() and not any(self.made.iterdir()):
+            self.made.rmdir()
 
     def command_line(self) -> str:
         """The `docker run` that does the same; of variables the names, for their values may be secret."""
@@ -108,6 +115,7 @@ def make_plan(
     folder = Path.cwd()
     words = list(arguments) or ["--help"]
     mounts: dict[Path, bool] = {}
+    made = None
     training = words[0].startswith("-") or words[0] == "train"
     if not training:
         mounts[folder] = True
@@ -119,8 +127,9 @@ def make_plan(
         results = _value(words, RESULTS)
         if results is not None:
             place = Path(results).absolute()
-            if make_folder:
-                place.mkdir(parents=True, exist_ok=True)
+            if make_folder and not place.is_dir():
+                place.mkdir(parents=True)
+                made = place
             mounts[place] = True
     mounts = {path: writable for path, writable in mounts.items() if not _covered(path, writable, mounts)}
     for path in mounts:
@@ -134,6 +143,7 @@ def make_plan(
         user=f"{os.getuid()}:{os.getgid()}" if os.getuid() else None,
         limits=limits,
         terminal=terminal,
+        made=made,
     )
 
 

@@ -112,7 +112,7 @@ class Checkpoints:
         changed = [k for k, v in self._fingerprint.items() if meta["fingerprint"].get(k) != v]
         if changed:
             raise UsageError(
-                f"the checkpoint was made with another {', '.join(changed)}",
+                f"the checkpoint differs in {', '.join(changed)}",
                 where=self.path,
                 fix="give the same options and data, or --overwrite to start anew",
             )

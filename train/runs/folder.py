@@ -98,7 +98,7 @@ class OutputFolder:
         changed = [name for name, value in fingerprint(config).items() if then.get(name) != value]
         if changed:
             raise UsageError(
-                f"holds a finished run that was made with another {', '.join(changed)}",
+                f"holds a finished run that differs in {', '.join(changed)}",
                 where=self.path,
                 fix="give another --out-directory, or --overwrite",
             )

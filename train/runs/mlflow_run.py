@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,16 @@ def check(uri: str) -> None:
         )
 
 
+def _reason(error: BaseException) -> str:
+    """Why a server does not answer, in a few words, which clients wrap in several layers of their own."""
+    each: BaseException | None = error
+    while each is not None:
+        if isinstance(each, ConnectionError | TimeoutError | socket.gaierror) and each.strerror:
+            return f"does not answer ({each.strerror.lower()})"
+        each = each.__cause__ or each.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 class MlflowRun:
     """One run there.
 
@@ -77,8 +88,8 @@ class MlflowRun:
         except Interrupted:
             raise
         except Exception as error:
-            what = (str(error).splitlines() or [type(error).__name__])[0]
-            raise RemoteError(what, where=f"--mlflow {uri}", fix="check the address and that it answers") from error
+            fix = "check the address and that it answers"
+            raise RemoteError(_reason(error), where=f"--mlflow {uri}", fix=fix) from error
 
     def begin(self, config: Mapping[str, Any]) -> None:
         """See `train.runs.tracking.Tracker`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from ei_compat.block.run_folder import MODEL_FILES
@@ -118,18 +118,25 @@ class Report:
 def read_report(document: Mapping[str, Any]) -> Report:
     """The report of a `report.json`.
 
+    Fields may be added to a version, so what this program does not know is left out; before version 1 had its name the
+    file had none.
+
     Raises:
         KeyError, TypeError, ValueError: it is none.
     """
-    if document["schema"] != f"ei-train/{Report.schema}":
-        raise ValueError(f"schema {document['schema']}")
+    own = f"ei-train/{Report.schema}"
+    if document.get("schema", own) != own:
+        raise ValueError(f"it is {document['schema']}, and this program reads {own}")
+    needed = (each.name for each in fields(Report) if each.default is MISSING and each.default_factory is MISSING)
+    if missing := [name for name in needed if name not in document]:
+        raise ValueError(f"it holds no {missing[0]}; train again")
     task = TASKS.named(document["task"])
     metrics = {
         kind: {name: task.read_scores(scores) for name, scores in by_set.items()}
         for kind, by_set in document["metrics"].items()
     }
     return Report(
-        **{name: value for name, value in document.items() if name != "schema"}
+        **{each.name: document[each.name] for each in fields(Report) if each.name in document}
         | {
             "metrics": metrics,
             "sparsity": Sparsity(**document["sparsity"]),

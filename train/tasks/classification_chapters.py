@@ -141,6 +141,8 @@ def _by_class(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section
     for label, scores in own.classes.items():
         figures = [
             element("td", bar(value), element("span", percent(value)), class_="n barred")
+            if scores.support
+            else element("td")  # of which there is nothing to be found
             for value in (scores.precision, scores.recall, scores.f1)
         ]
         rows.append(
@@ -149,7 +151,7 @@ def _by_class(metrics: Mapping[str, Mapping[str, Scores]], last: str) -> Section
                 element("th", label, scope="row"),
                 element("td", whole(scores.support), class_="n"),
                 *figures,
-                _points(scores.f1, None if plain is None else plain.classes[label].f1),
+                _points(scores.f1, None if plain is None else plain.classes[label].f1) if scores.support else None,
             )
         )
     mean = [element("td", percent(value), class_="n") for value in (own.precision, own.recall, own.f1)]

@@ -51,9 +51,9 @@ class Scores:
         return self.accuracy
 
     def tables(self, title: str) -> list[Columns]:
-        """One row per class."""
+        """One row per class; of one without samples there is nothing to be found."""
         rows = [
-            [label, f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", str(s.support)]
+            [label, *(f"{share:.3f}" if s.support else "" for share in (s.precision, s.recall, s.f1)), str(s.support)]
             for label, s in self.classes.items()
         ]
         return [Columns(f"{title}, by class", ["class", "precision", "recall", "F1", "samples"], rows)]

@@ -44,7 +44,8 @@ def images_of(names: Iterable[str], lines: TextIO, progress: Progress) -> Iterat
     """Every picture that is named, in order; folders and patterns in the order of their names.
 
     Args:
-        names: files, folders, patterns such as `photos/*.jpg`, or `-` for paths from `lines`, one a line.
+        names: files, folders, patterns such as `photos/*.jpg`, or `-` for paths from `lines`, one a line; blank lines
+            are none.
         lines: read as they come.
         progress: warned of files of a folder that are no pictures.
 
@@ -53,8 +54,7 @@ def images_of(names: Iterable[str], lines: TextIO, progress: Progress) -> Iterat
     """
     for name in names:
         if name == STREAM:
-            for path in filter(None, (line.rstrip("\r\n") for line in lines)):
-                yield Named(path, Path(path), _below(Path(path)))
+            yield from _in_stream(lines)
         elif Path(name).is_dir():
             yield from _in_folder(Path(name), progress)
         elif Path(name).exists():
@@ -71,6 +71,15 @@ def images_of(names: Iterable[str], lines: TextIO, progress: Progress) -> Iterat
 
 def _below(path: Path) -> PurePath:
     return PurePath(path.stem)
+
+
+def _in_stream(lines: TextIO) -> Iterator[Named]:
+    empty = True
+    for path in (line.rstrip("\r\n") for line in lines if line.strip()):
+        empty = False
+        yield Named(path, Path(path), _below(Path(path)))
+    if empty:
+        raise DataError("names no picture", where="stdin", fix="write a path on each line")
 
 
 def _in_folder(folder: Path, progress: Progress) -> Iterator[Named]:

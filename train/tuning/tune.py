@@ -149,7 +149,7 @@ def _same_search(study: Study, request: Request) -> None:
     changed = [name for name, value in setting.items() if earlier.get(name) != value]
     if changed:
         raise UsageError(
-            f"holds a search with another {', '.join(changed)}",
+            f"holds a search that differs in {', '.join(changed)}",
             where="--storage" if request.storage else request.out,
             fix=f"give the same options, or another {'database' if request.storage else 'folder'}",
         )

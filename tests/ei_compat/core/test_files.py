@@ -48,6 +48,13 @@ def test_a_full_disk_names_the_file(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_a_file_that_cannot_be_made_is_named_as_the_user_knows_it(tmp_path):
+    for path in (tmp_path / "nowhere" / "a", tmp_path):  # a folder that is not there, and one where the file would be
+        with pytest.raises(OSError, match=r"No such|Is a directory|not empty") as caught:
+            write_file(path, b"")
+        assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+
+
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.EIO])
 def test_a_file_system_that_syncs_no_folder_will_do(tmp_path, monkeypatch, error):
     sync = os.fsync

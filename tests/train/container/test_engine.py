@@ -160,6 +160,16 @@ def test_a_missing_image_is_one_line(tmp_path: Path) -> None:
     assert done.stderr == f"error: {tmp_path}/empty: holds no Dockerfile; name the folder of this program's sources\n"
 
 
+def test_a_named_image_is_pulled_and_never_built_from_these_sources(tmp_path: Path) -> None:
+    done = ei_train("run", "--image", "localhost:1/no/such:1", "say", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr.endswith(
+        "error: localhost:1/no/such:1: there is no such image here, and it cannot be pulled; "
+        "build it (--build FOLDER, or make build), or name another with --image\n"
+    )
+
+
 def test_an_image_that_cannot_be_pulled_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ei_compat.core.errors import RemoteError
     from ei_compat.core.progress import SILENT

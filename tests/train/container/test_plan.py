@@ -39,6 +39,17 @@ def test_training_reads_its_data_and_writes_its_results_alone(place: Path) -> No
     assert plan.folder == place
 
 
+def test_a_folder_that_nothing_came_into_is_removed_again(place: Path) -> None:
+    (place / "mine").mkdir()
+    for name, stays in (("new/one", False), ("mine", True)):
+        planned("--data-directory", "photos", "--out-directory", name).tidy()
+        assert (place / name).is_dir() is stays
+    plan = planned("--data-directory", "photos", "--out-directory", "other")
+    (place / "other" / "report.json").touch()
+    plan.tidy()
+    assert (place / "other" / "report.json").is_file()
+
+
 def test_other_commands_see_the_working_directory(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import Opened, chromium
 from tests.train.reporting.made import make_evaluation, make_run
 from train.reporting.evaluation_page import evaluation_page
 from train.reporting.page import page_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = "/usr/bin/chromium"
 KINDS = ("classification", "regression")
 SEEN = [
     *(("classification", width, scheme) for width in (1280, 390) for scheme in ("light", "dark")),
@@ -30,13 +29,8 @@ SEEN = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    unboxed = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=unboxed)
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -53,51 +47,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return made
 
 
-class Opened:
-    """A page and everything that it said or asked for."""
-
-    def __init__(self, browser: Browser, file: Path, width: int = 1280, scheme: Any = "light") -> None:
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page: Page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(file.as_uri())
-
-    def close(self) -> None:
-        outside = [url for url in self.asked if not url.startswith(("file:", "data:"))]
-        files = [url for url in self.asked if url.startswith("file:")]
-        self.page.close()
-        assert self.said == []
-        assert outside == []
-        assert len(files) == 1
-
-
 @pytest.mark.parametrize(("kind", "width", "scheme"), SEEN)
 def test_it_fits_says_nothing_and_nobody_stumbles(
     browser: Browser, files: dict[str, Path], kind: str, width: int, scheme: str
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     opened = Opened(browser, files[kind], width, scheme)
     page = opened.page
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.overhang <= 0
     page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.overhang <= 0
     cell = page.locator(".matrix button").first
     if cell.count():
         cell.click()
     if page.locator("#plane").count():
         page.locator("#plane").press("ArrowRight")
-    found = Axe().run(page).response["violations"]
-    serious = [
-        (each["id"], [node["html"][:200] for node in each["nodes"]][:3])
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-    ]
-    assert serious == []
-    opened.close()
+    assert opened.stumbles() == []
+    assert len(opened.close()) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -165,9 +165,9 @@ def test_a_report_of_an_earlier_version_makes_a_page(tmp_path: Path) -> None:
     make_run(tmp_path / "out")
     path = tmp_path / "out" / "report.json"
     old = json.loads(path.read_text())
-    for name in ("board", "kernels", "layers", "trust", "health", "command", "missing"):
+    for name in ("schema", "board", "kernels", "layers", "trust", "health", "command", "missing"):
         del old[name]
-    path.write_text(json.dumps(old))
+    path.write_text(json.dumps(old | {"version": 1, "of a later one": []}))
     (tmp_path / "out" / "explorer.zip").unlink()
     assert "When to believe it" in Read(page_of(tmp_path / "out")).text
 
@@ -185,11 +185,19 @@ def test_the_command_writes_it_again(run: Path, tmp_path: Path, capsys: pytest.C
         assert path.read_text(encoding="utf-8") == page_of(run)
 
 
+def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name, said in {"nowhere": "nowhere: there is no such folder", "file": "file: is no folder"}.items():
+        with pytest.raises(DataError, match=said):
+            page_of(tmp_path / name)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "error", "said"),
     [
         ("report.json", None, DataError, "holds no report.json"),
-        ("report.json", b"{}", FormatError, "is not what a run writes"),
+        ("report.json", b"{}", FormatError, "is not what a run writes: it holds no task; train again"),
+        ("report.json", b'{"schema": "ei-train/report/2"}', FormatError, "it is ei-train/report/2, and this program"),
         ("report.json", b"no JSON", FormatError, "is not what a run writes"),
         ("config.json", b"no JSON", FormatError, "is not what a run writes"),
         ("predictions.csv", None, DataError, "no such file"),

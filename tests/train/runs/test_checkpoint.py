@@ -66,7 +66,7 @@ def test_truncated_checkpoint_is_refused(tmp_path: Path, state: TrainState, keep
 def test_other_options_are_named(tmp_path: Path, state: TrainState) -> None:
     Checkpoints(tmp_path, {"recipe": "a", "data": "b"}).save(state)
 
-    with pytest.raises(UsageError, match="another data; give the same"):
+    with pytest.raises(UsageError, match="differs in data; give the same"):
         Checkpoints(tmp_path, {"recipe": "a", "data": "c"}).load()
 
 

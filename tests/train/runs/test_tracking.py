@@ -180,7 +180,7 @@ def test_a_server_that_does_not_answer_is_one_line_before_training(
 
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert (code, len(errors)) == (6, 1)
-    assert "--mlflow http://127.0.0.1:9: " in errors[0]
+    assert "--mlflow http://127.0.0.1:9: does not answer (connection refused); check the address" in errors[0]
     assert not (folder / "out").exists()
 
 

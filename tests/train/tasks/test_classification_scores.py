@@ -28,6 +28,7 @@ def test_class_that_does_not_occur_is_left_out_of_the_means() -> None:
     scores = score(np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]), np.array([0, 1]), ["a", "b", "c"])
 
     assert (scores.accuracy, scores.precision, scores.recall, scores.f1) == (1.0, 1.0, 1.0, 1.0)
+    assert scores.tables("x")[0].rows[1:] == [["b", "1.000", "1.000", "1.000", "1"], ["c", "", "", "", "0"]]
 
 
 def test_probability_that_was_rounded_to_zero_gives_a_finite_loss() -> None:

@@ -89,7 +89,7 @@ def test_images_come_from_files_folders_patterns_and_stdin(
     job, _ = finished
     one = photos / "cat" / "cat0.png"
     (photos / "dog" / "notes.txt").write_text("")
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{one}\n\n{photos / 'dog' / 'dog1.png'}\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{one}\n\n  \n{photos / 'dog' / 'dog1.png'}\n"))
 
     code, out, err = predict(job.out, one, photos / "dog", str(photos / "**" / "*2.png"), "-", "--json")
 
@@ -209,8 +209,9 @@ def test_without_opencv_one_line_says_how_to_get_it(
 
 
 def test_what_is_no_model_or_image_is_one_line(
-    predict, finished: tuple[Job, Report], photos: Path, tmp_path: Path
+    predict, finished: tuple[Job, Report], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     out = finished[0].out
     programs = {"plain.eim": "no program", "ends.eim": "#!/bin/sh\necho out of order >&2\nexit 1\n"}
     for name, text in programs.items():
@@ -225,6 +226,7 @@ def test_what_is_no_model_or_image_is_one_line(
         (out, str(tmp_path / "*.jpg")): (3, "no file fits this pattern"),
         (out, tmp_path / "empty"): (3, "the folder is empty"),
         (out, "-", "--threshold", "7"): (2, "--threshold"),
+        (out, "-"): (3, "stdin: names no picture; write a path on each line"),
         (tmp_path / "no.eim", photos): (3, "there is no such file"),
         (tmp_path / "locked.eim", photos): (3, "is not executable; chmod +x"),
         (tmp_path / "plain.eim", photos): (3, "cannot be run here (exec format error)"),

@@ -79,9 +79,9 @@ def test_the_same_again_trains_nothing_and_more_trials_go_on(
     arguments[arguments.index("--max-ram") + 1] = "16000"
     capsys.readouterr()
     assert run(arguments) == 2
-    assert "holds a search with another budget" in capsys.readouterr().err
+    assert "holds a search that differs in budget" in capsys.readouterr().err
     assert run([*arguments, "--from", "folders"]) == 2
-    assert "holds a search with another --task or --from, budget" in capsys.readouterr().err
+    assert "holds a search that differs in --task or --from, budget" in capsys.readouterr().err
 
 
 def test_nothing_that_fits_is_said_with_the_nearest(
