@@ -71,6 +71,10 @@ class Oracle:
         noise = np.random.default_rng(int(hashlib.sha256(spec.digest.encode()).hexdigest()[:8], 16)).normal(0, NOISE)
         return Outcome(spec.digest, 0, 1, accuracy_of(values) + float(noise), cost_of(values))
 
+    def close(self) -> None:
+        """See `Executor`."""
+        self._threads.shutdown()
+
     def changed(self, trials: Callable[[], Sequence[Trial]], happened: str) -> None:  # noqa: ARG002
         """See `Watch`."""
         if any(words in happened for words in TOLD):
@@ -84,13 +88,18 @@ class Searching(Driver):
         return []
 
 
-def drive(url: str, trials: int, training: float) -> None:
-    """One driver's part; prints the number of each trial that it tells."""
+def drive(url: str, trials: int, training: float, gate: Path | None = None) -> None:
+    """One driver's part, begun once `gate` holds a file `go`; prints the number of each trial that it tells."""
     oracle, place = Oracle(training), Database(url)
     base = Spec(Path("/nowhere"), "0" * 40, Path("/nowhere"), ())
     search = Search(base, cast(Subject, oracle), BUDGET, trials, ("default",), 1)
     study = Study(place.storage, space_of({}), seed=1, higher_is_better=True, claims=place)
+    if gate is not None:
+        (gate / str(os.getpid())).touch()
+        while not (gate / "go").exists():
+            time.sleep(0.05)
     Searching(search, study, cast(Costs, oracle), oracle, oracle).run()
+    oracle.close()
     place.close()
 
 
@@ -98,8 +107,11 @@ def measure(url: str, server: Server, name: str, drivers: int, given: argparse.N
     """Runs so many drivers; what came of them."""
     command = [sys.executable, "-W", "ignore", "-m", "bench.drivers", "--drive", url]
     command += ["--trials", str(given.trials), "--training", str(given.training)]
-    with log.open("a") as said:
-        begun = [subprocess.Popen(command, stdout=said) for _ in range(drivers)]
+    with log.open("a") as said, tempfile.TemporaryDirectory() as gate:
+        begun = [subprocess.Popen([*command, "--gate", gate], stdout=said) for _ in range(drivers)]
+        while len(list(Path(gate).iterdir())) < drivers and all(process.poll() is None for process in begun):
+            time.sleep(0.1)
+        (Path(gate) / "go").touch()
         end = time.monotonic() + (given.within or float("inf"))
         for process in begun:
             with suppress(subprocess.TimeoutExpired):
@@ -115,7 +127,7 @@ def measure(url: str, server: Server, name: str, drivers: int, given: argparse.N
 
 
 def _pace(server: Server, name: str) -> dict[str, Any]:
-    """Trials told a second, once every driver has begun: the middle 80 % of them."""
+    """Trials told a second: the middle 80 % of them."""
     times = "extract(epoch from datetime_complete)"
     rows = server.do(f"SELECT {times}::float FROM trials WHERE datetime_complete IS NOT NULL ORDER BY 1", name)  # noqa: S608
     ends = [cast(float, row[0]) for row in rows]
@@ -163,9 +175,10 @@ def main() -> None:
     parser.add_argument("--within", type=float)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--drive", help=argparse.SUPPRESS)
+    parser.add_argument("--gate", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.drive:
-        return drive(given.drive, given.trials, given.training)
+        return drive(given.drive, given.trials, given.training, given.gate)
     with _folder(given.folder) as folder, Server(folder if given.folder else None) as server:
         for drivers in map(int, given.drivers.split(",")):
             name = f"drivers_{drivers}"
