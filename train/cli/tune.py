@@ -123,7 +123,7 @@ def tune(
         help="HOST:PORT of a Ray cluster, auto for the one of this machine, local (the default) for a new one.",
     ),
     storage: str | None = typer.Option(
-        None, help="A database's URL, for several drivers; else a journal in the folder."
+        None, help="A PostgreSQL's URL without password, for several drivers; else a journal in the folder."
     ),
     task: str = typer.Option(
         "auto", autocompletion=names.TASKS, help="classification, regression, or what train_input.json says."
