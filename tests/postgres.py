@@ -25,23 +25,34 @@ def binaries() -> Path | None:
 
 
 class Server:
-    """A server that runs while the block does; it can be stopped and started in it."""
+    """A server that runs while the block does; it can be stopped and started in it.
 
-    def __init__(self) -> None:
+    Args:
+        kept: a folder whose databases outlive the block; by default they go with it.
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
         found = binaries()
         assert found is not None
-        self._binaries = found
+        self._binaries, self._kept = found, kept
 
     def __enter__(self) -> Server:
         self._folder = Path(tempfile.mkdtemp(prefix="ei-pg-", dir="/tmp"))  # a socket's path is short
+        self._data = (self._kept or self._folder) / "data"
         self._as_user: list[str] = []
         if os.geteuid() == 0:  # which PostgreSQL refuses
             user = next(name for name in ("postgres", "nobody") if _exists(name))
             shutil.chown(self._folder, user)
+            if self._kept is not None:
+                shutil.chown(self._kept, user)
             self._as_user = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups"]
+        if (self._data / "PG_VERSION").exists():
+            (self._data / "postmaster.pid").unlink(missing_ok=True)  # of one that was killed
+            self.start()
+            return self
         self._call("initdb", "--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C")
         rules = f"local all {LOCKED} scram-sha-256\nlocal all all trust\n"
-        (self._folder / "data" / "pg_hba.conf").write_text(rules)
+        (self._data / "pg_hba.conf").write_text(rules)
         self.start()
         self.do(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'")
         return self
@@ -51,8 +62,7 @@ class Server:
         shutil.rmtree(self._folder)
 
     def _call(self, program: str, *arguments: str) -> None:
-        data = ["-D", str(self._folder / "data")]
-        command = [*self._as_user, str(self._binaries / program), *data, *arguments]
+        command = [*self._as_user, str(self._binaries / program), "-D", str(self._data), *arguments]
         done = subprocess.run(
             command, cwd=self._folder, env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
@@ -81,6 +91,10 @@ class Server:
         self.do(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self.do(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a database of that name."""
+        return (name,) in self.do("SELECT datname FROM pg_database")
 
     def url(self, database: str, user: str = USER) -> str:
         """The URL of a database."""

@@ -29,6 +29,8 @@ NOT_RUN = {
     "export EI_API_KEY=": "needs an account; the double's key is used",
     "python -m bench.": "takes hours; the tables are its results",
     "ei-train tune ": "takes hours; tests/train/tuning searches with few small networks",
+    "createdb ": "needs a PostgreSQL on the network; tests/train/tuning/test_several_drivers.py starts one",
+    "export PGPASSWORD=": "belongs to that",
     "idf.py ": "needs ESP-IDF and a board; the package is built by CMake on the same page",
     "docker compose ": "needs the compose plugin and the image; tests/docker/test_manifests.py checks the file",
     "kubectl ": "needs a cluster; tests/docker/test_manifests.py holds the manifests to the published schema",

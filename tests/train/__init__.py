@@ -66,8 +66,8 @@ Modules without a file of tests under their own name, and where they are tested:
     trained/images                 trained/test_prediction
     trained/runner                 trained/test_prediction
     trained/sets                   trained/test_evaluation
-    tuning/executors               tuning/test_local
     tuning/claims                  tuning/test_database
+    tuning/executors               tuning/test_local
     tuning/launch                  tuning/test_local
     tuning/network_cost            test_pipeline
     tuning/page                    tuning/test_driver

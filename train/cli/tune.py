@@ -118,7 +118,7 @@ def tune(
     workers: int | None = typer.Option(None, min=1, help="Trials at a time; without it one for two processors."),
     address: str | None = typer.Option(None, help="Of the executor's cluster."),
     storage: str | None = typer.Option(
-        None, help="A database's URL, for several drivers; else a journal in the folder."
+        None, help="A PostgreSQL's URL without password, for several drivers; else a journal in the folder."
     ),
     task: str = typer.Option(
         "auto", autocompletion=names.TASKS, help="classification, regression, or what train_input.json says."

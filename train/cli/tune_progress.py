@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,7 +36,7 @@ class Lines:
     def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         pass
 
-    def changed(self, trials: Sequence[Trial], happened: str) -> None:  # noqa: ARG002 - what a watch is told
+    def changed(self, trials: Callable[[], Sequence[Trial]], happened: str) -> None:  # noqa: ARG002 - what a watch is told
         """See `train.tuning.driver.Watch`."""
         print(happened, file=self._stream, flush=True)
 
@@ -44,10 +44,10 @@ class Lines:
 class JsonLines(Lines):
     """A JSON object for each thing that happens: `{"schema": …, "event": "tune", "time": seconds since 1970, …}`."""
 
-    def changed(self, trials: Sequence[Trial], happened: str) -> None:
+    def changed(self, trials: Callable[[], Sequence[Trial]], happened: str) -> None:
         """See `train.tuning.driver.Watch`."""
         counts: dict[str, int] = {}
-        for trial in trials:
+        for trial in trials():
             counts[trial.state] = counts.get(trial.state, 0) + 1
         record = {"event": "tune", "time": round(time.time(), 3), "text": happened, "trials": counts}
         sys.stdout.write(json.dumps(headed(EVENT, record)) + "\n")
@@ -69,10 +69,10 @@ class LiveTable(Lines):
     def __exit__(self, *exc: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._live.stop()
 
-    def changed(self, trials: Sequence[Trial], happened: str) -> None:
+    def changed(self, trials: Callable[[], Sequence[Trial]], happened: str) -> None:
         """See `train.tuning.driver.Watch`."""
         self._happened = [*self._happened, happened][-LINES:]
-        self._live.update(self._table(trials))
+        self._live.update(self._table(trials()))
 
     def _table(self, trials: Sequence[Trial]) -> Table:
         counts = {state: sum(trial.state == state for trial in trials) for state in ("infeasible", "failed")}

@@ -169,5 +169,5 @@ def failures(url: str, fix: str) -> Iterator[None]:
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
         said = str(cause.orig if isinstance(cause, DBAPIError) else cause).strip().splitlines() or ["no answer"]
-        place = read_url(url).set(drivername="postgresql").render_as_string()
+        place = read_url(url).set(drivername="postgresql", query={}).render_as_string()
         raise RemoteError(said[0].removeprefix("connection failed: "), where=place, fix=fix) from None

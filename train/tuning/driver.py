@@ -8,7 +8,7 @@ each of the last trainings with several seeds, is claimed by one of them; all wa
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -38,8 +38,8 @@ NOT_BUILT = {"built": 1.0}  # the constraint of a recipe that no network can be 
 class Watch(Protocol):
     """Sees how a search goes."""
 
-    def changed(self, trials: Sequence[Trial], happened: str) -> None:
-        """Something happened; `trials` are all of them by now."""
+    def changed(self, trials: Callable[[], Sequence[Trial]], happened: str) -> None:
+        """Something happened; `trials` gives all of them by now."""
         ...
 
 
@@ -97,6 +97,7 @@ class Driver:
             DataError: `train` refuses the data.
             TrainingError: nothing could be trained.
         """
+        waits = False
         while True:
             self._take_over()
             while len(self._running) < self.executor.slots and (asked := self.study.ask(self._wanted)) is not None:
@@ -106,6 +107,9 @@ class Driver:
             elif not self._goes_on(self.study.trials()):
                 return self._finals()
             else:
+                if not waits:
+                    self._tell("waits for the trials of other drivers")
+                waits = True
                 time.sleep(self.study.claims.patience or 0)
 
     def _take_over(self) -> None:
@@ -148,18 +152,18 @@ class Driver:
         """Looks at what a trial costs and trains it if it fits."""
         cost = self._cost(values)
         if isinstance(cost, str):
-            self.study.infeasible(number, NOT_BUILT, cost)
+            excess, reason = NOT_BUILT, cost
         else:
             self.study.predicted(number, cost)
-            if misses := self.search.budget.misses(cost):
-                self.study.infeasible(number, self.search.budget.excess(cost), ", ".join(misses))
-            else:
-                self._misses = 0
-                self._submit(number, values, 0)
-                self._tell(f"trial {number} begins: {described(values)}")
-                return
+            excess, reason = self.search.budget.excess(cost), ", ".join(self.search.budget.misses(cost))
+        if not reason:
+            self._misses = 0
+            self._submit(number, values, 0)
+            self._tell(f"trial {number} begins: {described(values)}")
+            return
+        self.study.infeasible(number, excess, reason)
         self._misses += 1
-        self._tell(f"trial {number} does not fit: {self.study.trials()[number].reason}; {described(values)}")
+        self._tell(f"trial {number} does not fit: {reason}; {described(values)}")
 
     def _cost(self, values: Mapping[str, Any]) -> Cost | str:
         try:
@@ -275,7 +279,7 @@ class Driver:
         )
 
     def _tell(self, happened: str) -> None:
-        self.watch.changed(self.study.trials(), happened)
+        self.watch.changed(self.study.trials, happened)
 
 
 def _metric(outcome: Outcome | None) -> float:

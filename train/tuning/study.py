@@ -128,6 +128,7 @@ class Study:
                 load_if_exists=True,
             )
         self._live: dict[int, optuna.Trial] = {}
+        self._taken: dict[int, FrozenTrial] = {}  # as they were when they were taken over
         self._finished: dict[int, Trial] = {}
 
     @property
@@ -174,6 +175,7 @@ class Study:
             trial = by_now[each.number]
             if trial.state == TrialState.RUNNING:
                 values = self._drawn(optuna.Trial(self._study, trial._trial_id))
+                self._taken[trial.number] = trial
                 found.append((trial.number, values, trial.user_attrs.get(STANDS)))
             else:  # it was told before it was claimed
                 self.claims.release(_claimed(trial.number))
@@ -204,14 +206,14 @@ class Study:
         """Notes what came of a rung."""
         trial = self._live[number]
         trial.set_user_attr(RUNG + effort, outcome.as_json())
-        if outcome.metric is not None and step not in trial.storage.get_trial(trial._trial_id).intermediate_values:
+        taken = self._taken.get(number)
+        if outcome.metric is not None and (taken is None or step not in taken.intermediate_values):
             trial.report(outcome.metric, step)
 
     def infeasible(self, number: int, excess: Mapping[str, float], reason: str) -> None:
         """Tells that a trial does not fit, untrained, and by how much: above 0 is too much."""
-        trial = self._live[number]
-        _constrain(trial, excess)
-        trial.set_user_attr(REASON, reason)
+        self._constrain(number, excess)
+        self._live[number].set_user_attr(REASON, reason)
         self._tell(number, state=TrialState.PRUNED)
 
     def failed(self, number: int, reason: str) -> None:
@@ -221,11 +223,17 @@ class Study:
 
     def done(self, number: int, excess: Mapping[str, float], metric: float | None) -> None:
         """Tells that a trial was trained; a metric is that of the longest rung, None for one that was stopped early."""
-        _constrain(self._live[number], excess)
+        self._constrain(number, excess)
         if metric is None:
             self._tell(number, state=TrialState.PRUNED)
         else:
             self._tell(number, metric)
+
+    def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
+        known = self._taken[number].constraints if number in self._taken else {}
+        for name, share in excess.items():
+            if name not in known:
+                self._live[number].set_constraint(name, share)
 
     def _tell(self, number: int, metric: float | None = None, *, state: TrialState | None = None) -> None:
         self._study.tell(number, metric, state=state)
@@ -274,13 +282,6 @@ class _Tpe(TPESampler):
 def _claimed(number: int) -> str:
     """The name of a trial's claim."""
     return f"trial {number}"
-
-
-def _constrain(trial: optuna.Trial, excess: Mapping[str, float]) -> None:
-    known = trial.constraints  # of a process that was killed before it could tell
-    for name, share in excess.items():
-        if name not in known:
-            trial.set_constraint(name, share)
 
 
 def _read(trial: FrozenTrial) -> Trial:

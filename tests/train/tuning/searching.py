@@ -8,6 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from train.cli.main import main
+
 SPACE = """
 alpha: [0.35, 0.5, 0.75, 1.0]
 final_sparsity: {low: 0.5, high: 0.9, step: 0.1}
@@ -21,6 +25,14 @@ fine_tune_learning_rate: 0.0005
 augment: false
 """
 MOST_RAM = 17_000
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the program in this process; its exit code."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert isinstance(end.value.code, int)
+    return end.value.code
 
 
 def histories(out: Path) -> dict[str, list[str]]:

@@ -106,11 +106,11 @@ def test_what_a_dead_driver_held_passes_to_one_other(
 
 @pytest.mark.postgres
 def test_several_drivers_never_ask_for_more_than_is_wanted(opened: Callable[[], Database], space: Space) -> None:
-    studies = [study_in(opened(), space) for _ in range(4)]
+    studies = [study_in(opened(), space) for _ in range(3)]
     numbers: list[int] = []
 
     def ask(study: Study) -> None:
-        while (asked := study.ask(lambda trials: len(trials) < 10)) is not None:
+        while (asked := study.ask(lambda trials: len(trials) < 6)) is not None:
             numbers.append(asked[0])
 
     threads = [threading.Thread(target=ask, args=(study,)) for study in studies]
@@ -118,7 +118,7 @@ def test_several_drivers_never_ask_for_more_than_is_wanted(opened: Callable[[], 
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(numbers) == list(range(10))
+    assert sorted(numbers) == list(range(6))
     assert all(study.abandoned(10) == [] for study in studies)  # each has a driver
 
 

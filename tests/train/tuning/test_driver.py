@@ -15,15 +15,7 @@ import pytest
 
 from ei_compat.core.errors import ExportError
 from tests.train import schema_check
-from tests.train.tuning.searching import MOST_RAM, did, histories, sound, until, workers
-from train.cli.main import main
-
-
-def run(arguments: list[str]) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    assert isinstance(end.value.code, int)
-    return end.value.code
+from tests.train.tuning.searching import MOST_RAM, did, histories, run, sound, until, workers
 
 
 def test_a_search_ends_with_the_best_that_fits(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 
 from ei_compat.core.errors import RemoteError
 from tests.postgres import Server
-from tests.train.tuning.searching import did, histories, sound, until, workers
+from tests.train.tuning.searching import did, histories, run, sound, until, workers
+from train.tuning import database
 
 LEASE = 3.0  # seconds until a dead driver's trials pass on
 pytestmark = pytest.mark.postgres
@@ -86,34 +89,48 @@ def _trains(out: Path, number: int) -> bool:
 
 
 def test_a_database_that_is_gone_loses_nothing(
-    shared_search: list[str], program: Start, postgres: Server, tmp_path: Path
-) -> None:
+    shared_search: list[str], in_place: None, stubbed: Callable[..., None], postgres: Server, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(database, "LEASE_SECONDS", 1.0)
+    stubbed(seconds=0.05)
     out = tmp_path / "out"
-    process = program()
-    until(lambda: len(histories(out)) >= 2, process)
-    postgres.stop()
+
+    def stop() -> None:
+        while len(histories(out)) < 2:
+            time.sleep(0.01)
+        postgres.stop()
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
     try:
-        said, _ = process.communicate(timeout=120)
+        assert run(shared_search) == RemoteError.exit_code
     finally:
+        stopping.join()
         postgres.start()
-    assert process.returncode == RemoteError.exit_code, said
-    assert said.count("\n") <= said.count("trial") + 1
-    assert "run the same command again to go on" in said.splitlines()[-1]
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("error: postgresql://tuner@/shared: ")
+    assert said.endswith("; run the same command again to go on")
+    assert "\n" not in said
     assert not workers(out)
     before = histories(out)
-    time.sleep(LEASE)
-    ended(program())
+    assert run(shared_search) == 0
     sound(out, {*before, *histories(out)})
     assert told(postgres) == ["COMPLETE"] * 7
 
 
-def test_a_folder_is_a_journals_or_a_databases(shared_search: list[str], program: Start, tmp_path: Path) -> None:
-    process = program()
-    until(lambda: (tmp_path / "out" / "trials").is_dir(), process)
-    del shared_search[-2:]
-    said, _ = program().communicate(timeout=120)
-    assert "another search is at work in it; wait, or give all of them the same --storage" in said
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 143
-    assert "stopped by SIGTERM; run the same command again to go on" in said
+def test_a_folder_is_a_journals_or_a_databases(
+    shared_search: list[str], in_place: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    handle = os.open(tmp_path / "out", os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # as a driver with a journal does
+        assert run(shared_search) == 2
+        fcntl.flock(handle, fcntl.LOCK_SH)  # as one with a database does
+        assert run(shared_search[:-2]) == 2
+    finally:
+        os.close(handle)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all("another search is at work in it; wait, or give all of them the same --storage" in line for line in said)
