@@ -10,7 +10,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ei_compat.core.errors import TrainingError, UsageError
@@ -36,10 +36,29 @@ def start(*, deterministic: bool) -> None:
         import tensorflow as tf
         import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
         import tf_keras  # noqa: F401
+    use_threads()
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("absl").setLevel("ERROR")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def use_threads() -> None:
+    """Lets an operator have half of the processors: operators of so narrow networks are short, and two run at once.
+
+    On two busy cores a training step of a network's end, at 160 pixels, took 0.25 CPU s with two threads in each
+    operator and 0.20 with one, in no more wall time; at 96 pixels 0.12 and 0.08, and a third less wall time.
+    """
+    import tensorflow as tf
+
+    if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        with suppress(RuntimeError):  # TensorFlow is at work in this process already, and keeps what it has
+            tf.config.threading.set_intra_op_parallelism_threads(max(1, processors() // 2))
+
+
+def processors() -> int:
+    """How many may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_installed() -> None:
@@ -73,8 +92,7 @@ def processor() -> list[str]:
 
 def machine() -> dict[str, Any]:
     """What of the machine may change the last bits of a result: processors that may be used, and their instructions."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"architecture": platform.machine(), "threads": allowed, "instructions": processor()}
+    return {"architecture": platform.machine(), "threads": processors(), "instructions": processor()}
 
 
 def check_processor() -> None:

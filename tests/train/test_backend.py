@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from ei_compat.core.errors import TrainingError
+from ei_compat.core.errors import UsageError
 from train import backend
 
 FAULTS = """
@@ -41,5 +42,12 @@ def test_memory_that_was_freed_is_not_cleared_by_the_kernel_again() -> None:
 def test_without_tensorflow_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
 
-    with pytest.raises(TrainingError, match=r"tensorflow_model_optimization is not installed; pip install 'ei-train"):
+    with pytest.raises(UsageError, match=r"tensorflow_model_optimization is not installed; pip install 'ei-train"):
         backend.start(deterministic=False)
+
+
+@pytest.mark.skipif("TF_NUM_INTRAOP_THREADS" in os.environ, reason="the environment says how many threads")
+def test_an_operator_has_half_of_the_processors() -> None:
+    import tensorflow as tf
+
+    assert tf.config.threading.get_intra_op_parallelism_threads() == max(1, backend.processors() // 2)

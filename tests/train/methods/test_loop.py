@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from ei_compat.core.errors import TrainingError
 from ei_compat.core.progress import SILENT
 from tests.train.networks import classification
-from train.batches import batches
+from train.batches import batches, two_at_once
 from train.methods.average import Average
 from train.methods.loop import PhasePlan, _is_best, fit
 from train.methods.prune import make_pruner
@@ -205,3 +206,21 @@ def test_batches_come_in_the_order_asked_for_and_from_any_batch_on(samples: Samp
 )
 def test_learning_rates(decay: float, expected: list[float]) -> None:
     np.testing.assert_allclose(learning_rates(1.0, 4, decay), expected)
+
+
+def test_two_at_once_keep_their_order_and_no_more_are_begun() -> None:
+    begun: list[int] = []
+    both = threading.Barrier(2, timeout=30)
+
+    def work(number: int) -> int:
+        begun.append(number)
+        both.wait()  # two are at work together, or this breaks
+        return number
+
+    results = two_at_once(work, ((number,) for number in range(6)))
+
+    assert next(results) == 0
+    assert len(begun) <= 4, "two done, two at work"
+    assert list(results) == [1, 2, 3, 4, 5]
+    with pytest.raises(ZeroDivisionError):
+        list(two_at_once(lambda number: 1 / number, [(1,), (0,)]))
