@@ -66,22 +66,11 @@ class Search:
 
     def driver(self) -> subprocess.Popen[str]:
         """Starts another one."""
-        options = [
-            "--max-ram",
-            "64KiB",
-            "--trials",
-            str(self.count),
-            "--rungs",
-            "default",
-            "--top",
-            "1",
-            "--workers",
-            "1",
-        ]
-        options += ["--space", str(self._folder / "space.yaml"), "--storage", self._url, "--log-format", "plain"]
+        options = ["--max-ram", "64KiB", "--trials", str(self.count), "--rungs", "default", "--top", "1"]
+        options += ["--workers", "1", "--space", str(self._folder / "space.yaml"), "--storage", self._url]
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "tune", str(self._folder / "demo"), str(self.out), *options,
-             "--ensure-determinism"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+             "--ensure-determinism", "--log-format", "plain"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
         )  # fmt: skip
 
     def logs(self) -> dict[str, str]:
