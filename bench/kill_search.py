@@ -70,7 +70,8 @@ class Search:
         options += ["--workers", "1", "--space", str(self._folder / "space.yaml"), "--storage", self._url]
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "tune", str(self._folder / "demo"), str(self.out), *options,
-             "--ensure-determinism", "--log-format", "plain"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
+             "--ensure-determinism", "--log-format", "plain"],
+            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, text=True,
         )  # fmt: skip
 
     def logs(self) -> dict[str, str]:
