@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ei_compat.core.errors import TrainingError
+from ei_compat.core.errors import TrainingError, UsageError
 from train import supervision
 
 
@@ -24,7 +24,8 @@ def start(*, deterministic: bool) -> None:
         deterministic: use only kernels that give the same bits every time.
 
     Raises:
-        TrainingError: TensorFlow is not installed, or would kill the process on this processor.
+        UsageError: TensorFlow is not installed.
+        TrainingError: it would kill the process on this processor.
     """
     check_installed()
     check_processor()
@@ -42,10 +43,10 @@ def start(*, deterministic: bool) -> None:
 
 
 def check_installed() -> None:
-    """Raises TrainingError where what trains is not installed; imports none of it."""
+    """Raises UsageError where what trains is not installed; imports none of it."""
     for name in ("tensorflow", "tf_keras", "tensorflow_model_optimization"):
         if importlib.util.find_spec(name) is None:
-            raise TrainingError(f"{name} is not installed", fix="pip install 'ei-train[train]'")
+            raise UsageError(f"{name} is not installed", fix="pip install 'ei-train[train]'")
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,7 @@
     │   └── LimitError                data.limit          3      larger than a stated, configurable limit
     ├── TrainingError                 training            4
     ├── ExportError                   export              5      converting or packaging failed
-    │   └── GateError                 export.gate         5      files are written, but a check was not met
+    │   └── CheckError                export.check        5      files are written, but a check was not met
     └── RemoteError                   remote              6      network or API
     Interrupted                       interrupted         128 + the signal's number
 
@@ -106,10 +106,10 @@ class ExportError(EiTrainError):
     exit_code = 5
 
 
-class GateError(ExportError):
+class CheckError(ExportError):
     """A model that does not keep what was asked for, though every file is written."""
 
-    code = "export.gate"
+    code = "export.check"
 
 
 class RemoteError(EiTrainError):

@@ -62,7 +62,7 @@ def compress(
 ) -> None:
     """Fine-tune, prune and quantise a finished Keras model, and check the result against it.
 
-    Its trained head is kept; the report and the gates compare with the model as it was given.
+    Its trained head is kept; the report and the checks compare with the model as it was given.
     """
     from ei_compat.block.run_folder import read_labels
     from train import backend

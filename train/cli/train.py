@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from ei_compat.block.run_folder import INT8_FILE, PAGE
-from ei_compat.core.errors import GateError, UsageError
+from ei_compat.core.errors import CheckError, UsageError
 from train.cli import console, names
 from train.cli.block_command import BlockCommand, unknown
 from train.cli.examples import examples
@@ -194,7 +194,7 @@ def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
     """Shows what came of a run.
 
     Raises:
-        GateError: a check was not met.
+        CheckError: a check was not met.
     """
     if report is None:
         return
@@ -203,7 +203,7 @@ def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
         progress.note(line)
     missed = [gate for gate in report.gates if not gate.met]
     if missed:
-        raise GateError(
+        raise CheckError(
             "; ".join(f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}" for gate in missed),
             where=out,
             fix="the files are written; try --effort thorough, ask for less, or raise the limit",

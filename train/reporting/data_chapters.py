@@ -137,7 +137,7 @@ def explorer(found: Explorer | None, report: Report, wrong: Mapping[tuple[str, i
         )
         for number, name in enumerate(found.groups)
     ]
-    hint = element("p", "Point at a dot, or use the arrow keys.", class_="note")
+    hint = element("p", "Point at a dot or tap it, or use the arrow keys.", class_="note")
     aside = element(
         "div",
         element("ul", *legend, class_="legend", aria_label="Show one kind alone"),

@@ -105,14 +105,16 @@ def _matrix(scores: Scores, kind: str, name: str, labels: Sequence[str]) -> Mark
         rows = [[truth, said, whole(count)] for count, truth, said in _pairs(scores, labels)[:CONFUSIONS]]
         return table(Columns(title, ["is", "taken for", "times"], rows, texts=2))
     supports = [max(sum(row), 1) for row in scores.confusion]
-    head = element("tr", element("td"), *(element("th", element("span", label), scope="col") for label in labels))
+    head = element(
+        "tr", element("td"), *(element("th", element("span", label), scope="col", title=label) for label in labels)
+    )
     body = []
     for truth, row in enumerate(scores.confusion):
         cells = [
             _cell(count, (labels[truth], labels[said]), count / supports[truth], f"{kind}|{name}")
             for said, count in enumerate(row)
         ]
-        body.append(element("tr", element("th", labels[truth], scope="row"), *cells))
+        body.append(element("tr", element("th", labels[truth], scope="row", title=labels[truth]), *cells))
     matrix = element(
         "table", element("caption", title), element("thead", head), element("tbody", *body), class_="matrix"
     )  # fmt: skip

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ei_compat.core.errors import DataError, ExportError, GateError, Interrupted, UsageError
+from ei_compat.core.errors import CheckError, DataError, ExportError, Interrupted, UsageError
 from train import supervision
 from train.tuning.driver import Driver, Search, Watch
 from train.tuning.executors import Settings, open_executor
@@ -58,7 +58,7 @@ def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
         UsageError: the folder or the database holds another search, or somebody is at work in the folder.
         RemoteError: the database does not answer, or refuses.
         DataError, TrainingError, ExportError: see `Driver.run`; ExportError also where no trained model fits.
-        GateError: a model's RAM is not what was predicted.
+        CheckError: a model's RAM is not what was predicted.
         Interrupted: a signal came; what runs has left checkpoints.
     """
     executor = open_executor(request.executor, request.settings)  # which may be refused, before anything is written
@@ -122,7 +122,7 @@ def _written(request: Request, study: Study, finals: list[Any]) -> Tuned:
     write_results(request.out, tuned)
     write_page(request.out, tuned)
     if wrong := [share for share in tuned.errors()["ram_bytes"] if share]:
-        raise GateError(f"the RAM of {len(wrong)} models is not what was predicted", where=request.out)
+        raise CheckError(f"the RAM of {len(wrong)} models is not what was predicted", where=request.out)
     if winner is None:
         raise ExportError(
             "no trained model fits the budget", where=request.out, fix="allow more, or give more --trials"

@@ -110,7 +110,7 @@ def test_what_trains_says_what_to_install_before_it_reads_anything(light: Path, 
 
     found, said = run(light, tmp_path, lines)
 
-    assert found["codes"] == {"train": 4, "compress": 4, "plan": 4, "camera": 2}
+    assert found["codes"] == {"train": 2, "compress": 2, "plan": 2, "camera": 2}
     missing = "error: tensorflow is not installed; pip install 'ei-train[train]'"
     assert said[:3] == [missing] * 3
     assert "pip install 'ei-train[camera]'" in said[3]

@@ -336,3 +336,20 @@ def test_json_of_no_command_is_refused(arguments: list[str], fix: str, capsys: p
 
     error = json.loads(capsys.readouterr().err)
     assert (ended.value.code, error["fix"]) == (2, f"write it behind one: ei-train {fix} --json")
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")], ids=["by itself", "as asked"]
+)
+def test_small_products_have_one_thread(given: dict[str, str], taken: str) -> None:
+    program = (
+        "import os, sys\n"
+        "from train import start, supervisor\n"
+        "supervisor.main = lambda: print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)\n"
+        "start.main()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment | given, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == f"{taken} False\n", done.stderr

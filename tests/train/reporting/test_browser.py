@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from tests.browser import Opened, chromium
+from tests.train.reporting import made
 from tests.train.reporting.made import make_evaluation, make_run
 from train.reporting.evaluation_page import evaluation_page
 from train.reporting.page import page_of
+from train.tasks import TASKS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -166,6 +169,19 @@ def look_around(page: Page, numbers: Any) -> None:
     assert page.locator("#plane .dim").count() == sum(group != 0 for group in samples["group"])
     first.click()
     assert page.locator("#plane .dim").count() == 0
+
+
+def test_long_names_stay_on_a_phones_page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("a class whose name is a whole sentence, and not a short one", "Donaudampfschifffahrtsgesellschaft", "x")
+    monkeypatch.setattr(made, "task_of", lambda kind: TASKS.named(kind).of_rows(names, np.empty((0, len(names)))))
+    make_run(tmp_path / "out")
+    (tmp_path / "out" / "report.html").write_text(page_of(tmp_path / "out"), encoding="utf-8")
+
+    opened = Opened(browser, tmp_path / "out" / "report.html", 390)
+
+    assert opened.overhang <= 0
+    assert opened.page.locator(".matrix").first.bounding_box()["width"] < 390  # type: ignore[index]
+    opened.close()
 
 
 def test_it_prints(browser: Browser, files: dict[str, Path]) -> None:
