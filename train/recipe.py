@@ -109,6 +109,14 @@ class Recipe(BaseModel):
     fine_tune_learning_rate: Rate = knob(0.0005, "Adam's learning rate at the start of fine-tuning")
     fine_tune_decay: Share = knob(0.3, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
     fine_tune_share: Share = knob(0.7, "share of the backbone's layers that learn again, counted from its end")
+    end_share: Share = knob(
+        0.7,
+        "share of its layers that still learn once the last zeros are in, where fewer learn than before; 0.4 of a "
+        "network with published weights",
+    )
+    end_rate: Annotated[float, Field(gt=0.0, le=100.0)] = knob(
+        3.0, "factor of the learning rate from then on; 5 for a network with published weights"
+    )
     prune: bool = knob(True, "prune while fine-tuning")
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.5, "share of zeros when pruning starts; the final share, where that is lower"

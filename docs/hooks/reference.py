@@ -132,7 +132,9 @@ def _shown(value: object) -> str:
 def _adaptations() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "no published weights", FROM_SCRATCH
     yield "no published weights, a network of `keras.applications`", OPEN_HEAD
+    yield "published weights", job.PUBLISHED_WEIGHTS
     yield "fewer steps than `min_steps`", job.FEW_IMAGES
+    yield "fewer steps than `min_steps`, published weights, pruning", job.FEW_IMAGES_PRUNED
     yield "enough pictures, published weights, balanced zeros", job.ENOUGH_IMAGES
     for effort, factor in job.EFFORT.items():
         if factor != 1:

@@ -91,6 +91,18 @@ def test_few_images_lean_on_what_was_known_before() -> None:
     assert of(200, soft_answers=0.1).soft_answers == 0.1
 
 
+def test_a_pruned_network_with_published_weights_recovers_at_a_high_rate_where_it_is_quick_to_train() -> None:
+    def of(images: int, *, pretrained: bool = True, **given: object) -> Recipe:
+        job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
+        return adapted(job, data_of(images), {}, pretrained=pretrained)
+
+    few, dense, fresh = of(200), of(200, prune=False), of(200, pretrained=False)
+    assert few.fine_tune_learning_rate > dense.fine_tune_learning_rate == fresh.fine_tune_learning_rate
+    assert few.end_share < fresh.end_share == Recipe().end_share
+    assert of(200, fine_tune_learning_rate=0.0002).fine_tune_learning_rate == 0.0002
+    assert of(1600).end_rate > of(1600, end_rate=2.0).end_rate == 2.0
+
+
 def test_zeros_come_at_once_where_images_and_weights_bear_it() -> None:
     def ramp(images: int, *, pretrained: bool = True, **given: object) -> float:
         job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))

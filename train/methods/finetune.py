@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 
 PHASE, NUMBER = "finetune", 8
 END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
-# Factors in that end of the rate, after pruning, and of what is said by the network before: little is left to recover
-# then, and labels say more.
-END_RATE, END_SOFT_ANSWERS, END_DISTILL = 3.0, 0.4, 0.1
+END_SOFT_ANSWERS, END_DISTILL = 0.4, 0.1  # factors in that end of what the network before says: labels say more then
 ANSWERS_BATCH = 256
 
 
@@ -114,7 +112,8 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
     views = views_to_learn(trainer, before)
     plan = _plan(trainer, views)
     whole = _epochs_of_everything(plan)
-    end = None if recipe.augment or whole >= plan.epochs else ending(trainer.network, recipe.fine_tune_share)
+    share = min(recipe.fine_tune_share, recipe.end_share) if recipe.prune else recipe.fine_tune_share
+    end = None if recipe.augment or whole >= plan.epochs else ending(trainer.network, share)
     held = Samples(data.validation.x, data.validation.y)
     if end is None:
         state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress, trainer.tell)
@@ -199,7 +198,7 @@ def _fine_tune_end(
         number=END_NUMBER if done else NUMBER,
         epochs=plan.epochs - done,
         earlier=done,
-        rates=plan.rates[first:] * (END_RATE if done else 1.0),
+        rates=plan.rates[first:] * (recipe.end_rate if done else 1.0),
         forward=network,
         forward_training=distilling(trainer, network, END_SOFT_ANSWERS, END_DISTILL) if plan.forward_training else None,
         label_weight=1 - END_SOFT_ANSWERS * recipe.soft_answers,
