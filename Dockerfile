@@ -1,6 +1,8 @@
-# The training image. Targets: `cpu`, which is the last stage and so the default, and `gpu`.
+# The training image. Targets: `cpu`, which is the last stage and so the default, `gpu`, and the default with what
+# `ei-train tune` needs on top: `tune`, and `ray` for `tune --executor ray`.
 #
 #     docker build -t ei-train .                    docker build -t ei-train:gpu --target gpu --build-arg GPU=1 .
+#     docker build -t ei-train:ray --target ray --build-arg TUNE=1 .
 #
 # The base is any Debian with Python 3.11 to 3.13 and its venv module. Everything below works in the classic builder and
 # in BuildKit: no mounts, no here-documents, no stage that only one of them would skip at a price (see `gpu-packages`).
@@ -39,6 +41,34 @@ RUN pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --requ
         -r /build/requirements/train.txt
 COPY docker/slim.py /build/
 RUN python /build/slim.py
+
+
+# What `tune` and `ray` add: what is in their locks and in none before. slim.py takes grpcio out of the image, but the
+# server that a RayJob is submitted to imports it. The classic builder must be told, as with `gpu-packages` below.
+FROM builder AS tune-packages
+ARG TARGETARCH
+ARG TUNE=${TARGETARCH}
+COPY requirements/train.txt requirements/tune.txt /build/
+RUN mkdir /added && if [ -n "$TUNE" ]; then \
+        awk 'FNR == NR { there[$1]; next } /^[a-z]/ { wanted = !($1 in there) } wanted' \
+            /build/train.txt /build/tune.txt >/build/added.txt \
+        && pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --prefix /added \
+            -r /build/added.txt \
+        && python -m compileall -q --invalidation-mode unchecked-hash /added; \
+    fi
+
+
+FROM builder AS ray-packages
+ARG TARGETARCH
+ARG TUNE=${TARGETARCH}
+COPY requirements/tune.txt requirements/ray.txt /build/
+RUN mkdir /added && if [ -n "$TUNE" ]; then \
+        awk 'FNR == NR { there[$1]; next } /^[a-z]/ { wanted = !($1 in there) || /^grpcio==/ } wanted' \
+            /build/tune.txt /build/ray.txt >/build/added.txt \
+        && pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --prefix /added \
+            -r /build/added.txt \
+        && python -m compileall -q --invalidation-mode unchecked-hash /added; \
+    fi
 
 
 # The classic builder makes every stage above the one that is asked for, and these packages are several gigabytes: it
@@ -85,7 +115,7 @@ LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.rev
 ENV EI_TRAIN_REVISION="${REVISION}"
 
 
-FROM base AS cpu
+FROM base AS program
 COPY --from=cpu-packages /opt/ei-train /opt/ei-train
 COPY --from=weights /opt/ei-train/weights /opt/ei-train/weights
 COPY --from=code /code /opt/ei-train
@@ -93,3 +123,17 @@ ARG VERSION=0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
 ENV EI_TRAIN_REVISION="${REVISION}"
+
+
+FROM program AS tune
+COPY --from=tune-packages /added /opt/ei-train
+
+
+FROM tune AS ray
+ENV RAY_USAGE_STATS_ENABLED=0
+COPY --from=ray-packages /added /opt/ei-train
+# KubeRay starts Ray by a login shell, which has a PATH of its own.
+RUN ln -s /opt/ei-train/bin/ray /opt/ei-train/bin/ei-train /usr/local/bin/
+
+
+FROM program AS cpu

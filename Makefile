@@ -34,7 +34,7 @@ export EI_TRAIN_IMAGE := $(IMAGE)
 help: ## List the targets
 	@echo 'make TARGET [VARIABLE=value ...]'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1 \2/p' $(MAKEFILE_LIST) | while read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
-	@echo 'Variables: DATA OUT ARGS (train), JOBS REST=1 (test: without those that coverage runs), NAME VERSION (package), IMAGE TARGET=cpu|gpu BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
+	@echo 'Variables: DATA OUT ARGS (train), JOBS REST=1 (test: without those that coverage runs), NAME VERSION (package), IMAGE TARGET=cpu|gpu|tune|ray BASE_IMAGE BUILD (build), PYTHON VENV (setup)'
 
 setup: $(READY) ## Make the local environment in VENV, from the hashed lock
 
@@ -55,8 +55,8 @@ $(READY): requirements/dev.txt pyproject.toml
 	$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-build: ## Build the image IMAGE (TARGET=gpu for the one with CUDA) and print its size
-	docker build $(BUILD) --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1) \
+build: ## Build the image IMAGE (TARGET=gpu with CUDA, tune with Optuna, ray with Ray) and print its size
+	docker build $(BUILD) --tag "$(IMAGE)" --target "$(TARGET)" $(if $(filter gpu,$(TARGET)),--build-arg GPU=1)$(if $(filter tune ray,$(TARGET)),--build-arg TUNE=1) \
 	    --build-arg BASE_IMAGE="$(BASE_IMAGE)" \
 	    --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' train/__init__.py)" \
 	    --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" .

@@ -16,6 +16,7 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,13 +114,15 @@ def measure(url: str, server: Server, name: str, drivers: int, given: argparse.N
             time.sleep(0.1)
         (Path(gate) / "go").touch()
         end = time.monotonic() + (given.within or float("inf"))
-        for process in begun:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(None if given.within is None else max(0.0, end - time.monotonic()))
-        killed = sum(process.poll() is None for process in begun)
-        for process in begun:
-            process.kill()
-            process.wait()
+        try:
+            for process in begun:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(None if given.within is None else max(0.0, end - time.monotonic()))
+        finally:
+            killed = sum(process.poll() is None for process in begun)
+            for process in begun:
+                process.kill()
+                process.wait()
     if not killed:
         assert all(process.returncode == 0 for process in begun)
     states = dict(cast("list[tuple[str, int]]", server.do("SELECT state::text, count(*) FROM trials GROUP BY 1", name)))
@@ -179,6 +182,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.drive:
         return drive(given.drive, given.trials, given.training, given.gate)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with all that was started
     with _folder(given.folder) as folder, Server(folder if given.folder else None) as server:
         for drivers in map(int, given.drivers.split(",")):
             name = f"drivers_{drivers}"

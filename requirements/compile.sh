@@ -3,6 +3,7 @@
 # One universal resolution serves Python 3.11 to 3.13; the others are held to what train.txt pins:
 #   train  the image
 #   tune   the image's packages and those of `ei-train tune`
+#   ray    those of `ei-train tune --executor ray`: the same and Ray
 #   dev    the local environment: the same and what tests and linting need
 #   gpu    the image's gpu target: the same with TensorFlow's CUDA libraries
 #   build  what builds our own package inside the image
@@ -23,6 +24,7 @@ without_cuda="--override $scratch/instead.txt ../pyproject.toml $scratch/cpu.in"
 # shellcheck disable=SC2086 # a list of words
 lock --output-file train.txt --extra train $without_cuda
 lock --constraints train.txt --output-file tune.txt --extra train --extra tune $without_cuda
-lock --constraints tune.txt --output-file dev.txt --extra train --extra dev $without_cuda
+lock --constraints tune.txt --output-file ray.txt --extra train --extra tune --extra ray $without_cuda
+lock --constraints ray.txt --output-file dev.txt --extra train --extra dev $without_cuda
 lock --constraints train.txt --output-file gpu.txt --extra train --extra gpu ../pyproject.toml
 lock --constraints train.txt --output-file build.txt "$scratch/build.in"

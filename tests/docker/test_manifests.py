@@ -18,7 +18,7 @@ def documents(name: str) -> dict[str, Any]:
     return {document["kind"]: document for document in yaml.safe_load_all((FOLDER / "kubernetes" / name).read_text())}
 
 
-@pytest.fixture(scope="module", params=["job.yaml", "workers.yaml"])
+@pytest.fixture(scope="module", params=["job.yaml", "workers.yaml", "tune-drivers.yaml"])
 def job(request: pytest.FixtureRequest) -> dict[str, Any]:
     found = documents(request.param)
     assert found.keys() - {"Service"} == {"PersistentVolumeClaim", "Job"}
@@ -150,7 +150,7 @@ def test_the_job_repeats_only_what_a_repetition_can_change(job: dict[str, Any]) 
     assert {policy.action(code) for code in (1, 4, 6, 130, 134, 137, 143)} == {"Count"}
     assert spec.pod_replacement_policy == "Failed", "the next must not meet the last one's lock of the folder"
     assert spec.backoff_limit > 0
-    assert "--resume" in container["args"]
+    assert "--resume" in container["args"] or container["args"][0] == "tune", "which always goes on"
     assert {rule.on_exit_codes.container_name for rule in policy.rules if rule.on_exit_codes} == {container["name"]}
     ignored = [condition for rule in policy.rules if rule.action == "Ignore" for condition in rule.on_pod_conditions]
     assert [(condition.type, condition.status) for condition in ignored] == [("DisruptionTarget", "True")]
@@ -193,15 +193,33 @@ def test_the_job_mounts_what_it_names(job: dict[str, Any]) -> None:
     assert mounts["/scripts"]["persistentVolumeClaim"]["claimName"] == job["claim"]
 
 
-def test_the_job_gives_options_that_train_has(job: dict[str, Any]) -> None:
+def unknown_options(arguments: list[str]) -> set[str]:
+    """Those that the command has not; without a command's name it is `train`."""
     import typer
 
     from train.cli.main import command_line
 
-    command = typer.main.get_command(command_line()).commands["train"]
+    name = "train" if arguments[0].startswith("--") else arguments[0]
+    command = typer.main.get_command(command_line()).commands[name]
     known = {flag for parameter in command.params for flag in parameter.opts}
-    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert {argument for argument in arguments if argument.startswith("--")} <= known
+    return {argument.partition("=")[0] for argument in arguments if argument.startswith("--")} - known
+
+
+def test_the_job_gives_options_that_its_command_has(job: dict[str, Any]) -> None:
+    assert not unknown_options(job["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
+def test_every_driver_has_the_database_and_its_password_from_a_secret() -> None:
+    found = documents("tune-drivers.yaml")
+    spec = JobSpec.model_validate(found["Job"]["spec"])
+    assert (spec.completion_mode, spec.completions) == ("Indexed", spec.parallelism)
+    (container,) = spec.template["spec"]["containers"]
+    (storage,) = (argument for argument in container["args"] if argument.startswith("--storage="))
+    assert "@" in storage
+    assert ":" not in storage.partition("//")[2].partition("@")[0], "a password is in everybody's sight there"
+    (password,) = container["env"]
+    assert (password["name"], password["valueFrom"].keys()) == ("PGPASSWORD", {"secretKeyRef"})
+    assert found["PersistentVolumeClaim"]["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 def test_every_pod_of_the_workers_finds_its_place_and_the_others() -> None:

@@ -71,6 +71,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tuning/launch                  tuning/test_local
     tuning/network_cost            test_pipeline
     tuning/page                    tuning/test_driver
+    tuning/ray_node                tuning/test_ray_cluster
     tuning/results                 tuning/test_driver
     tuning/rungs                   tuning/test_space
     tuning/running                 tuning/test_local

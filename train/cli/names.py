@@ -47,6 +47,12 @@ def _boards() -> Iterable[str]:
     return boards()
 
 
+def _executors() -> Iterable[str]:
+    from train.tuning.executors import EXECUTORS
+
+    return EXECUTORS.names()
+
+
 def _input_scalings() -> Iterable[str]:
     from ei_compat.media.pixels import InputScaling
 
@@ -94,3 +100,4 @@ INPUT_SCALINGS, SENSORS, RESIZE_MODES = map(completer, (_input_scalings, _sensor
 INPUT_TYPES, OUTPUT_TYPES = (completer(_of_studio(kind)) for kind in ("INPUT_TYPES", "OUTPUT_TYPES"))
 UPLOAD_RESIZE_MODES = completer(_of_studio("RESIZE_MODES"))
 SIGNAL_FORMS, CATEGORIES, BOARDS = map(completer, (_signal_forms, _categories, _boards))
+EXECUTORS = completer(_executors)

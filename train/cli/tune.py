@@ -114,9 +114,14 @@ def tune(
     rungs: str = typer.Option("quick,default", help="Efforts: all are trained with the first, the best with the next."),
     top: int = typer.Option(3, min=1, help="How many of the best are trained with three seeds."),
     seed: int = typer.Option(1, min=0, max=2**30, help="Of the search, and of the trials' recipes."),
-    executor: str = typer.Option("local", help="Where trials run: local."),
+    executor: str = typer.Option(
+        "local", autocompletion=names.EXECUTORS, help="Where trials run: local, or ray, which is a cluster."
+    ),
     workers: int | None = typer.Option(None, min=1, help="Trials at a time; without it one for two processors."),
-    address: str | None = typer.Option(None, help="Of the executor's cluster."),
+    ray_address: str | None = typer.Option(
+        None,
+        help="HOST:PORT of a Ray cluster, auto for the one of this machine, local (the default) for a new one.",
+    ),
     storage: str | None = typer.Option(
         None, help="A PostgreSQL's URL without password, for several drivers; else a journal in the folder."
     ),
@@ -165,7 +170,7 @@ def tune(
         named,
         storage,
         executor,
-        Settings(workers, address),
+        Settings(workers, ray_address),
     )
     with Costs() as costs, _watch(log_format, subject, as_json=as_json) as watch:
         tuned = search(request, costs, watch)

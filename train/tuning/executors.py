@@ -7,14 +7,14 @@ go on with what another one began.
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
-from ei_compat.core.errors import UsageError
+from train.registry import Registry
 from train.tuning.trials import Outcome, Spec
+
+CORES_A_TRIAL = 2  # a training step gains little from more where networks are this small
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Settings:
 
     Attributes:
         workers: trials at a time; None for as many as suit the machines.
-        address: of a cluster; None for this machine.
+        address: of a cluster; None where the user names none.
     """
 
     workers: int | None = None
@@ -53,7 +53,18 @@ class Executor(Protocol):
         ...
 
 
-EXECUTORS: Mapping[str, str] = {"local": "train.tuning.local:Local"}  # each is made of `Settings`
+class Opener(Protocol):
+    """What makes an executor of `Settings`; raises UsageError or RemoteError where it lacks what it needs."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    def __call__(self, settings: Settings) -> Executor: ...  # noqa: D102
+
+
+EXECUTORS: Registry[Opener] = Registry(
+    "--executor", "ei_train.executors", {"local": "train.tuning.local:Local", "ray": "train.tuning.ray_cluster:Ray"}
+)
 
 
 def open_executor(name: str, settings: Settings) -> Executor:
@@ -61,8 +72,6 @@ def open_executor(name: str, settings: Settings) -> Executor:
 
     Raises:
         UsageError: there is none, or it lacks what it needs.
+        RemoteError: its cluster cannot be reached.
     """
-    if name not in EXECUTORS:
-        raise UsageError("no such executor", where=f"--executor {name}", fix=f"use {' or '.join(EXECUTORS)}")
-    executor: Executor = pkgutil.resolve_name(EXECUTORS[name])(settings)
-    return executor
+    return EXECUTORS.named(name)(settings)

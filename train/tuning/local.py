@@ -7,18 +7,22 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ClassVar
 
-from train.tuning.executors import Settings
+from ei_compat.core.errors import UsageError
+from train.tuning.executors import CORES_A_TRIAL, Settings
 from train.tuning.running import run
 from train.tuning.trials import Outcome, Spec
-
-CORES_A_TRIAL = 2  # a training step gains little from more where networks are this small
 
 
 class Local:
     """Trials as subprocesses of this one; see `Executor`."""
 
+    name: ClassVar[str] = "local"
+
     def __init__(self, settings: Settings) -> None:
+        if settings.address is not None:
+            raise UsageError("is of --executor ray", where=f"--ray-address {settings.address}")
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         count = len(cores) or os.cpu_count() or 1
         self._slots = settings.workers or max(1, count // CORES_A_TRIAL)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from train.tuning.boards import Board
     from train.tuning.costs import Costs
     from train.tuning.database import Database
+    from train.tuning.executors import Executor
     from train.tuning.space import Space
 
 SETTING = "setting"
@@ -56,13 +57,16 @@ def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
 
     Raises:
         UsageError: the folder or the database holds another search, or somebody is at work in the folder.
-        RemoteError: the database does not answer, or refuses.
+        RemoteError: the database or the cluster does not answer, refuses, or is lost.
         DataError, TrainingError, ExportError: see `Driver.run`; ExportError also where no trained model fits.
         CheckError: a model's RAM is not what was predicted.
         Interrupted: a signal came; what runs has left checkpoints.
     """
-    executor = open_executor(request.executor, request.settings)  # which may be refused, before anything is written
-    with _database(request.storage) as database, _own(request.out, alone=database is None):
+    with (
+        _executor(request) as executor,
+        _database(request.storage) as database,
+        _own(request.out, alone=database is None),
+    ):
         try:
             study = Study(
                 journal_in(request.out) if database is None else database.storage,
@@ -76,11 +80,19 @@ def tune(request: Request, costs: Costs, watch: Watch) -> Tuned:
             finals = Driver(request.search, study, costs, executor, watch).run()
         except Interrupted as error:
             raise Interrupted(error.signal, fix=GO_ON) from None
-        finally:
-            supervision.saving(True)  # what runs is given the time to save
-            executor.close()
-            supervision.saving(False)
         return _written(request, study, finals)
+
+
+@contextmanager
+def _executor(request: Request) -> Iterator[Executor]:
+    """Where trials run, opened before anything is written, for it may be refused."""
+    executor = open_executor(request.executor, request.settings)
+    try:
+        yield executor
+    finally:
+        supervision.saving(True)  # what runs is given the time to save
+        executor.close()
+        supervision.saving(False)
 
 
 @contextmanager

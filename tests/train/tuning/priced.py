@@ -24,10 +24,11 @@ def priced(_: Any, asked: Iterable[Asked]) -> Iterator[tuple[Asked, Answer]]:
 
 def put_in_place(setattr_: Callable[[Any, str, Any], None]) -> None:
     """Puts prices and the stub in place, by this means."""
-    from train.tuning import costs, running
+    from train.tuning import costs, ray_node, running
 
     setattr_(costs.Costs, "each", priced)
     setattr_(running, "PROGRAM", (stub.__file__,))
+    setattr_(ray_node, "trial", stub.on_ray())
 
 
 if __name__ == "__main__":

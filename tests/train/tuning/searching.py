@@ -55,7 +55,7 @@ def sound(out: Path, digests: set[str]) -> None:
 
 def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Waits for it, or for the end of the process."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     while not reached() and process.poll() is None:
         assert time.monotonic() < end
         time.sleep(0.01)

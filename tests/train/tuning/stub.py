@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,19 @@ def report_of(template: dict[str, Any], options: Options) -> dict[str, Any]:
     scores["validation"] = scores["validation"] | {"accuracy": accuracy_of(options)}
     board = template["board"] | {"own": own, "rows_ram_bytes": ram}
     return template | {"board": board, "metrics": template["metrics"] | {"int8": scores}, "gates": []}
+
+
+def on_ray() -> Callable[[Any], Any]:
+    """A Ray task with the stub in training's place; it goes to the workers by value, with what they do not inherit."""
+    program, settings = __file__, os.environ["EI_STUB"]
+
+    def trial(order: Any) -> Any:
+        from train.tuning import ray_node, running
+
+        running.PROGRAM, os.environ["EI_STUB"] = (program,), settings
+        return ray_node.trial(order)
+
+    return trial
 
 
 def main() -> None:

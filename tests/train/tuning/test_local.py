@@ -125,5 +125,5 @@ def test_processors_are_divided() -> None:
 
 
 def test_an_unknown_executor_names_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match="--executor slurm: no such executor; use local"):
+    with pytest.raises(UsageError, match="--executor slurm: there is none of that name; use local or ray"):
         open_executor("slurm", Settings())
