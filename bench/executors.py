@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ei_compat.block.run_folder import CARD, CONFIG, EXPLORER, KERAS, PAGE, REPORT, RESULTS, SAVED_MODEL
+from ei_compat.block.run_folder import CARD, CONFIG, EXPLORER, KERAS, LOG, PAGE, REPORT, RESULTS, SAVED_MODEL
 from train.tuning.executors import Settings, open_executor
 from train.tuning.subject import digest_of
 from train.tuning.trials import Outcome, Spec
@@ -36,7 +36,7 @@ def build(input_shape, classes):
     )
 """
 VALUES = {"image_size": 32, "epochs": 1, "fine_tune_epochs": 2, "max_int8_drop": 1.0, "max_prune_drop": 1.0}
-DATED = {REPORT, CONFIG, CARD, PAGE, EXPLORER, SAVED_MODEL, KERAS}  # durations, dates, or archives of dated files
+DATED = {REPORT, CONFIG, CARD, PAGE, LOG, EXPLORER, SAVED_MODEL, KERAS}  # durations, dates, or archives of dated files
 Found = dict[str, dict[str, str]]  # the digest of each file, by trial
 
 

@@ -23,7 +23,7 @@ PUBLISHED_WEIGHTS: dict[str, object] = {"end_share": 0.4, "end_rate": 5.0}
 # from what the network knew before.
 FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
 # And where such a network is pruned: it has far to go back in few steps.
-FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001}
+FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001, "end_rate": 3.0}
 # What changes where there are enough for a backbone with published weights and zeros are where they cost least: then
 # they may come at once, and the end of the network, which is quick to train, has the more epochs.
 ENOUGH_IMAGES: dict[str, object] = {"prune_ramp": 0.1}

@@ -115,7 +115,7 @@ class Recipe(BaseModel):
         "network with published weights",
     )
     end_rate: Annotated[float, Field(gt=0.0, le=100.0)] = knob(
-        3.0, "factor of the learning rate from then on; 5 for a network with published weights"
+        3.0, "factor of the learning rate from then on; 5 for a network with published weights and pictures enough"
     )
     prune: bool = knob(True, "prune while fine-tuning")
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(

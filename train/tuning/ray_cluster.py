@@ -191,6 +191,7 @@ def _connected(address: str, where: str) -> Any:
             fix = "give HOST:PORT of its head, as `ray start --head` prints it"
             raise RemoteError(f"no Ray cluster answers there ({reason})", where=where, fix=fix) from None
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster started here; Ray would let trials starve at 15
     import ray
 
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # deaths of nodes; no setting keeps them off stdout
