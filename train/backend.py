@@ -35,10 +35,24 @@ def start(*, deterministic: bool) -> None:
         import tensorflow as tf
         import tensorflow_model_optimization  # noqa: F401 - takes its time too, and belongs to the start
         import tf_keras  # noqa: F401
+    use_threads()
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("absl").setLevel("ERROR")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def use_threads() -> None:
+    """Lets an operator have half of the processors, for training works on two at once (`methods/halves.py`)."""
+    import tensorflow as tf
+
+    if "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, processors() // 2))
+
+
+def processors() -> int:
+    """How many may be used."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_installed() -> None:
@@ -72,8 +86,7 @@ def processor() -> list[str]:
 
 def machine() -> dict[str, Any]:
     """What of the machine may change the last bits of a result: processors that may be used, and their instructions."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"architecture": platform.machine(), "threads": allowed, "instructions": processor()}
+    return {"architecture": platform.machine(), "threads": processors(), "instructions": processor()}
 
 
 def check_processor() -> None:

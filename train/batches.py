@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from train.samples import Samples
     from train.views import Views
+
+
+Result = TypeVar("Result")
+AT_ONCE = 2  # whatever the machine has; see `train.backend.use_threads`
 
 
 def as_input(x: tf.Tensor) -> tf.Tensor:
@@ -48,3 +53,15 @@ def batches(
             yield ahead.pop(0).result()
             if number + 2 < len(chunks):
                 ahead.append(reader.submit(samples.take, chunks[number + 2]))
+
+
+def two_at_once(work: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+    """What a function gives for each of the arguments, in their order; it works on two at once."""
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        running: deque[Any] = deque()
+        for each in arguments:
+            running.append(workers.submit(work, *each))
+            if len(running) > AT_ONCE:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.block.npy import scratch
-from train.batches import as_input, batches
+from train.batches import as_input, batches, two_at_once
 from train.views import Views
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def _fill(
     """Computes the features [N, D] of every picture, or of its mirror image, in their order."""
     with trainer.progress.task("features", len(views), "picture") as task:
         done = 0
-        for x, _ in batches(views, np.arange(len(views)) + len(views) * mirrored, BATCH):
-            features[done : done + len(x)] = run(x).numpy()
-            done += len(x)
-            task.advance(len(x))
+        read = batches(views, np.arange(len(views)) + len(views) * mirrored, BATCH)
+        for found in two_at_once(lambda x, _: run(x).numpy(), read):
+            features[done : done + len(found)] = found
+            done += len(found)
+            task.advance(len(found))

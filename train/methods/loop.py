@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.core.errors import TrainingError
-from train.batches import as_input, batches
+from train.batches import as_input, batches, two_at_once
 from train.methods.adam import Adam
 from train.methods.state import Epoch, TrainState
 from train.tasks import better
@@ -350,10 +350,10 @@ def make_evaluate(
 
     def evaluate(samples: Samples, checkpointer: Checkpointer) -> tuple[float, float] | None:
         sums = np.zeros(2)
-        for x, y in batches(samples, np.arange(len(samples)), 64):
+        for found in two_at_once(score, batches(samples, np.arange(len(samples)), 64)):
             if checkpointer.stopping:
                 return None
-            sums += [float(value) for value in score(x, y)]
+            sums += [float(value) for value in found]
         return float(sums[0] / len(samples)), float(sums[1] / len(samples))
 
     return evaluate

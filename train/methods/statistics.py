@@ -9,11 +9,12 @@ what it stores.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.batches import as_input, batches
+from train.batches import as_input, batches, two_at_once
 from train.network import walk
 
 if TYPE_CHECKING:
@@ -83,15 +84,19 @@ def measure_statistics(
         return _forward(backbone, as_input(x), places, was)
 
     rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:images]
+    whole = max(len(rows) // BATCH * BATCH, min(len(rows), BATCH))  # a remainder would weigh as much as a whole batch
+    rows = rows[:whole]
+
+    def measure(x: np.ndarray, was: Moments | None) -> Moments:
+        return [(mean.numpy(), variance.numpy()) for mean, variance in moments(tf.constant(x), was)]
+
+    earlier = repeat(None) if before is None else before
+    read = ((x, was) for (x, _), was in zip(batches(samples, rows, BATCH), earlier, strict=False))
     measured: list[Moments] = []
     with trainer.progress.task("statistics", len(rows), "picture") as task:
-        for x, _ in batches(samples, rows, BATCH):
-            if measured and len(x) < BATCH:
-                break  # a remainder would weigh as much as a whole batch
-            was = None if before is None else before[len(measured)]
-            found = moments(tf.constant(x), was)
-            measured.append([(mean.numpy(), variance.numpy()) for mean, variance in found])
-            task.advance(len(x))
+        for found in two_at_once(measure, read):
+            measured.append(found)
+            task.advance(min(BATCH, len(rows)))
     return measured
 
 
