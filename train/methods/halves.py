@@ -36,25 +36,17 @@ def in_halves(network: Network) -> Network:
 
 
 def _is_known(backbone: keras.Model) -> bool:
-    """Whether each layer is used once, and changes nothing in training but the statistics of its normalisation."""
+    """Whether it convolves, and no layer changes anything in training but the statistics of a normalisation."""
     import tf_keras as keras
 
-    kinds = keras.layers
-    known = (
+    kinds, layers = keras.layers, backbone.layers
+    known = {
         kinds.InputLayer, kinds.Conv2D, kinds.DepthwiseConv2D, kinds.ReLU, kinds.Activation, kinds.Add, kinds.Dense,
-        kinds.ZeroPadding2D, kinds.GlobalAveragePooling2D, kinds.Flatten, kinds.Reshape,
-    )  # fmt: skip
-    layers, convolves = backbone.layers, False
-    for layer in layers:
-        if isinstance(layer, kinds.BatchNormalization):
-            if list(layer.axis) != [3] or not layer.center or not layer.scale:
-                return False
-        elif not isinstance(layer, known):
-            return False
-        convolves |= isinstance(layer, kinds.Conv2D)
-        if len(layer.inbound_nodes) > 2:  # an `Ending` adds a second one to each of its layers
-            return False
-    return convolves
+        kinds.ZeroPadding2D, kinds.GlobalAveragePooling2D, kinds.Flatten, kinds.Reshape, kinds.BatchNormalization,
+    }  # fmt: skip
+    norms = [layer for layer in layers if isinstance(layer, kinds.BatchNormalization)]
+    plain = all(list(norm.axis) == [3] and norm.center and norm.scale for norm in norms)
+    return plain and {type(layer) for layer in layers} <= known and any(type(layer) is kinds.Conv2D for layer in layers)
 
 
 @dataclass(frozen=True, slots=True)

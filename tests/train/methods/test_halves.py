@@ -110,12 +110,14 @@ def test_the_end_of_a_network_takes_its_planes(network: Network, images: np.ndar
     np.testing.assert_allclose(ours, end.network.backbone(twice, training=True), atol=1e-5)
 
 
-def test_layers_that_nobody_knows_are_left_as_they_are() -> None:
+@pytest.mark.parametrize("kind", ["GaussianNoise", "Conv2DTranspose", "Dropout"])
+def test_layers_that_nobody_knows_are_left_as_they_are(kind: str) -> None:
     import tf_keras as keras
 
     x = keras.layers.Input((8, 8, 3))
-    noisy = keras.layers.GaussianNoise(0.1)(keras.layers.Conv2D(4, 3)(x))
-    strange = Network(keras.Model(x, keras.layers.GlobalAveragePooling2D()(noisy)), keras.Sequential())
+    unknown = {"Conv2DTranspose": (4, 3)}.get(kind, (0.1,))
+    y = getattr(keras.layers, kind)(*unknown)(keras.layers.Conv2D(4, 3)(x))
+    strange = Network(keras.Model(x, keras.layers.GlobalAveragePooling2D()(y)), keras.Sequential())
 
     assert in_halves(strange) is strange
 
