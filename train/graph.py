@@ -38,7 +38,7 @@ class Graph:
         readers: dict[str, list[keras.layers.Layer]] = {layer.name: [] for layer in layers}
         for layer in layers:
             for parent in inputs[layer.name]:
-                readers[parent.name].append(layer)
+                readers.setdefault(parent.name, []).append(layer)
         return cls(layers, inputs, readers)
 
     def normalisation_of(self, layer: keras.layers.Layer) -> keras.layers.Layer | None:

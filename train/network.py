@@ -91,7 +91,7 @@ def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer
     """Runs a model layer by layer on x.
 
     Args:
-        model: without loops or layers that are used twice.
+        model: without loops or layers that are used twice; where it is a part of another, one tensor goes into it.
         x: its input.
         compute: what a layer puts out, of what goes into it: a tensor, or several in a list.
     """
@@ -99,7 +99,7 @@ def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer
 
     values: dict[str, tf.Tensor] = {}
     for layer in model.layers:
-        inputs = [values[parent.layer.name] for parent in layer.inbound_nodes[0].parent_nodes]
+        inputs = [values.get(parent.layer.name, x) for parent in layer.inbound_nodes[0].parent_nodes]
         if isinstance(layer, keras.layers.InputLayer):
             values[layer.name] = x
         else:

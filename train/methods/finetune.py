@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from train.methods.average import Average
 from train.methods.distillation import distilling
 from train.methods.ending import Ending, ending, planes
 from train.methods.features import Features, extract
+from train.methods.halves import in_halves
 from train.methods.loop import PhasePlan, fit
 from train.methods.prune import make_pruner
 from train.methods.state import TrainState
@@ -30,9 +31,11 @@ from train.tasks import better
 from train.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import tensorflow as tf
+
+    from train.network import Network
 
 PHASE, NUMBER = "finetune", 8
 END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
@@ -162,7 +165,7 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
         rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
         passes=passes,
-        forward_training=distilling(trainer, network) if views.constants else None,
+        forward_training=_learning(trainer, network, views),
         label_weight=1 - recipe.soft_answers,
         trainable_variables=learning,
         variables=network.variables,
@@ -174,6 +177,14 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
         workers=trainer.workers,
         statistics=moving_statistics(network),
     )
+
+
+def _learning(trainer: Trainer, network: Network, views: Views, *factors: float) -> Callable[..., Any]:
+    """The network's training pass, with what is known of the views; `factors` as of `distilling`."""
+    learner = in_halves(network)
+    if views.constants:
+        return distilling(trainer, learner, *factors)
+    return lambda x: (learner(x, training=True), 0.0)
 
 
 def _epochs_of_everything(plan: PhasePlan) -> int:
@@ -200,7 +211,7 @@ def _fine_tune_end(
         earlier=done,
         rates=plan.rates[first:] * (recipe.end_rate if done else 1.0),
         forward=network,
-        forward_training=distilling(trainer, network, END_SOFT_ANSWERS, END_DISTILL) if plan.forward_training else None,
+        forward_training=_learning(trainer, network, views, END_SOFT_ANSWERS, END_DISTILL),
         label_weight=1 - END_SOFT_ANSWERS * recipe.soft_answers,
         trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
         pruner=None if pruner is None else pruner.of(own, first),

@@ -1,0 +1,185 @@
+"""A training pass that takes both halves of a batch at once, and goes over memory less often than layer by layer.
+
+The operators of so narrow a network are short, so several threads within each wait for each other: on two cores they
+take a third more processor time and save little. Two halves of a batch that do not know of each other keep two threads
+busy. There are always two, whatever the machine has, so the batch normalisations, which work by their half ("ghost
+batch normalisation", Hoffer et al. 2017, https://arxiv.org/abs/1705.08741), see the same everywhere.
+
+Expansions are one pass (`expansions.py`), and where a stride of 2 asks for padding that "SAME" gives too, that is left
+to the convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from train.graph import Graph
+from train.methods.expansions import expansion, normalisation_of
+from train.network import Network, walk
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tf_keras as keras
+
+    Statistics = list[tuple[tf.Tensor, tf.Tensor]]  # mean and variance [channels] for each normalisation that learns
+
+
+def in_halves(network: Network) -> Network:
+    """The network as it trains, with the same variables, moving statistics included.
+
+    Only convolutional backbones whose layers are all known here are changed.
+    """
+    backbone = network.backbone
+    return Network(_Pass.of(backbone).run, network.head) if _is_known(backbone) else network
+
+
+def _is_known(backbone: keras.Model) -> bool:
+    """Whether it convolves, and no layer changes anything in training but the statistics of a normalisation."""
+    import tf_keras as keras
+
+    kinds, layers = keras.layers, backbone.layers
+    known = {
+        kinds.InputLayer, kinds.Conv2D, kinds.DepthwiseConv2D, kinds.ReLU, kinds.Activation, kinds.Add, kinds.Dense,
+        kinds.ZeroPadding2D, kinds.GlobalAveragePooling2D, kinds.Flatten, kinds.Reshape, kinds.BatchNormalization,
+    }  # fmt: skip
+    norms = [layer for layer in layers if isinstance(layer, kinds.BatchNormalization)]
+    plain = all(list(norm.axis) == [3] and norm.center and norm.scale for norm in norms)
+    return plain and {type(layer) for layer in layers} <= known and any(type(layer) is kinds.Conv2D for layer in layers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What is to be done at which layer.
+
+    Attributes:
+        backbone: whose pass this is.
+        graph: its layers.
+        norms: the normalisations that learn.
+        expansions: the name of each expansion's convolution, and the normalisation behind it.
+        done: names of layers whose work another one does.
+        padded: names of depthwise convolutions that pad on their own.
+    """
+
+    backbone: keras.Model
+    graph: Graph
+    norms: Sequence[keras.layers.Layer]
+    expansions: dict[str, keras.layers.Layer]
+    done: set[str]
+    padded: set[str]
+
+    @classmethod
+    def of(cls, backbone: keras.Model) -> _Pass:
+        """Of a backbone as it learns now."""
+        import tf_keras as keras
+
+        graph = Graph.of(backbone)
+        norms = [layer for layer in graph.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        expansions = {layer.name: norm for layer in graph.layers if (norm := normalisation_of(graph, layer))}
+        pads = {layer.name for layer in graph.layers if _is_same(graph, layer)}
+        within = {name for norm in expansions.values() for name in (norm.name, graph.readers[norm.name][0].name)}
+        padded = {graph.readers[name][0].name for name in pads}
+        return cls(backbone, graph, [norm for norm in norms if norm.trainable], expansions, within | pads, padded)
+
+    def run(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """The features [N, D] of a batch; in training the moving statistics follow the mean of its halves."""
+        import tensorflow as tf
+
+        if not training:
+            return self.backbone(x, training=False)
+        # The variables are read here, once, and the function has none: calls that might write wait for each other.
+        half = tf.function(self._half, autograph=False)
+        values = [variable.read_value() for variable in self.backbone.variables]
+        rows = tf.shape(x)[0]
+        size = (rows + 1) // 2  # of an odd number both have the one in the middle; the first says what it is
+        (first, of_first), (second, of_second) = half(x[:size], values), half(x[rows - size :], values)
+        for norm, one, other in zip(self.norms, of_first, of_second, strict=True):
+            for moving, a, b in zip((norm.moving_mean, norm.moving_variance), one, other, strict=True):
+                moving.assign_sub((moving - (a + b) / 2) * (1 - norm.momentum))
+        return tf.concat([first, second[2 * size - rows :]], axis=0)
+
+    def _half(self, x: tf.Tensor, values: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Statistics]:
+        """Features of some rows and the statistics of the normalisations that learn.
+
+        Args:
+            x: the rows.
+            values: of the backbone's variables.
+        """
+        found: dict[str, list[tf.Tensor]] = {}
+        learning = {norm.name for norm in self.norms}
+        known = {id(variable): value for variable, value in zip(self.backbone.variables, values, strict=True)}
+
+        def compute(layer: keras.layers.Layer, x: Any) -> Any:
+            if layer.name in self.done:
+                return x
+            own = [known[id(variable)] for variable in layer.variables]
+            if (norm := self.expansions.get(layer.name)) is not None:
+                gamma, beta = known[id(norm.gamma)], known[id(norm.beta)]
+                y, *found[norm.name] = expansion(x, own[0], gamma, beta, norm.epsilon)
+            elif layer.name in learning:
+                y, *found[layer.name] = _normalise(layer, x, *own[:2])
+            else:
+                y = _compute(layer, x, own, "SAME" if layer.name in self.padded else None)
+            return y
+
+        features = walk(self.backbone, x, compute)
+        return features, [(mean, variance) for mean, variance in (found[norm.name] for norm in self.norms)]
+
+
+def _normalise(
+    layer: keras.layers.Layer, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What is normalised by its batch, and its mean and unbiased variance [channels]."""
+    import tensorflow as tf
+
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
+    )
+    return y, mean, variance
+
+
+def _compute(layer: keras.layers.Layer, x: Any, own: Sequence[tf.Tensor], padding: str | None) -> tf.Tensor:
+    """What a layer puts out, given the values of its variables; a convolution may pad otherwise than it says."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    kinds = keras.layers
+    match layer:
+        case kinds.BatchNormalization():
+            gamma, beta, mean, variance = own
+            return tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
+        case kinds.Dense():
+            y = tf.matmul(x, own[0])
+        case kinds.DepthwiseConv2D():
+            strides = [1, *layer.strides, 1]
+            y = tf.nn.depthwise_conv2d(
+                x, own[0], strides, padding or layer.padding.upper(), dilations=layer.dilation_rate
+            )
+        case kinds.Conv2D():
+            y = tf.nn.conv2d(x, own[0], layer.strides, layer.padding.upper(), dilations=layer.dilation_rate)
+        case _:
+            return layer(x)
+    return layer.activation(tf.nn.bias_add(y, own[1]) if layer.use_bias else y)
+
+
+def _is_same(graph: Graph, layer: keras.layers.Layer) -> bool:
+    """Whether this is padding, and a depthwise convolution that alone reads it would pad alike on its own."""
+    import tf_keras as keras
+
+    if not isinstance(layer, keras.layers.ZeroPadding2D):
+        return False
+    match graph.readers[layer.name]:
+        case [keras.layers.DepthwiseConv2D() as reader]:
+            sides = zip(layer.input_shape[1:3], reader.kernel_size, reader.strides, layer.padding, strict=True)
+            alike = all(tuple(pads) == _same(*side) for *side, pads in sides)
+            single = reader.depth_multiplier == 1 and reader.dilation_rate == (1, 1)
+            linear = not reader.use_bias and reader.activation is keras.activations.linear
+            return reader.padding == "valid" and single and linear and alike
+    return False
+
+
+def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    """What "SAME" pads before and after a side of so many pixels."""
+    pads = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    return pads // 2, pads - pads // 2
