@@ -44,8 +44,7 @@ def start(*, deterministic: bool) -> None:
 
 
 def use_threads() -> None:
-    """Lets an operator have half of the processors: operators of so narrow networks are short, and two run at once, as
-    training has it (`methods/halves.py`).
+    """Lets an operator have half of the processors: they are short in so narrow networks, and two run at once.
 
     On two busy cores a training step of a network's end, at 160 pixels, took 0.25 CPU s with two threads in each
     operator and 0.20 with one, in no more wall time; at 96 pixels 0.12 and 0.08, and a third less wall time.
