@@ -31,6 +31,7 @@ NOT_RUN = {
     "ei-train tune ": "takes hours; tests/train/tuning searches with few small networks",
     "createdb ": "needs a PostgreSQL on the network; tests/train/tuning/test_several_drivers.py starts one",
     "export PGPASSWORD=": "belongs to that",
+    "ray start ": "starts a node for good; tests/train/tuning/test_ray_cluster.py starts two",
     "idf.py ": "needs ESP-IDF and a board; the package is built by CMake on the same page",
     "docker compose ": "needs the compose plugin and the image; tests/docker/test_manifests.py checks the file",
     "kubectl ": "needs a cluster; tests/docker/test_manifests.py holds the manifests to the published schema",

@@ -151,7 +151,7 @@ def test_config_says_how_it_was_made(finished: tuple[Job, Report]) -> None:
 def test_training_log_is_csv_with_a_line_per_epoch(finished: tuple[Job, Report]) -> None:
     rows = list(csv.DictReader(io.StringIO((finished[0].out / "training_log.csv").read_text())))
 
-    assert [row["phase"] for row in rows] == ["head"] * 2 + ["finetune"] * 3
+    assert [row["phase"] for row in rows] == ["head"] * 2 + ["finetune"] * 2 + ["ending"]
     assert float(rows[-1]["sparsity"]) == pytest.approx(0.8)
 
 

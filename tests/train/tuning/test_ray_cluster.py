@@ -157,6 +157,7 @@ def test_a_stop_leaves_checkpoints_and_a_lost_head_is_said_in_a_line(
     assert said.splitlines()[-1] == "error: stopped by SIGINT; run the same command again to go on"
     assert not list((tmp_path / "out" / "trials").glob(".driver-*"))
     begun = _halfway(tmp_path / "out")
+    stubbed(seconds=20)  # nothing ends before the loss is seen
     process = program()
     until(lambda: any("resume" in lines for lines in histories(tmp_path / "out").values()), process)
     cluster.lose_head()
