@@ -9,12 +9,12 @@ with --network, two small convolutions. What holds times, paths or durations is 
 from __future__ import annotations
 
 import hashlib
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from bench.bench_conversion import ei_train
 from ei_compat.block.run_folder import CARD, CONFIG, EXPLORER, KERAS, LOG, PAGE, REPORT, RESULTS, SAVED_MODEL
 from train.tuning.executors import Settings, open_executor
 from train.tuning.subject import digest_of
@@ -46,7 +46,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"
-        subprocess.run([sys.executable, "-m", "train", "demo", str(data), "--per-class", "20"], check=True)
+        ei_train("demo", data, "--per-class", "20")
         values = VALUES | {"weights": "none"}
         if "--network" in sys.argv:
             (folder / "net.py").write_text(NETWORK)

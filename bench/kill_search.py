@@ -25,7 +25,7 @@ from typing import Any
 from bench.bench_conversion import ROOT, ei_train
 from ei_compat.block.run_folder import CHECKPOINT
 from tests.postgres import Server
-from tests.train.tuning.searching import workers
+from tests.train.tuning.searching import ancestors, workers
 from train.tuning.driver import SEEDS
 
 SPACE = """
@@ -98,15 +98,6 @@ class Search:
         raise TimeoutError("nobody trains")
 
 
-def _ancestors(number: int) -> list[int]:
-    """The processes above one."""
-    found: list[int] = []
-    while number > 1:
-        number = int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
-        found.append(number)
-    return found
-
-
 def disturb(search: Search) -> set[str]:
     """Runs a search with kills; the digests of what was killed."""
     begun = [search.driver(), search.driver()]
@@ -116,7 +107,7 @@ def disturb(search: Search) -> set[str]:
         print(f"killed the worker of {one}", flush=True)
         time.sleep(1)
         number, other = search.victim()
-        above = _ancestors(number)
+        above = set(ancestors(number))
         dead, living = sorted(begun, key=lambda driver: driver.pid not in above)
         dead.send_signal(signal.SIGKILL)
         print(f"killed the driver of {other}", flush=True)

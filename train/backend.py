@@ -58,7 +58,12 @@ def use_threads() -> None:
 
 def processors() -> int:
     """How many may be used."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(cores()) or os.cpu_count() or 1
+
+
+def cores() -> list[int]:
+    """The numbers of the processors that may be used, in order; none where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def check_installed() -> None:

@@ -6,7 +6,6 @@ kernels for x86 and ARM round differently by a few steps.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +87,7 @@ def predict(
     Returns:
         float32 outputs [N, K]; an INT8 model's are dequantised.
     """
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = backend.processors()
     shares = [rows for rows in np.array_split(np.arange(len(samples)), workers) if len(rows)]
     sessions = [Session(tflite) for _ in shares]
     stop = threading.Event()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.batches import as_input, batches
+from train.batches import as_input, batches, two_at_once
 from train.methods import features, finetune, head, qat
 from train.methods.given import check_knowledge
 from train.methods.input_scaling import deployed
@@ -131,8 +131,9 @@ def _measured(trainer: Trainer) -> np.ndarray:
 
     network, held = trainer.network, trainer.data.validation
     answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
-    said = [answer(tf.constant(x)).numpy() for x, _ in batches(held, np.arange(len(held)), 64)]
-    return trainer.data.task.measure(held.y, np.concatenate(said))
+    read = batches(held, np.arange(len(held)), 64)
+    said = np.concatenate(list(two_at_once(lambda x, _: answer(tf.constant(x)).numpy(), read)))
+    return trainer.data.task.measure(held.y, said)
 
 
 PHASES = (

@@ -13,6 +13,11 @@ def noun(count: int, one: str, many: str | None = None) -> str:
     return one if count == 1 else many or f"{one}s"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def verb(count: int, one: str = "is", many: str = "are") -> str:
     """The verb that goes with a count, such as `is` after `1 of 12 samples`."""
     return one if count == 1 else many

@@ -14,6 +14,14 @@ from pydantic.alias_generators import to_camel
 FOLDER = Path(__file__).resolve().parents[2] / "docker"
 
 
+def put(document: Any, path: str, value: object) -> None:
+    """Changes what stands at a path of names and numbers, such as `containers.0.image`."""
+    *parents, last = path.split(".")
+    for name in parents:
+        document = document[int(name)] if name.isdecimal() else document[name]
+    document[last] = value
+
+
 def documents(name: str) -> dict[str, Any]:
     return {document["kind"]: document for document in yaml.safe_load_all((FOLDER / "kubernetes" / name).read_text())}
 
@@ -174,11 +182,7 @@ def test_the_job_repeats_only_what_a_repetition_can_change(job: dict[str, Any]) 
 def test_what_the_server_refuses_is_refused_here(path: str, value: object) -> None:
     spec = documents("job.yaml")["Job"]["spec"]
     JobSpec.model_validate(spec)
-    *parents, last = path.split(".")
-    place: Any = spec
-    for name in parents:
-        place = place[int(name)] if name.isdecimal() else place[name]
-    place[last] = value
+    put(spec, path, value)
     with pytest.raises(ValidationError):
         JobSpec.model_validate(spec)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
-from tests.docker.test_manifests import FOLDER, Count, Published, documents, unknown_options
+from tests.docker.test_manifests import FOLDER, Count, Published, documents, put, unknown_options
 
 # Members are from ray-project/kuberay, ray-operator/apis/ray/v1/rayjob_types.go and raycluster_types.go, of which its
 # custom resource definition is made; what no schema can say is from controllers/ray/utils/validation.go. The definition
@@ -238,10 +238,6 @@ def test_a_queue_is_one_comment_away(found: dict[str, Any]) -> None:
 )
 def test_what_kuberay_refuses_is_refused_here(path: str, value: object, found: dict[str, Any]) -> None:
     document = json.loads(json.dumps(found["RayJob"]["spec"]))
-    *parents, last = path.split(".")
-    place: Any = document
-    for name in parents:
-        place = place[int(name)] if name.isdecimal() else place[name]
-    place[last] = value
+    put(document, path, value)
     with pytest.raises(ValidationError):
         RayJobSpec.model_validate(document)

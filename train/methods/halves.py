@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from train.graph import Graph
 from train.methods.expansions import expansion, normalisation_of
+from train.methods.statistics import by_its_batch
 from train.network import Network, walk
 
 if TYPE_CHECKING:
@@ -118,25 +119,13 @@ class _Pass:
                 gamma, beta = known[id(norm.gamma)], known[id(norm.beta)]
                 y, *found[norm.name] = expansion(x, own[0], gamma, beta, norm.epsilon)
             elif layer.name in learning:
-                y, *found[layer.name] = _normalise(layer, x, *own[:2])
+                y, *found[layer.name] = by_its_batch(x, own[0], own[1], layer.epsilon)
             else:
                 y = _compute(layer, x, own, "SAME" if layer.name in self.padded else None)
             return y
 
         features = walk(self.backbone, x, compute)
         return features, [(mean, variance) for mean, variance in (found[norm.name] for norm in self.norms)]
-
-
-def _normalise(
-    layer: keras.layers.Layer, x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What is normalised by its batch, and its mean and unbiased variance [channels]."""
-    import tensorflow as tf
-
-    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
-    )
-    return y, mean, variance
 
 
 def _compute(layer: keras.layers.Layer, x: Any, own: Sequence[tf.Tensor], padding: str | None) -> tf.Tensor:

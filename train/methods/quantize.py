@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ei_compat.core.errors import EiTrainError, ExportError
+from ei_compat.core.words import first_line
 from train import backend
 from train.batches import as_float
 
@@ -135,7 +136,7 @@ def _convert(converter: Any, what: str) -> bytes:
     except EiTrainError:
         raise  # a signal came meanwhile
     except Exception as error:  # the converter raises whatever its C++ side says
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ExportError(f"converting {what} failed: {reason}") from error
 
 

@@ -115,6 +115,18 @@ def shifted(
     return stored[0] + now[0] - was[0], stored[1] * (now[1] + layer.epsilon) / (was[1] + layer.epsilon)
 
 
+def by_its_batch(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Planes [N, H, W, C] normalised by their own mean and variance, and these two [C], the variance unbiased."""
+    import tensorflow as tf
+
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    return y, mean, variance
+
+
 def _forward(
     backbone: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: list[tuple[tf.Tensor, tf.Tensor]] | None
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
@@ -128,9 +140,7 @@ def _forward(
         if not isinstance(layer, keras.layers.BatchNormalization):
             return layer(x)
         if layer.trainable and len(x.shape) == 4:
-            y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=layer.gamma, offset=layer.beta, mean=[], variance=[], epsilon=layer.epsilon, is_training=True
-            )
+            y, mean, variance = by_its_batch(x, layer.gamma, layer.beta, layer.epsilon)
             found[layer.name] = mean, variance
             return y
         now, used = tf.nn.moments(x, tuple(range(len(x.shape) - 1))), (layer.moving_mean, layer.moving_variance)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ei_compat.block.run_folder import RESULTS
 from ei_compat.core.errors import Interrupted, RemoteError, UsageError
+from ei_compat.core.words import first_line
 from train import __version__
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _reason(error: BaseException) -> str:
         if isinstance(each, ConnectionError | TimeoutError | socket.gaierror) and each.strerror:
             return f"does not answer ({each.strerror.lower()})"
         each = each.__cause__ or each.__context__
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)
 
 
 class MlflowRun:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ei_compat.core.errors import Interrupted
+from ei_compat.core.words import first_line
 from train.runs import mlflow_run
 from train.runs.events import Events
 
@@ -87,7 +88,7 @@ class Trackers:
                 raise
             except Exception as error:
                 self._trackers.remove(tracker)
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                reason = first_line(error)
                 self._progress.warn(f"The run goes on without {tracker.name}: {reason}")
 
 

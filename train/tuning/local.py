@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar
 
 from ei_compat.core.errors import UsageError
+from train import backend
 from train.tuning.executors import CORES_A_TRIAL, Settings
 from train.tuning.running import run
 from train.tuning.trials import Outcome, Spec
@@ -23,13 +23,11 @@ class Local:
     def __init__(self, settings: Settings) -> None:
         if settings.address is not None:
             raise UsageError("is of --executor ray", where=f"--ray-address {settings.address}")
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        count = len(cores) or os.cpu_count() or 1
-        self._slots = settings.workers or max(1, count // CORES_A_TRIAL)
+        self._slots = settings.workers or max(1, backend.processors() // CORES_A_TRIAL)
         self._threads = ThreadPoolExecutor(self._slots, thread_name_prefix="trial")
         self._stop = threading.Event()
         self._free: queue.SimpleQueue[Sequence[int]] = queue.SimpleQueue()
-        for part in divided(cores, self._slots):
+        for part in divided(backend.cores(), self._slots):
             self._free.put(part)
 
     @property

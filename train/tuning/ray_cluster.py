@@ -23,6 +23,8 @@ from typing import Any, ClassVar
 
 import train
 from ei_compat.core.errors import RemoteError, UsageError
+from ei_compat.core.words import first_line
+from train import backend
 from train.tuning import ray_node
 from train.tuning.executors import CORES_A_TRIAL, Settings
 from train.tuning.ray_node import Order, Refusal
@@ -146,7 +148,7 @@ class Ray:
                 RemoteError(f"a node cannot run trials: {_last_line(error)}", where=self._where, fix=fix)
             )
         else:
-            reason = f"Ray gave it up after {1 + RETRIES} tries: {_first_line(error)}"
+            reason = f"Ray gave it up after {1 + RETRIES} tries: {first_line(error)}"
             future.set_result(Outcome(spec.digest, 128 + signal.SIGKILL, 1 + RETRIES, error=reason))
 
     def _watch(self) -> None:
@@ -200,7 +202,7 @@ def _connected(address: str, where: str) -> Any:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **_own_cluster(address))
         except Exception as error:  # Ray raises no less general a kind where a node does not start
             hint = "start one with `ray start --head`, or give local" if address == AUTO else None
-            raise RemoteError(f"Ray cannot be used: {_first_line(error)}", where=where, fix=hint) from None
+            raise RemoteError(f"Ray cannot be used: {first_line(error)}", where=where, fix=hint) from None
     return ray
 
 
@@ -208,8 +210,8 @@ def _own_cluster(address: str) -> Mapping[str, Any]:
     """What a cluster is like that is started here."""
     if address != LOCAL:
         return {}
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"include_dashboard": False, "num_cpus": count, "num_gpus": 0, "object_store_memory": OBJECT_STORE}
+    own = {"num_cpus": backend.processors(), "num_gpus": 0, "object_store_memory": OBJECT_STORE}
+    return {"include_dashboard": False, **own}
 
 
 @contextmanager
@@ -239,10 +241,6 @@ def _reach(address: str) -> None:
         raise ValueError("it has no port")
     with socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS):
         pass
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _last_line(error: BaseException) -> str:

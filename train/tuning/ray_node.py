@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from train import __version__
+from train import __version__, backend
 from train.tuning.running import LOOK_SECONDS, run
 from train.tuning.subject import digest_of
 from train.tuning.trials import Outcome, Spec
@@ -105,7 +105,7 @@ def processors(count: int) -> Iterator[Sequence[int]]:
     Each that is taken is a lock on a file, which the kernel lets go of with its process. A container may be given less
     of its machine than it sees, and other containers cannot be seen from it: there, TensorFlow is told the number.
     """
-    seen = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    seen = backend.cores()
     if _granted() < len(seen) or count >= len(seen):
         os.environ[THREADS] = str(count)
         yield ()

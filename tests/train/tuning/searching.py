@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +73,17 @@ def workers(out: Path) -> dict[int, str]:
         if folder is not None and "--out-directory" in words:
             found[int(path.parent.name)] = Path(folder).name
     return found
+
+
+def ancestors(process: int) -> Iterator[int]:
+    """The processes above one, from its parent on, as far as they are there."""
+    while process > 1:
+        try:
+            status = Path(f"/proc/{process}/stat").read_text()
+        except OSError:
+            return  # it is gone
+        process = int(status.rpartition(")")[2].split()[1])
+        yield process
 
 
 def did(out: Path, number: int) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ei_compat.core.errors import RemoteError, UsageError
-from tests.train.tuning.searching import histories, sound, until, workers
+from tests.train.tuning.searching import ancestors, histories, sound, until, workers
 from train import __version__
 from train.tuning import ray_cluster, ray_node
 from train.tuning.executors import Settings, open_executor
@@ -43,7 +43,7 @@ class Cluster:
     def has(self, process: int) -> bool:
         """Whether a process runs on the node."""
         raylets = {info.process.pid for info in self._node.all_processes["raylet"]}
-        return bool(raylets & set(_ancestors(process)))
+        return bool(raylets & set(ancestors(process)))
 
     def lose_node(self) -> None:
         """As if its machine were gone: all its processes at once."""
@@ -60,16 +60,6 @@ class Cluster:
 
     def close(self) -> None:
         self._nodes.shutdown()
-
-
-def _ancestors(process: int) -> Iterator[int]:
-    while process > 1:
-        try:
-            status = Path(f"/proc/{process}/stat").read_text()
-        except OSError:
-            return  # it is gone
-        process = int(status.rpartition(")")[2].split()[1])
-        yield process
 
 
 @pytest.fixture(scope="module")
