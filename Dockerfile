@@ -48,27 +48,15 @@ RUN python /build/slim.py
 FROM builder AS tune-packages
 ARG TARGETARCH
 ARG TUNE=${TARGETARCH}
-COPY requirements/train.txt requirements/tune.txt /build/
-RUN mkdir /added && if [ -n "$TUNE" ]; then \
-        awk 'FNR == NR { there[$1]; next } /^[a-z]/ { wanted = !($1 in there) } wanted' \
-            /build/train.txt /build/tune.txt >/build/added.txt \
-        && pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --prefix /added \
-            -r /build/added.txt \
-        && python -m compileall -q --invalidation-mode unchecked-hash /added; \
-    fi
+COPY requirements/train.txt requirements/tune.txt docker/add.sh /build/
+RUN mkdir /added && if [ -n "$TUNE" ]; then sh /build/add.sh /build/train.txt /build/tune.txt; fi
 
 
 FROM builder AS ray-packages
 ARG TARGETARCH
 ARG TUNE=${TARGETARCH}
-COPY requirements/tune.txt requirements/ray.txt /build/
-RUN mkdir /added && if [ -n "$TUNE" ]; then \
-        awk 'FNR == NR { there[$1]; next } /^[a-z]/ { wanted = !($1 in there) || /^grpcio==/ } wanted' \
-            /build/tune.txt /build/ray.txt >/build/added.txt \
-        && pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --prefix /added \
-            -r /build/added.txt \
-        && python -m compileall -q --invalidation-mode unchecked-hash /added; \
-    fi
+COPY requirements/tune.txt requirements/ray.txt docker/add.sh /build/
+RUN mkdir /added && if [ -n "$TUNE" ]; then sh /build/add.sh /build/tune.txt /build/ray.txt grpcio; fi
 
 
 # The classic builder makes every stage above the one that is asked for, and these packages are several gigabytes: it
