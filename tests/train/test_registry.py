@@ -113,7 +113,7 @@ def test_a_backbone_and_a_task_from_outside_train_to_a_library(numbers: Path, tm
     assert (job.out / "report.html").stat().st_size
     assert report.sparsity.int8_file >= 0.8
     assert report.metrics["int8"]["validation"].metric > 0.7
-    assert all(gate.met for gate in report.gates)
+    assert all(check.met for check in report.checks)
     rows = (job.out / "training_log.csv").read_text().splitlines()
     assert "val_parity_hits" in rows[0]
     again = pipeline.run(replace(job, resume=True), SILENT)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.gates import Gate
+    from train.checks import Check
     from train.page.parts import Section
     from train.recipe import Recipe
     from train.result import Columns
@@ -312,11 +312,11 @@ class Task(Protocol):
         """
         ...
 
-    def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
+    def int8_checks(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Check]:
         """What the INT8 file may lose against the float one, both on all held-out samples."""
         ...
 
-    def training_gates(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+    def training_checks(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Check]:
         """What the float file may lose: against the network that training chose, and against the unpruned ones.
 
         Args:

@@ -21,7 +21,7 @@ from train.recipe import Recipe
 from train.tasks import TASKS, Drop, better
 from train.tasks.classification import Classification
 from train.tasks.regression import Regression
-from train.tasks.regression_gates import error_added, int8_gates, training_gates
+from train.tasks.regression_checks import error_added, int8_checks, training_checks
 from train.tasks.regression_scores import read_scores, score
 from train.tasks.ridge_probe import fit_ridge
 
@@ -205,36 +205,36 @@ def test_an_error_that_is_added_counts_as_far_as_samples_show_it() -> None:
 
 
 def shown_share(limit: float, rounds: int = 400) -> float:
-    """How often the gate fails a model whose true error is at its limit."""
+    """How often the check fails a model whose true error is at its limit."""
     random = np.random.default_rng(5)
     failed = 0
     for _ in range(rounds):
         truth = random.normal(size=100)
         float_errors, more = truth, random.normal(size=100) * np.sqrt((1 + limit) ** 2 - 1)
-        failed += not int8_gates(Recipe(max_int8_error=limit), np.square(float_errors), np.square(truth + more))[0].met
+        failed += not int8_checks(Recipe(max_int8_error=limit), np.square(float_errors), np.square(truth + more))[0].met
     return failed / rounds
 
 
-def test_the_gate_fails_a_model_at_its_limit_about_as_rarely_as_it_says() -> None:
+def test_the_check_fails_a_model_at_its_limit_about_as_rarely_as_it_says() -> None:
     assert shown_share(0.05) < 0.08
 
 
-def test_the_gates_fail_what_is_clearly_worse() -> None:
+def test_the_checks_fail_what_is_clearly_worse() -> None:
     squares = np.square(normal(9, 500))
     recipe = Recipe()
-    (kept,) = int8_gates(recipe, squares, squares * 1.05)
+    (kept,) = int8_checks(recipe, squares, squares * 1.05)
     assert kept.met
     assert kept.chance is None
     assert kept.measured == pytest.approx(np.sqrt(1.05) - 1)
-    (lost,) = int8_gates(recipe, squares, squares * 1.3)
+    (lost,) = int8_checks(recipe, squares, squares * 1.3)
     assert not lost.met
-    (unsure,) = int8_gates(recipe, np.array([1.0, 2.0, 3.0, 4.0]), np.array([4.0, 1.5, 2.0, 5.0]))
+    (unsure,) = int8_checks(recipe, np.array([1.0, 2.0, 3.0, 4.0]), np.array([4.0, 1.5, 2.0, 5.0]))
     assert unsure.met
     assert unsure.chance is not None
-    written, pruned = training_gates(recipe, Drop(0.5, 0.04), Drop(0.5, 0.2))
+    written, pruned = training_checks(recipe, Drop(0.5, 0.04), Drop(0.5, 0.2))
     assert written.met
     assert not pruned.met
-    assert len(training_gates(recipe, Drop(0.0, 0.0), None)) == 1
+    assert len(training_checks(recipe, Drop(0.0, 0.0), None)) == 1
 
 
 def test_config_says_what_was_learned() -> None:
