@@ -1,6 +1,6 @@
 """The study of a search: what was asked and told and is under way, in Optuna's storage.
 
-Only this and `train.tuning.database` import Optuna.
+Only this, `train.tuning.sampler` and `train.tuning.database` import Optuna.
 
 A trial that does not fit the budget is told untrained: its constraints say by how much, which is what the sampler
 learns from. All else that has to outlive the process stands in the trial's attributes, each written once it is known.
@@ -15,22 +15,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.search_space import IntersectionSearchSpace
+from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from train.job import EFFORT
 from train.tuning.claims import Alone, Claims
+from train.tuning.sampler import Known, Tpe
 from train.tuning.sketch import Cost
 from train.tuning.space import Space
 from train.tuning.trials import Outcome
 
 NAME = "tune"
 JOURNAL = "journal.log"
-RANDOM_TRIALS = 8  # before the sampler has something to go by
 VALUES, PREDICTED, REASON, RUNG, STANDS = "values", "predicted", "reason", "rung ", "stands"
 State = Literal["running", "trained", "stopped early", "infeasible", "failed"]
 
@@ -118,8 +116,8 @@ class Study:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space, self._seed, self.claims = space, seed, claims or Alone()
-        known = IntersectionSearchSpace(include_pruned=True)
-        self._sampler = sampler or (lambda seed: _Tpe(seed, known))
+        known = Known()
+        self._sampler = sampler or (lambda seed: Tpe(seed, known))
         with self.claims.exclusive():
             self._study = optuna.create_study(
                 storage=storage,
@@ -260,23 +258,6 @@ class Study:
             except (ValueError, RuntimeError):
                 return {}
         return found
-
-
-class _Tpe(TPESampler):
-    """The tree-structured Parzen estimator, which heeds constraints (Watanabe & Hutter 2023).
-
-    Args:
-        seed: of this trial.
-        known: what the trials so far have in common, which would be found anew by each sampler, from all of them.
-    """
-
-    def __init__(self, seed: int, known: IntersectionSearchSpace) -> None:
-        super().__init__(seed=seed, n_startup_trials=RANDOM_TRIALS)
-        self._known = known
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """See `optuna.samplers.BaseSampler`."""
-        return {name: each for name, each in self._known.calculate(study, use_cache=True).items() if not each.single()}
 
 
 def _claimed(number: int) -> str:
