@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from tests.docker.test_image import IMAGE, TINY, docker, owners, write_class_folders
 from tests.needs import missing
 from tests.program import ROOT, ei_train
+from train.container.engine import ONE_PRESS
 
 pytestmark = pytest.mark.docker
 
@@ -138,11 +140,26 @@ def test_an_interrupt_lets_the_container_save(tmp_path: Path) -> None:
     assert containers() == ""
 
 
+def test_one_ctrl_c_is_one_interrupt(tmp_path: Path) -> None:
+    """A terminal sends it to the program and to the parent, which hands it on; that is no second one."""
+    process = started(cwd=tmp_path)
+    child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+    for each in (child, process.pid):
+        os.kill(each, signal.SIGINT)
+        time.sleep(0.1)
+
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out, err) == (130, "saved\n", "")
+    assert containers() == ""
+
+
 def test_a_second_interrupt_ends_a_deaf_container(tmp_path: Path) -> None:
     process = started("deaf", cwd=tmp_path)
     assert process.stdout is not None
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "heard\n"
+    time.sleep(ONE_PRESS)
     process.send_signal(signal.SIGINT)
 
     process.communicate(timeout=60)
@@ -196,13 +213,14 @@ def test_what_the_engine_refuses_is_one_line(tmp_path: Path) -> None:
 
 def test_a_build_that_fails_is_one_line_after_its_log(tmp_path: Path) -> None:
     folder = sources(tmp_path / "sources")
-    (folder / "Dockerfile").write_text(f"FROM {BASE}\nRUN exit 7\n")
+    (folder / "Dockerfile").write_text(f"FROM {BASE}\nRUN exit 7 # {NAME}\n")
 
     done = ei_train("run", "--image", f"{NAME}-broken", "--build", folder, "say", cwd=tmp_path)
 
     assert (done.returncode, done.stdout) == (6, "")
     assert "the build failed: " in done.stderr.splitlines()[-1]
     assert "returned a non-zero code: 7" in done.stderr.splitlines()[-1]
+    assert NAME not in docker("ps", "--all", "--no-trunc", "--format", "{{.Command}}").stdout  # nothing stays behind
 
 
 @pytest.mark.slow
