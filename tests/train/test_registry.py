@@ -65,7 +65,7 @@ class Parity(Classification):
     metric: ClassVar[str] = "parity_hits"
 
     @classmethod
-    def of_labels(cls, labels: Any) -> Parity:
+    def of_labels(cls, labels: Any, *, in_names: bool = False) -> Parity:
         return cls(("even", "odd"))
 
     def targets(self, labels: Any) -> np.ndarray:

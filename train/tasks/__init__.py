@@ -132,12 +132,13 @@ class Task(Protocol):
     # Targets, from the data.
 
     @classmethod
-    def of_labels(cls, labels: Mapping[str, str]) -> Self:
+    def of_labels(cls, labels: Mapping[str, str], *, in_names: bool = False) -> Self:
         """The task of samples that carry these labels.
 
         Args:
             labels: each of them once, in the order of their names, with the name of a sample that carries it; no name
                 where a label was declared and no sample has it.
+            in_names: whether they were read from file names, which end a label at its first dot.
 
         Raises:
             DataError: nothing of this kind can be learned from such labels.

@@ -53,7 +53,7 @@ class Classification:
     labels: tuple[str, ...]
 
     @classmethod
-    def of_labels(cls, labels: Iterable[str]) -> Classification:
+    def of_labels(cls, labels: Iterable[str], *, in_names: bool = False) -> Classification:  # noqa: ARG003 - of numbers
         """See `Task.of_labels`; see `check_names` for what no class can be called."""
         check_names(labels)
         return cls(tuple(labels))

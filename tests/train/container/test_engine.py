@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
-from tests.docker.test_image import IMAGE, TINY, docker, owners, write_class_folders
+from tests.docker.test_image import IMAGE, STRANGER, TINY, docker, owners, write_class_folders
 from tests.needs import missing
 from tests.program import ROOT, ei_train
 from train.container.engine import ONE_PRESS
@@ -22,10 +27,12 @@ pytestmark = pytest.mark.docker
 
 BASE = os.environ.get("BASE_IMAGE", "ei-train-base:bookworm")
 NAME = f"ei-train-run-test-{os.getpid()}"
+SOCKET = Path("/var/run/docker.sock")
 PROGRAM = """
 import json, os, signal, sys, time
 
 def stopped(number, frame):
+    time.sleep(1)
     print("saved", flush=True)
     sys.exit(128 + number)
 
@@ -107,6 +114,42 @@ def test_what_is_named_elsewhere_cannot_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "there").read_text() == "kept"
     assert run("write", "new", cwd=tmp_path / "here").returncode == 0
     assert (tmp_path / "here" / "new").stat().st_uid == os.getuid()
+
+
+def test_another_users_results_are_that_users() -> None:
+    """Really run as another user of this machine, who may use the engine."""
+    if os.getuid() != 0:
+        pytest.skip("only root can be another user; the test above ran as one that is not root")
+    place, packages = Path(tempfile.mkdtemp()), Path(requests.__file__).parents[1]  # pytest's own folders are closed
+    try:
+        os.chown(place, STRANGER, STRANGER)
+        as_stranger: Any = {
+            "user": STRANGER,
+            "group": STRANGER,
+            "extra_groups": [SOCKET.stat().st_gid],
+            "cwd": place,
+            "env": {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": f"{ROOT}{os.pathsep}{packages}"},
+        }
+        program = next((each for each in (sys.executable, "/usr/bin/python3") if can_run(each, as_stranger)), None)
+        if program is None:
+            pytest.skip("other users of this machine can run no Python that has the packages")
+
+        done = subprocess.run(
+            [program, "-P", "-m", "train", "run", "--image", NAME, "write", "new"], **as_stranger, check=False
+        )
+
+        assert done.returncode == 0
+        assert owners(place) == {STRANGER}
+    finally:
+        shutil.rmtree(place)
+
+
+def can_run(python: str, settings: Any) -> bool:
+    """Whether another user gets at this interpreter and at all that `run` imports."""
+    with contextlib.suppress(OSError):
+        imports = [python, "-P", "-c", "import docker, pydantic, typer, train"]
+        return not subprocess.run(imports, **settings, capture_output=True, check=False).returncode
+    return False
 
 
 def test_a_limit_of_memory_holds_and_is_named(tmp_path: Path) -> None:

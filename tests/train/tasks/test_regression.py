@@ -12,8 +12,10 @@ import pytest
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.numbers import is_number
 from ei_compat.core.progress import SILENT
+from ei_compat.dataset.dataset import ArrayRow, ClassLabel, Dataset, Sample
+from ei_compat.formats import open_dataset, write_dataset
 from tests.train.dials import dial_folders
-from train.data import load_data
+from train.data import load_data, task_of
 from train.job import Job
 from train.methods.distillation import learning_from
 from train.network import Network
@@ -244,14 +246,24 @@ def test_config_says_what_was_learned() -> None:
 
 def test_a_number_that_a_file_name_cuts_at_its_dot_is_refused() -> None:
     with pytest.raises(DataError, match=r"^30\.5\.a\.png: a file name's label ends at its first dot, so .* be 30;"):
-        Regression.of_labels({"30": "30.5.a.png"})
+        Regression.of_labels({"30": "30.5.a.png"}, in_names=True)
     for label, sample in {
         "30": "30.a.png",
         "31": "31/30.5.a.png",
         "30.5": "train/30.5.a.png",
         "-2": "-2/-2.5.png",
     }.items():
-        Regression.of_labels({label: sample})
+        Regression.of_labels({label: sample}, in_names=True)
+
+
+def test_what_split_writes_is_read_back_whatever_the_pictures_are_called(tmp_path: Path) -> None:
+    """An export's labels are in its `info.labels`: `1.0.png` may be the picture 0 of the label 1."""
+    row = ArrayRow(np.zeros((1, 8, 8, 3), np.uint8), 0)
+    pictures = [Sample(f"{label}/0.png", "0", None, ClassLabel(str(label)), row) for label in (1, 2)]
+    write_dataset(Dataset.of(pictures, format="class-folders"), tmp_path / "weighed", "ei-export")
+
+    assert [*(tmp_path / "weighed").rglob("1.0.png")]
+    assert task_of(Regression, open_dataset(tmp_path / "weighed")).name == "regression"
 
 
 @pytest.mark.parametrize(("labels", "count"), [(("-1", "2.5"), 1), (("0", "1", "7"), 0), (("1.5", "cat"), 0)])
