@@ -75,20 +75,19 @@ def measure_statistics(
             after a few layers.
     """
     import tensorflow as tf
+    import tf_keras as keras
 
-    samples, backbone = trainer.data.training, trainer.network.backbone
+    samples = trainer.data.training
+    needed = keras.Model(trainer.network.backbone.input, wanted[-1].output)
     places = {layer.name: place for place, layer in enumerate(wanted)}
-
-    @tf.function(autograph=False)  # of the network, only what comes before the last of the wanted is computed
-    def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        return _forward(backbone, as_input(x), places, was)
-
     rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:images]
     whole = max(len(rows) // BATCH * BATCH, min(len(rows), BATCH))  # a remainder would weigh as much as a whole batch
     rows = rows[:whole]
 
     def measure(x: np.ndarray, was: Moments | None) -> Moments:
-        return [(mean.numpy(), variance.numpy()) for mean, variance in moments(tf.constant(x), was)]
+        # Not compiled: for the few batches that there are, that would take longer than they do.
+        moments = _forward(needed, as_input(tf.constant(x)), places, was)
+        return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     earlier = repeat(None) if before is None else before
     read = ((x, was) for (x, _), was in zip(batches(samples, rows, BATCH), earlier, strict=False))
@@ -128,9 +127,9 @@ def by_its_batch(
 
 
 def _forward(
-    backbone: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: list[tuple[tf.Tensor, tf.Tensor]] | None
+    model: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: Moments | None
 ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Runs the backbone layer by layer; see `measure_statistics`. `places` numbers the wanted normalisations."""
+    """Runs a model layer by layer; see `measure_statistics`. `places` numbers the wanted normalisations."""
     import tensorflow as tf
     import tf_keras as keras
 
@@ -151,5 +150,5 @@ def _forward(
             used = used if was is None else shifted(layer, used, was[places[layer.name]], now)
         return tf.nn.batch_normalization(x, *used, layer.beta, layer.gamma, layer.epsilon)
 
-    walk(backbone, x, compute)
+    walk(model, x, compute)
     return [found[name] for name in places]
