@@ -232,17 +232,18 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
 ) -> None:
     from train.recipe import Recipe
 
-    recipe = Recipe(**SMALL | {"augment": True, "batch_size": 4})
+    recipe = Recipe(**SMALL | {"batch_size": 4})
     whole = Job(images, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
     pipeline.run(whole, SILENT)
     pieces = replace(whole, out=tmp_path / "pieces")
     run_until(pieces, 2, monkeypatch)  # within phase one: each phase begins with a checkpoint
     run_until(replace(pieces, resume=True), 3, monkeypatch)  # before the first step of phase two
     run_until(replace(pieces, resume=True), 2, monkeypatch)  # within phase two
+    run_until(replace(pieces, resume=True), 2, monkeypatch)  # before the end learns alone
     report = pipeline.run(replace(pieces, resume=True), SILENT)
 
     assert report.resumed
-    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
+    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 2 + ["ending"]
     assert same_files(whole.out, pieces.out)
     assert not (pieces.out / "checkpoint.npz").exists()
 
