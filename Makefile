@@ -17,7 +17,7 @@ VERSION ?= 1
 # Tests of train that hardly train, for its coverage: tracing branches costs a third of a test's time. None is slow.
 QUICK := $(addprefix tests/train/, \
     cli/test_block_command.py cli/test_data.py cli/test_progress.py cli/test_remote.py runs/test_checkpoint.py \
-    tasks/test_classification_gates.py tasks/test_classification_scores.py tasks/test_comparison.py \
+    tasks/test_classification_checks.py tasks/test_classification_scores.py tasks/test_comparison.py \
     tasks/test_linear_probe.py tasks/test_regression.py methods/test_allocate.py methods/test_average.py \
     backbones/test_keras_file.py container/test_plan.py runs/test_config.py runs/test_folder.py runs/test_model_card.py \
     page/test_markup.py tuning/test_boards.py tuning/test_plan.py tuning/test_space.py \

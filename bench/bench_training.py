@@ -108,7 +108,7 @@ def take(arrays: Path, into: Path, rows: int) -> None:
 
 
 def measure(*command: object) -> Cost:
-    """Runs Python with these arguments; a gate that is not met (exit code 5) does not matter here."""
+    """Runs Python with these arguments; a check that is not met (exit code 5) does not matter here."""
     began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, *map(str, command)],

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,7 @@ from train.tuning.study import Study, Trial
 from train.tuning.subject import Subject
 from train.tuning.trials import Outcome, Spec
 
+MARKS = (100, 300, 1000, 3000, 10_000)
 TOLD = (" does not fit: ", " at default", " failed: ")  # what a driver says of a trial that it has told
 
 
@@ -52,6 +54,7 @@ class Oracle:
 
     def __init__(self, training: float) -> None:
         self._training, self._threads = training, ThreadPoolExecutor(self.slots)
+        self._spent = time.process_time()
 
     def sketch(self, recipe: Recipe) -> Recipe:
         """See `Subject`; the recipe says all."""
@@ -79,7 +82,8 @@ class Oracle:
     def changed(self, trials: Callable[[], Sequence[Trial]], happened: str) -> None:  # noqa: ARG002
         """See `Watch`."""
         if any(words in happened for words in TOLD):
-            print(happened.split()[1].rstrip(":"), flush=True)
+            spent, self._spent = self._spent, time.process_time()
+            print(happened.split()[1].rstrip(":"), round(1000 * (self._spent - spent)), flush=True)
 
 
 class Searching(Driver):
@@ -90,7 +94,7 @@ class Searching(Driver):
 
 
 def drive(url: str, trials: int, training: float, gate: Path | None = None) -> None:
-    """One driver's part, begun once `gate` holds a file `go`; prints the number of each trial that it tells."""
+    """One driver's part, begun once `gate` holds a file `go`; prints each trial that it tells, and its CPU ms since."""
     oracle, place = Oracle(training), Database(url)
     base = Spec(Path("/nowhere"), "0" * 40, Path("/nowhere"), ())
     search = Search(base, cast(Subject, oracle), BUDGET, trials, ("default",), 1)
@@ -126,7 +130,14 @@ def measure(url: str, server: Server, name: str, drivers: int, given: argparse.N
     if not killed:
         assert all(process.returncode == 0 for process in begun)
     states = dict(cast("list[tuple[str, int]]", server.do("SELECT state::text, count(*) FROM trials GROUP BY 1", name)))
-    return {"drivers": drivers, "killed": killed, "states": states, **_pace(server, name)}
+    return {"drivers": drivers, "killed": killed, "states": states, "cpu_ms": _cpu(log), **_pace(server, name)}
+
+
+def _cpu(log: Path) -> dict[int, int]:
+    """CPU milliseconds of the drivers for a trial, around the trials of these numbers: the median."""
+    told = [tuple(map(int, line.split())) for line in log.read_text().splitlines()]
+    around = {mark: [spent for number, spent in told if abs(number - mark) <= mark // 10] for mark in MARKS}
+    return {mark: round(statistics.median(each)) for mark, each in around.items() if each}
 
 
 def _pace(server: Server, name: str) -> dict[str, Any]:
@@ -147,7 +158,7 @@ def check(server: Server, name: str, trials: int, log: Path) -> None:
     trained = server.do("SELECT count(*) FROM trials WHERE state = 'COMPLETE'", name)[0][0]
     assert trained == trials, trained
     assert not server.do("SELECT * FROM ei_train_claims", name)
-    told = Counter(int(line) for line in log.read_text().split())
+    told = Counter(int(line.split()[0]) for line in log.read_text().splitlines())
     assert max(told.values()) == 1, "told twice"
     silent = set(numbers) - told.keys()  # told by a driver that was killed before it could say so
     print(f"{len(numbers)} trials told once each, {trained} of them trained; {len(silent)} by drivers killed at once")

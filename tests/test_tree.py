@@ -30,7 +30,7 @@ PACKAGES = (("ei_compat",), ("firmware",), ("train",))
 ROOMS = {
     "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
     "train": (
-        ("costs", "gates", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
+        ("checks", "costs", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
         ("page",),
         ("backbones", "backend", "container", "demo", "feature_scaling", "tasks", "workers"),
         ("network", "samples"),

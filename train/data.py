@@ -96,7 +96,7 @@ def _from_images(dataset: Dataset, kind: type[Task], recipe: Recipe, scratch: Pa
     from train.scaling import Scaling
 
     dataset = with_labels(dataset, progress)
-    task = kind.of_labels(labels_of(dataset))
+    task = task_of(kind, dataset)
     if (said := undivided(dataset)) is not None:
         progress.warn(said)
     dataset = with_validation(dataset, task, recipe, progress)
@@ -208,6 +208,13 @@ def _refuse_signals(dataset: Dataset) -> None:
         raise DataError(
             "its arrays hold features", where=dataset.root, fix="name the folder that the arrays themselves lie in"
         )
+
+
+def task_of(kind: type[Task], dataset: Dataset) -> Task:
+    """The task of a data set's labels; see `Task.of_labels`."""
+    from ei_compat.formats import file_names
+
+    return kind.of_labels(labels_of(dataset), in_names=dataset.format == file_names.FORMAT.name)
 
 
 def labels_of(dataset: Dataset) -> dict[str, str]:

@@ -26,10 +26,10 @@ from ei_compat.block.run_folder import (
 from ei_compat.core.errors import Interrupted
 from train import phases
 from train.backbones import BringsHead
+from train.checks import Check, warnings_of
 from train.costs import Stopwatch, peak_memory
 from train.evaluate import predict_sets
 from train.export import keras_zip, saved_model_zip
-from train.gates import Gate, warnings_of
 from train.job import Job, command_of
 from train.methods import finetune, quantize
 from train.methods.finetune import Before
@@ -45,7 +45,7 @@ from train.runs.predictions import answered, predictions_text
 from train.runs.report import Report
 from train.runs.tracking import trackers_of
 from train.samples import TrainingData
-from train.sparsity import Sparsity, count_zeros, sparsity_gates
+from train.sparsity import Sparsity, count_zeros, sparsity_checks
 from train.supervision import HOW_TO_GO_ON
 from train.tasks import Answered, Drop, Scores
 from train.workers import FINISHED, LostError, Place, Workers, read_place
@@ -125,7 +125,7 @@ def _carried_out(plan: Plan, work: phases.Work, folder: OutputFolder, results: P
         metrics=measured.metrics,
         unpruned={name: _metrics(said) for name, said in work.before.held_out.items()},
         sparsity=measured.zeros,
-        gates=measured.gates,
+        checks=measured.checks,
         seconds=watch.laps | {"total": watch.total},
         peak_memory_bytes=peak_memory(),
         files={name: len(content) for name, content in models.items()},
@@ -184,14 +184,14 @@ class Measured(NamedTuple):
         sets: what both say of the held-out sets.
         metrics: how good that is, by file and set.
         zeros: of the files.
-        gates: the checks.
+        checks: what was asked of the model.
     """
 
     deployed: TrainingData
     sets: dict[str, Answered]
     metrics: dict[str, dict[str, Scores]]
     zeros: Sparsity
-    gates: list[Gate]
+    checks: list[Check]
 
 
 def _measure(
@@ -204,11 +204,11 @@ def _measure(
     zeros = count_zeros(network, models[INT8_FILE])
     written = data.task.drop(work.chosen, data.task.measure(data.validation.y, answers["float32"]["validation"]))
     lost = _lost(work.before, answers["float32"], data) if plan.recipe.prune else None
-    gates = _gates(plan.recipe, zeros, answers, written, lost, data)
-    for line in warnings_of(gates):
+    checks = _checks(plan.recipe, zeros, answers, written, lost, data)
+    for line in warnings_of(checks):
         progress.warn(line)
     metrics = {kind: _scores(by_set, data) for kind, by_set in answers.items()}
-    return Measured(data, answered(data.sets(), answers), metrics, zeros, gates)
+    return Measured(data, answered(data.sets(), answers), metrics, zeros, checks)
 
 
 def _look(
@@ -263,14 +263,14 @@ def _metrics(measured: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {name: float(found.mean()) for name, found in measured.items()}
 
 
-def _gates(
+def _checks(
     recipe: Recipe,
     zeros: Sparsity,
     answers: Mapping[str, Mapping[str, np.ndarray]],
     written: Drop,
     lost: Drop | None,
     data: TrainingData,
-) -> list[Gate]:
+) -> list[Check]:
     """Whether the model is as sparse, and as good after pruning and as INT8, as was asked for.
 
     Both files come from a network that was made ready for INT8 after training, so that it could be ruined without INT8
@@ -282,9 +282,9 @@ def _gates(
     y = np.concatenate([data.sets()[name].y for name in held_out])
     float_outputs, int8_outputs = (np.concatenate([answers[kind][name] for name in held_out]) for kind in answers)
     return [
-        *task.int8_gates(recipe, y, float_outputs, int8_outputs),
-        *task.training_gates(recipe, written, lost),
-        *sparsity_gates(recipe, zeros),
+        *task.int8_checks(recipe, y, float_outputs, int8_outputs),
+        *task.training_checks(recipe, written, lost),
+        *sparsity_checks(recipe, zeros),
     ]
 
 

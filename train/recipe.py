@@ -163,7 +163,7 @@ class Recipe(BaseModel):
     )
     max_broken: Share = knob(0.01, "share of pictures that may be unreadable; they are skipped and named")
 
-    # Conversion and its gate.
+    # Conversion and its check.
     calibration_samples: int = knob(
         200, "training pictures that calibrate INT8, spread evenly over the classes", ge=1, le=10_000
     )

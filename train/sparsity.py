@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.gates import Gate
+from train.checks import Check
 from train.network import Network, all_kernels, prunable_kernels
 
 if TYPE_CHECKING:
@@ -43,18 +43,18 @@ def count_zeros(network: Network, int8_file: bytes) -> Sparsity:
     )
 
 
-def sparsity_gates(recipe: Recipe, zeros: Sparsity) -> list[Gate]:
+def sparsity_checks(recipe: Recipe, zeros: Sparsity) -> list[Check]:
     """Whether the model is as sparse as was asked for."""
     if not recipe.prune:
         return []
     asked, least = recipe.final_sparsity, min(zeros.kernels.values())
     if recipe.sparsity_allocation == "uniform":
-        kernels = Gate("zeros in every prunable kernel at least", asked, least, least >= asked)
+        kernels = Check("zeros in every prunable kernel at least", asked, least, least >= asked)
     else:
-        kernels = Gate("zeros in all prunable kernels at least", asked, zeros.prunable, zeros.prunable >= asked)
+        kernels = Check("zeros in all prunable kernels at least", asked, zeros.prunable, zeros.prunable >= asked)
     return [
         kernels,
-        Gate("zeros in the INT8 file at least", asked, zeros.int8_file, zeros.int8_file >= asked),
+        Check("zeros in the INT8 file at least", asked, zeros.int8_file, zeros.int8_file >= asked),
     ]
 
 

@@ -9,6 +9,7 @@ Modules without a file of tests under their own name, and where they are tested:
     backbones/own_layers           backbones/test_network_file
     backbones/weights_file         backbones/test_keras_applications
     batches                        methods/test_loop
+    checks                         tasks/test_classification_checks
     cli/compress                   cli/test_main, backbones/test_given_model
     cli/firmware                   cli/test_main
     cli/program                    cli/test_names
@@ -24,7 +25,6 @@ Modules without a file of tests under their own name, and where they are tested:
     evaluate                       test_pipeline, methods/test_qat
     export                         test_pipeline
     exported                       test_data
-    gates                          tasks/test_classification_gates
     inspection/board               reporting/test_findings
     inspection/health              reporting/test_findings
     job                            test_recipe
@@ -50,7 +50,7 @@ Modules without a file of tests under their own name, and where they are tested:
     samples                        test_data
     scaling                        methods/test_input_scaling
     signals                        test_supervisor
-    sparsity                       tasks/test_classification_gates, methods/test_prune
+    sparsity                       tasks/test_classification_checks, methods/test_prune
     start                          cli/test_main
     streams                        test_supervisor
     supervision                    test_supervisor
@@ -58,7 +58,7 @@ Modules without a file of tests under their own name, and where they are tested:
     tasks/classification_chapters  reporting/test_page, reporting/test_browser
     tasks/dense_head               test_pipeline
     tasks/regression_chapters      reporting/test_page
-    tasks/regression_gates         tasks/test_regression
+    tasks/regression_checks        tasks/test_regression
     tasks/regression_scores        tasks/test_regression
     tasks/ridge_probe              tasks/test_regression
     trained/comparison             trained/test_evaluation

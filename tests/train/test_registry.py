@@ -65,7 +65,7 @@ class Parity(Classification):
     metric: ClassVar[str] = "parity_hits"
 
     @classmethod
-    def of_labels(cls, labels: Any) -> Parity:
+    def of_labels(cls, labels: Any, *, in_names: bool = False) -> Parity:
         return cls(("even", "odd"))
 
     def targets(self, labels: Any) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_a_backbone_and_a_task_from_outside_train_to_a_library(numbers: Path, tm
     assert (job.out / "report.html").stat().st_size
     assert report.sparsity.int8_file >= 0.8
     assert report.metrics["int8"]["validation"].metric > 0.7
-    assert all(gate.met for gate in report.gates)
+    assert all(check.met for check in report.checks)
     rows = (job.out / "training_log.csv").read_text().splitlines()
     assert "val_parity_hits" in rows[0]
     again = pipeline.run(replace(job, resume=True), SILENT)

@@ -156,8 +156,14 @@ def test_what_no_schema_describes_is_found(change: dict[str, Any], says: str, tm
 def test_a_document_of_another_version_is_no_report(tmp_path: Path) -> None:
     from train.runs.report import read_report
 
-    document = json.loads(json.dumps(as_document(make_run(tmp_path / "run"))))
+    report = make_run(tmp_path / "run")
+    document = json.loads(json.dumps(as_document(report)))
 
     assert read_report(document).task == "classification"
-    with pytest.raises(ValueError, match="ei-train/report/2"):
-        read_report(document | {"schema": "ei-train/report/2"})
+    with pytest.raises(ValueError, match="ei-train/report/3"):
+        read_report(document | {"schema": "ei-train/report/3"})
+    with pytest.raises(ValueError, match="it is ei-train/report/1, and this program reads ei-train/report/2"):
+        read_report(document | {"schema": "ei-train/report/1"})  # whose checks had another name
+
+    document["gates"] = document.pop("checks")
+    assert read_report(document | {"schema": "ei-train/report/1"}).checks == report.checks

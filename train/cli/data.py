@@ -147,7 +147,7 @@ def split(
     from ei_compat.dataset.split import Shares, count_split, find_copies, labelled, split_dataset
     from ei_compat.formats import WriteOptions, write_dataset
     from train.cli.progress import bars
-    from train.data import in_strata, labels_of, with_sides_of
+    from train.data import in_strata, task_of, with_sides_of
     from train.tasks import TASKS
 
     shares, pattern = Shares(train, validation, test), _pattern(group_by)
@@ -157,7 +157,7 @@ def split(
     if bare is not None:
         console.warn(bare)
     copies = find_copies(dataset.samples, progress)
-    counted = dataset if task is None else in_strata(dataset, TASKS.named(task).of_labels(labels_of(dataset)))
+    counted = dataset if task is None else in_strata(dataset, task_of(TASKS.named(task), dataset))
     divided = split_dataset(counted, shares, seed=seed, group_by=pattern, copies=copies)
     parted = with_sides_of(divided, dataset)
     write_dataset(parted, target, "ei-export", options=WriteOptions(copy=copy), progress=progress)

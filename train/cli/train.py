@@ -201,10 +201,10 @@ def finish(report: Report | None, out: Path, progress: RunProgress) -> None:
     progress.finish(report)
     for line in _closing(report, out):
         progress.note(line)
-    missed = [gate for gate in report.gates if not gate.met]
+    missed = [check for check in report.checks if not check.met]
     if missed:
         raise CheckError(
-            "; ".join(f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}" for gate in missed),
+            "; ".join(f"{check.name} {check.asked:.3f}, measured {check.measured:.3f}" for check in missed),
             where=out,
             fix="the files are written; try --effort thorough, ask for less, or raise the limit",
         )

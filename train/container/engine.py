@@ -5,15 +5,18 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ei_compat.core.errors import DataError, EiTrainError, Interrupted, RemoteError, UsageError
+from ei_compat.core.errors import DataError, EiTrainError, RemoteError, UsageError
 from train import supervision
+from train.signals import on_signals
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from train.container.plan import ContainerSpec
 
 FULL = ("no space left on device", "disk quota exceeded")
+ONE_PRESS = 0.5  # seconds in which Ctrl-C may come here a second time: from the terminal, and from the parent
+LOOK_SECONDS = 0.2  # between two looks at whether it was pressed
 
 
 def connect() -> DockerClient:
@@ -131,7 +136,9 @@ def _build(client: DockerClient, image: str, context: Path, progress: Progress) 
     arguments = ({"BASE_IMAGE": base} if base else {}) | ({"GPU": "1"} if gpu else {})
     build: Any = client.api.build
     with refusals(image):
-        for event in build(path=str(context), tag=image, rm=True, decode=True, buildargs=arguments, **gpu):
+        for event in build(
+            path=str(context), tag=image, rm=True, forcerm=True, decode=True, buildargs=arguments, **gpu
+        ):
             if "error" in event:
                 raise _failed_build(str(event["error"]).strip(), image)
             if line := str(event.get("stream", "")).strip():
@@ -183,30 +190,45 @@ def _settings(plan: ContainerSpec) -> dict[str, Any]:
 
 def _until_the_end(container: Container, plan: ContainerSpec) -> int:
     """Passes the log on from a thread of its own, so that a signal cuts nothing of it short."""
-    with refusals(plan.image):
-        attach: Any = container.attach  # whose type does not know that both kinds of log are read
-        log = attach(stream=True, demux=not plan.terminal)
-        container.start()
-    _fit(container, plan)
-    done, stops, wanted = threading.Event(), 0, ""  # a `join` that a signal cuts short takes the thread for ended
-    threading.Thread(target=_pass_on, args=(log, done), daemon=True).start()
-    while not done.is_set():
-        try:
-            if wanted:
+    with _heard() as heard:
+        with refusals(plan.image):
+            attach: Any = container.attach  # whose type does not know that both kinds of log are read
+            log = attach(stream=True, demux=not plan.terminal)
+            container.start()
+        _fit(container, plan)
+        done, handed = threading.Event(), 0
+        threading.Thread(target=_pass_on, args=(log, done), daemon=True).start()
+        while not done.wait(LOOK_SECONDS):
+            if handed < len(heard):
                 with suppress(Exception):  # it may have ended by now
-                    container.kill(wanted)
-                wanted = ""
-            done.wait(1.0)
-        except Interrupted as stop:
-            supervision.take_signal()  # so that the next one is heard, too
-            stops += 1
-            wanted = stop.signal.name if stops == 1 else "SIGKILL"
+                    container.kill("SIGKILL" if handed else heard[0].name)
+                handed += 1
     with refusals(plan.image):
         ended = container.wait()
         container.reload()
     if container.attrs["State"].get("OOMKilled"):
         sys.stderr.write("error: out of memory; give it more with --memory, or use a smaller --batch-size\n")
     return int(ended["StatusCode"])
+
+
+@contextmanager
+def _heard() -> Iterator[list[signal.Signals]]:
+    """The signals that come in the block; they do nothing else."""
+    heard: list[signal.Signals] = []
+    last = -ONE_PRESS
+
+    def note(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
+        nonlocal last
+        if (now := time.monotonic()) >= last + ONE_PRESS:
+            heard.append(signal.Signals(number))
+            last = now
+
+    before: Any = on_signals(note)
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _pass_on(log: Iterable[bytes | tuple[bytes | None, bytes | None]], done: threading.Event) -> None:

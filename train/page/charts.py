@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from train.page.markup import Markup, element, joined
 
 WIDTH, HEIGHT = 420, 240  # of a chart; on a desk two stand beside each other, on a phone it has about that width
-LEFT, RIGHT, TOP, BOTTOM = 40, 12, 22, 30
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 22, 30
 LETTER = 6.2  # width of one, about
 
 
@@ -18,7 +18,7 @@ class Line:
     """One line.
 
     Attributes:
-        name: beside it.
+        name: above the chart.
         points: x and y of each.
         class_: of the style sheet.
     """
@@ -116,9 +116,13 @@ class Frame:
         marks = [element("circle", cx=x, cy=y, r=2.2, class_=f"dot {line.class_}") for x, y in places if dots]
         return joined(element("path", d=path, class_=f"line {line.class_}"), *marks)
 
-    def label(self, line: Line, y: float) -> Markup:
-        """The line's name at its end, at this height."""
-        return element("text", line.name, x=self.width - RIGHT, y=y, class_=f"name end {line.class_}")
+    def names(self, lines: Sequence[Line]) -> Markup:
+        """What the lines are called, above the plane, where none of them runs."""
+        spans = [
+            element("tspan", f"— {line.name}", dx=None if line is lines[0] else 12, class_=f"name {line.class_}")
+            for line in lines
+        ]
+        return element("text", *spans, x=self.width - RIGHT, y=10, class_="end")
 
 
 def curves(
@@ -128,7 +132,7 @@ def curves(
     bands: Sequence[tuple[str, float, float]] = (),
     more: Sequence[Markup] = (),
 ) -> Markup:
-    """Lines over steps, with stretches of the x axis that have a name, and the lines' names at their ends."""
+    """Lines over steps, with stretches of the x axis that have a name."""
     marks = []
     for number, (name, low, high) in enumerate(bands):
         left, right = frame.across(low), frame.across(high)
@@ -145,21 +149,8 @@ def curves(
             )
         if right - left > LETTER * len(name) * 0.8:
             marks.append(element("text", name, x=(left + right) / 2, y=TOP + 10, class_="phase middle"))
-    ends = spread([frame.up(line.points[-1][1]) for line in lines], 12, frame.height - BOTTOM)
     marks += [frame.line(line, dots=len(line.points) <= 40) for line in lines]
-    marks += [frame.label(line, end - 6) for line, end in zip(lines, ends, strict=True)]
-    return frame.drawn(title, *marks, *more)
-
-
-def spread(heights: Sequence[float], least: float, bottom: float) -> list[float]:
-    """Heights moved so that any two are at least so far apart."""
-    order = sorted(range(len(heights)), key=lambda place: heights[place])
-    moved, lowest = [0.0] * len(heights), -math.inf
-    for place in order:
-        lowest = max(heights[place], lowest + least)
-        moved[place] = lowest
-    excess = max(0.0, max(moved, default=0.0) - bottom)
-    return [height - excess for height in moved]
+    return frame.drawn(title, *marks, *more, frame.names(lines))
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,11 +127,11 @@ def _header(report: Report, config: Mapping[str, Any]) -> Markup:
 
 
 def _verdict(report: Report, chapters: Chapters) -> Section:
-    missed = [gate for gate in report.gates if not gate.met]
+    missed = [check for check in report.checks if not check.met]
     checks = (
-        f"all {len(report.gates)} checks are met"
+        f"all {len(report.checks)} checks are met"
         if not missed
-        else f"{plural(len(missed), 'check is', 'checks are')} not met: {listed([gate.name for gate in missed])}"
+        else f"{plural(len(missed), 'check is', 'checks are')} not met: {listed([check.name for check in missed])}"
     )
     board = report.board
     if board is None:
@@ -146,8 +146,8 @@ def _verdict(report: Report, chapters: Chapters) -> Section:
         )
     sentences = [element("p", sentence) for sentence in (*chapters.verdict, third)]
     rows = [
-        [gate.name, f"{gate.asked:.3f}", f"{gate.measured:.3f}", "met" if gate.met else "not met"]
-        for gate in report.gates
+        [check.name, f"{check.asked:.3f}", f"{check.measured:.3f}", "met" if check.met else "not met"]
+        for check in report.checks
     ]
     details: Content = None
     if rows:

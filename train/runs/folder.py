@@ -111,7 +111,9 @@ class OutputFolder:
         try:
             yield
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError("the results are damaged", where=self.path, fix="--overwrite starts anew") from error
+            raise UsageError(
+                f"the results cannot be read: {error}", where=self.path, fix="--overwrite starts anew"
+            ) from error
 
     def require(self, size: int) -> None:
         """Raises DataError where the disk has fewer bytes left; after hours of training it would be too late."""

@@ -116,8 +116,8 @@ def _how_good(report: Report) -> list[str]:
         for kind, by_set in report.metrics.items()
     ]
     counts = ", ".join(f"{counted(count, 'sample')} for {name}" for name, count in report.samples.items())
-    missed = [gate.name for gate in report.gates if not gate.met]
-    checks = f"Checks not met: {'; '.join(missed)}." if missed else f"All {len(report.gates)} checks are met."
+    missed = [check.name for check in report.checks if not check.met]
+    checks = f"Checks not met: {'; '.join(missed)}." if missed else f"All {len(report.checks)} checks are met."
     seen = "the epoch was chosen on validation" if UNSEEN in sets else "there was no testing set: it flatters"
     return [
         "## How good it is",

@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from ei_compat.block.run_folder import MODEL_FILES
-from train.gates import Gate
+from train.checks import Check
 from train.inspection.board import Board, read_board
 from train.inspection.health import Health, read_health
 from train.inspection.layers import Kernel, LayerError
@@ -17,6 +17,8 @@ from train.methods.state import Epoch, read_row, row_names
 from train.result import Columns
 from train.sparsity import Sparsity
 from train.tasks import TASKS, Scores
+
+FIRST = "ei-train/report/1"  # the layout before this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Report:
         unpruned: the task's metric on each set of the networks that training started from: a linear probe on the
             features before fine-tuning, and the network's head on them.
         sparsity: see `Sparsity`.
-        gates: see `Gate`.
+        checks: what was asked of the model, see `Check`.
         seconds: of each phase and in total; of this process alone where a run was resumed.
         peak_memory_bytes: largest resident set of the process.
         files: sizes in bytes.
@@ -49,7 +51,7 @@ class Report:
         missing: why a part of the above is not known, by its name.
     """
 
-    schema: ClassVar[str] = "report/1"
+    schema: ClassVar[str] = "report/2"
     task: str
     classes: Sequence[str]
     samples: Mapping[str, int]
@@ -58,7 +60,7 @@ class Report:
     metrics: Mapping[str, Mapping[str, Scores]]
     unpruned: Mapping[str, Mapping[str, float]]
     sparsity: Sparsity
-    gates: Sequence[Gate]
+    checks: Sequence[Check]
     seconds: Mapping[str, float]
     peak_memory_bytes: int
     files: Mapping[str, int]
@@ -118,13 +120,15 @@ class Report:
 def read_report(document: Mapping[str, Any]) -> Report:
     """The report of a `report.json`.
 
-    Fields may be added to a version, so what this program does not know is left out; before version 1 had its name the
-    file had none.
+    Fields may be added to a version, so what this program does not know is left out. Version 1, which at first had no
+    name, called the checks `gates`.
 
     Raises:
         KeyError, TypeError, ValueError: it is none.
     """
     own = f"ei-train/{Report.schema}"
+    if document.get("schema", FIRST) == FIRST and "gates" in document:
+        document = {**document, "schema": own, "checks": document["gates"]}
     if document.get("schema", own) != own:
         raise ValueError(f"it is {document['schema']}, and this program reads {own}")
     needed = (each.name for each in fields(Report) if each.default is MISSING and each.default_factory is MISSING)
@@ -140,7 +144,7 @@ def read_report(document: Mapping[str, Any]) -> Report:
         | {
             "metrics": metrics,
             "sparsity": Sparsity(**document["sparsity"]),
-            "gates": [Gate(**gate) for gate in document["gates"]],
+            "checks": [Check(**check) for check in document["checks"]],
             "history": [read_row(line, task.metric) for line in document["history"]],
             "board": (board := document.get("board")) and read_board(board),
             "kernels": [Kernel(**kernel) for kernel in document.get("kernels", ())],

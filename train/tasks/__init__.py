@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.gates import Gate
+    from train.checks import Check
     from train.page.parts import Section
     from train.recipe import Recipe
     from train.result import Columns
@@ -132,12 +132,13 @@ class Task(Protocol):
     # Targets, from the data.
 
     @classmethod
-    def of_labels(cls, labels: Mapping[str, str]) -> Self:
+    def of_labels(cls, labels: Mapping[str, str], *, in_names: bool = False) -> Self:
         """The task of samples that carry these labels.
 
         Args:
             labels: each of them once, in the order of their names, with the name of a sample that carries it; no name
                 where a label was declared and no sample has it.
+            in_names: whether they were read from file names, which end a label at its first dot.
 
         Raises:
             DataError: nothing of this kind can be learned from such labels.
@@ -312,11 +313,11 @@ class Task(Protocol):
         """
         ...
 
-    def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
+    def int8_checks(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Check]:
         """What the INT8 file may lose against the float one, both on all held-out samples."""
         ...
 
-    def training_gates(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+    def training_checks(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Check]:
         """What the float file may lose: against the network that training chose, and against the unpruned ones.
 
         Args:

@@ -18,7 +18,7 @@ from ei_compat.core.files import encodable
 from ei_compat.core.numbers import is_number
 from train.tasks import Answered, Chapters, Drop, Remark
 from train.tasks.classification_chapters import chapters
-from train.tasks.classification_gates import Pair, int8_gates, training_gates
+from train.tasks.classification_checks import Pair, int8_checks, training_checks
 from train.tasks.classification_scores import Scores, read_scores, score
 from train.tasks.classification_trust import trust
 from train.tasks.comparison import drop
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.gates import Gate
+    from train.checks import Check
     from train.recipe import Recipe
 
 TEMPERATURE = 2.0  # of soft answers
@@ -53,7 +53,7 @@ class Classification:
     labels: tuple[str, ...]
 
     @classmethod
-    def of_labels(cls, labels: Iterable[str]) -> Classification:
+    def of_labels(cls, labels: Iterable[str], *, in_names: bool = False) -> Classification:  # noqa: ARG003 - of numbers
         """See `Task.of_labels`; see `check_names` for what no class can be called."""
         check_names(labels)
         return cls(tuple(labels))
@@ -246,13 +246,13 @@ class Classification:
         """Confusion, classes, confidence."""
         return chapters(metrics, trust, self.labels, of)
 
-    def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
+    def int8_checks(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Check]:
         """The loss of accuracy, and of recall in the class that loses most clearly."""
-        return int8_gates(recipe, Pair(y, float_outputs.argmax(axis=1), int8.argmax(axis=1)), self.labels)
+        return int8_checks(recipe, Pair(y, float_outputs.argmax(axis=1), int8.argmax(axis=1)), self.labels)
 
-    def training_gates(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+    def training_checks(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Check]:
         """The loss of accuracy, as far as the samples show it."""
-        return training_gates(recipe, written, pruned)
+        return training_checks(recipe, written, pruned)
 
     def deployment(self) -> dict[str, Any]:
         """See `Task.deployment`."""

@@ -27,7 +27,6 @@ from train.tasks import Chapters
 from train.tasks.classification_scores import Scores
 
 MOST_CELLS = 24  # classes that a matrix can show
-TOP_OF_LEGEND = 36  # of a chart
 CONFUSIONS = 40  # that are listed where there are more
 
 
@@ -226,14 +225,9 @@ def _reliability(trust: Mapping[str, Any], last: str) -> Markup:
                 r=round(2 + 7 * float(np.sqrt(each["samples"] / _samples(trust, last))), 1))
         for each in trust["calibration"][own][last]["bins"]
     ]  # fmt: skip
-    legend = [
-        element("text", line.name, x=frame.across(0.02), y=TOP_OF_LEGEND + 14 * place, class_=f"name {line.class_}")
-        for place, line in enumerate(reversed(lines))
-    ]
     chart = frame.drawn(
         f"Confidence against the share that is right, on {last}; the closer to the diagonal the better",
-        ideal, *(frame.line(line) for line in lines), *sizes,
-        *legend,
+        ideal, *(frame.line(line) for line in lines), *sizes, frame.names(lines),
     )  # fmt: skip
     note = element(
         "figcaption", "Is it right as often as it is sure? On the dashed line, yes; below it, it is too sure. Dots are "
@@ -252,7 +246,7 @@ def _coverage(trust: Mapping[str, Any], last: str) -> Markup:
     x = Axis("threshold", 0, 1, SHARES)
     right = [(step / steps, value) for step, value in enumerate(found["right"]) if value is not None]
     answered = [(step / steps, value) for step, value in enumerate(found["answered"])]
-    lines = [Line("right, of those", right, "own"), Line("answered", answered, "other")]
+    lines = [Line("answered", answered, "other"), Line("right, of those", right, "own")]
     chart = curves(
         f"What share of {last} is answered at each threshold, and how much of that is right",
         Frame(x, Axis("share", 0, 1, SHARES, percent=True)),

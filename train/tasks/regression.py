@@ -20,7 +20,7 @@ from ei_compat.core.numbers import is_number
 from train.tasks import Answered, Chapters, Drop, Remark
 from train.tasks.dense_head import dense_head
 from train.tasks.regression_chapters import chapters, trust
-from train.tasks.regression_gates import error_added, int8_gates, training_gates
+from train.tasks.regression_checks import error_added, int8_checks, training_checks
 from train.tasks.regression_scores import Scores, read_scores, score
 from train.tasks.ridge_probe import RidgeProbe, fit_ridge
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
 
-    from train.gates import Gate
+    from train.checks import Check
     from train.recipe import Recipe
 
 STRATA, LEAST_IN_STRATUM = 20, 10  # of the targets, for a split
@@ -68,7 +68,7 @@ class Regression:
     huber: float = 0.0
 
     @classmethod
-    def of_labels(cls, labels: Mapping[str, str]) -> Regression:
+    def of_labels(cls, labels: Mapping[str, str], *, in_names: bool = False) -> Regression:
         """See `Task.of_labels`; every label must be a finite number."""
         for label, sample in labels.items():
             if not is_number(label):
@@ -77,7 +77,8 @@ class Regression:
                     where=sample or "labels",
                     fix="write labels such as -12.5 or 30, or train a classification with --task classification",
                 )
-            _check_whole(label, sample)
+            if in_names:
+                _check_whole(label, sample)
         return cls()
 
     @classmethod
@@ -294,13 +295,13 @@ class Regression:
         """Answers against targets, parts of the range, and errors."""
         return chapters(metrics, trust, sets, of)
 
-    def int8_gates(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Gate]:
+    def int8_checks(self, recipe: Recipe, y: np.ndarray, float_outputs: np.ndarray, int8: np.ndarray) -> list[Check]:
         """What INT8 adds to the root mean square error."""
-        return int8_gates(recipe, *(np.square(self.measure(y, outputs)) for outputs in (float_outputs, int8)))
+        return int8_checks(recipe, *(np.square(self.measure(y, outputs)) for outputs in (float_outputs, int8)))
 
-    def training_gates(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+    def training_checks(self, recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Check]:
         """What is added to the mean absolute error, as far as the samples show it."""
-        return training_gates(recipe, written, pruned)
+        return training_checks(recipe, written, pruned)
 
     def deployment(self) -> dict[str, Any]:
         """The mode, and the range of the numbers that were learned."""

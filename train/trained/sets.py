@@ -85,7 +85,7 @@ def _of_images(model: Model, dataset: Dataset, scratch: Path, progress: Progress
         raise DataError(f"the model's input {list(model.shape)} is no picture", where=model.source, fix="give arrays")
     dataset = reading.with_labels(dataset, progress)
     labels = reading.labels_of(dataset)
-    theirs = type(model.task).of_labels(labels)
+    theirs = reading.task_of(type(model.task), dataset)
     _check_labels(model, theirs, labels, dataset.root)
     height, width, channels = model.shape
     spec = ImageSpec(width, height, channels)

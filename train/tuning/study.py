@@ -1,6 +1,6 @@
 """The study of a search: what was asked and told and is under way, in Optuna's storage.
 
-Only this and `train.tuning.database` import Optuna.
+Only this, `train.tuning.sampler` and `train.tuning.database` import Optuna.
 
 A trial that does not fit the budget is told untrained: its constraints say by how much, which is what the sampler
 learns from. All else that has to outlive the process stands in the trial's attributes, each written once it is known.
@@ -15,22 +15,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
-from optuna.search_space import IntersectionSearchSpace
+from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 from train.job import EFFORT
 from train.tuning.claims import Alone, Claims
+from train.tuning.sampler import Known, Tpe
 from train.tuning.sketch import Cost
 from train.tuning.space import Space
 from train.tuning.trials import Outcome
 
 NAME = "tune"
 JOURNAL = "journal.log"
-RANDOM_TRIALS = 8  # before the sampler has something to go by
 VALUES, PREDICTED, REASON, RUNG, STANDS = "values", "predicted", "reason", "rung ", "stands"
 State = Literal["running", "trained", "stopped early", "infeasible", "failed"]
 
@@ -118,8 +117,8 @@ class Study:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space, self._seed, self.claims = space, seed, claims or Alone()
-        known = IntersectionSearchSpace(include_pruned=True)
-        self._sampler = sampler or (lambda seed: _Tpe(seed, known))
+        known = Known()
+        self._sampler = sampler or (lambda seed: Tpe(seed, known))
         with self.claims.exclusive():
             self._study = optuna.create_study(
                 storage=storage,
@@ -147,15 +146,25 @@ class Study:
         No other driver asks at the same time, so that there are never more than are wanted.
         """
         with self.claims.exclusive():
-            earlier = self.trials()
+            found = self._study.get_trials(deepcopy=False)
+            earlier = [self._as_trial(trial) for trial in found]
             if not wanted(earlier):
                 return None
             usual = self._space.defaults()
             if len(earlier) < len(usual) and all(trial.state == "infeasible" for trial in earlier):
                 self._study.enqueue_trial(usual[len(earlier)])  # until one of the defaults fits
-            trial = self._study.ask()
+                trial = self._study.ask()
+            else:
+                trial = self._asked(found)
             self.claims.claim(_claimed(trial.number))
         return trial.number, self._drawn(trial)
+
+    def _asked(self, found: list[FrozenTrial]) -> optuna.Trial:
+        """What `optuna.Study.ask` gives, which reads all trials to see whether one waits, and the sampler again."""
+        if any(trial.state == TrialState.WAITING for trial in found):  # of a driver that was killed before it asked
+            return self._study.ask()
+        self._study._thread_local.cached_all_trials = found
+        return optuna.Trial(self._study, self._study._storage.create_new_trial(self._study._study_id))
 
     def _drawn(self, trial: optuna.Trial) -> dict[str, Any]:
         self._study.sampler = self._sampler(self._seed * 1_000_003 + trial.number)
@@ -230,10 +239,9 @@ class Study:
             self._tell(number, metric)
 
     def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
-        known = self._taken[number].constraints if number in self._taken else {}
-        for name, share in excess.items():
-            if name not in known:
-                self._live[number].set_constraint(name, share)
+        trial = self._live[number]
+        for name, share in excess.items():  # as `Trial.set_constraint` does, which reads the whole trial each time
+            trial.storage.set_trial_system_attr(trial._trial_id, f"{_CONSTRAINTS_KEY}:{name}", share)
 
     def _tell(self, number: int, metric: float | None = None, *, state: TrialState | None = None) -> None:
         self._study.tell(number, metric, state=state)
@@ -260,23 +268,6 @@ class Study:
             except (ValueError, RuntimeError):
                 return {}
         return found
-
-
-class _Tpe(TPESampler):
-    """The tree-structured Parzen estimator, which heeds constraints (Watanabe & Hutter 2023).
-
-    Args:
-        seed: of this trial.
-        known: what the trials so far have in common, which would be found anew by each sampler, from all of them.
-    """
-
-    def __init__(self, seed: int, known: IntersectionSearchSpace) -> None:
-        super().__init__(seed=seed, n_startup_trials=RANDOM_TRIALS)
-        self._known = known
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """See `optuna.samplers.BaseSampler`."""
-        return {name: each for name, each in self._known.calculate(study, use_cache=True).items() if not each.single()}
 
 
 def _claimed(number: int) -> str:

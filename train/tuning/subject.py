@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ei_compat.core.files import file_digest
 from train.backbones import AUTO, usual
-from train.data import DEFAULT_TASK, labels_of, with_labels
+from train.data import DEFAULT_TASK, task_of, with_labels
 from train.exported import describe
 from train.recipe import Recipe
 from train.tasks import TASKS
@@ -79,7 +79,7 @@ def look_at(job: Job, progress: Progress) -> Subject:
         return Subject(str(info.mode), max(1, len(info.classes)), tuple(info.input_shape), digest)
     kind = TASKS.named(DEFAULT_TASK if job.recipe.task == AUTO else job.recipe.task)
     dataset = with_labels(open_dataset(job.data, format=job.data_format), progress)
-    return Subject(kind.name, len(kind.of_labels(labels_of(dataset)).labels), None, digest)
+    return Subject(kind.name, len(task_of(kind, dataset).labels), None, digest)
 
 
 def digest_of(folder: Path) -> str:

@@ -141,7 +141,7 @@ def finished(spec: Spec, *, code: int = 0, attempts: int = 0) -> Outcome | None:
         if board is None
         else Cost(board.rows_ram_bytes, board.own.ram_bytes, board.own.flash_bytes, board.own.instructions),
         seconds=report.seconds["total"],
-        missed=tuple(gate.name for gate in report.gates if not gate.met),
+        missed=tuple(check.name for check in report.checks if not check.met),
         error=None if board is not None else f"the INT8 file cannot be compiled: {report.missing.get('board')}",
     )
 

@@ -97,7 +97,7 @@ def test_a_run_ends_in_a_library_with_the_references_bytes(tmp_path: Path) -> No
     report = pipeline.run(job, SILENT)
 
     assert report.metrics["int8"]["validation"].metric > 0.85
-    assert all(gate.met for gate in report.gates)
+    assert all(check.met for check in report.checks)
     assert report.sparsity.int8_file >= 0.8
     done = package(job.out, name="speed", version="1", sensor="accelerometer", output=tmp_path / "s.zip")
     assert done.checked > 0, "no C compiler"

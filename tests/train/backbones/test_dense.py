@@ -103,7 +103,7 @@ def test_int8_adds_less_than_a_twentieth_to_the_error(run: tuple[Job, Report]) -
     found, before = (report.metrics[kind]["validation"] for kind in ("int8", "float32"))
     assert found.r2 > 0.9
     assert found.root_mean_square_error <= 1.05 * before.root_mean_square_error
-    assert all(gate.met for gate in report.gates)
+    assert all(check.met for check in report.checks)
 
 
 def test_the_model_takes_the_features_as_they_are_in_their_own_range(run: tuple[Job, Report]) -> None:

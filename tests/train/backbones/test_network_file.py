@@ -97,7 +97,7 @@ def trained(data: Path, folder: Path, body: str, **options: Any) -> tuple[Job, R
     report = pipeline.run(job, SILENT)
     assert report is not None
     assert report.sparsity.int8_file >= 0.8
-    assert all(gate.met for gate in report.gates)
+    assert all(check.met for check in report.checks)
     return job, report
 
 

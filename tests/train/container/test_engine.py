@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
-from tests.docker.test_image import IMAGE, TINY, docker, owners, write_class_folders
+from tests.docker.test_image import IMAGE, STRANGER, TINY, docker, owners, write_class_folders
 from tests.needs import missing
 from tests.program import ROOT, ei_train
+from train.container.engine import ONE_PRESS
 
 pytestmark = pytest.mark.docker
 
 BASE = os.environ.get("BASE_IMAGE", "ei-train-base:bookworm")
 NAME = f"ei-train-run-test-{os.getpid()}"
+SOCKET = Path("/var/run/docker.sock")
 PROGRAM = """
 import json, os, signal, sys, time
 
 def stopped(number, frame):
+    time.sleep(1)
     print("saved", flush=True)
     sys.exit(128 + number)
 
@@ -107,6 +116,42 @@ def test_what_is_named_elsewhere_cannot_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "here" / "new").stat().st_uid == os.getuid()
 
 
+def test_another_users_results_are_that_users() -> None:
+    """Really run as another user of this machine, who may use the engine."""
+    if os.getuid() != 0:
+        pytest.skip("only root can be another user; the test above ran as one that is not root")
+    place, packages = Path(tempfile.mkdtemp()), Path(requests.__file__).parents[1]  # pytest's own folders are closed
+    try:
+        os.chown(place, STRANGER, STRANGER)
+        as_stranger: Any = {
+            "user": STRANGER,
+            "group": STRANGER,
+            "extra_groups": [SOCKET.stat().st_gid],
+            "cwd": place,
+            "env": {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": f"{ROOT}{os.pathsep}{packages}"},
+        }
+        program = next((each for each in (sys.executable, "/usr/bin/python3") if can_run(each, as_stranger)), None)
+        if program is None:
+            pytest.skip("other users of this machine can run no Python that has the packages")
+
+        done = subprocess.run(
+            [program, "-P", "-m", "train", "run", "--image", NAME, "write", "new"], **as_stranger, check=False
+        )
+
+        assert done.returncode == 0
+        assert owners(place) == {STRANGER}
+    finally:
+        shutil.rmtree(place)
+
+
+def can_run(python: str, settings: Any) -> bool:
+    """Whether another user gets at this interpreter and at all that `run` imports."""
+    with contextlib.suppress(OSError):
+        imports = [python, "-P", "-c", "import docker, pydantic, typer, train"]
+        return not subprocess.run(imports, **settings, capture_output=True, check=False).returncode
+    return False
+
+
 def test_a_limit_of_memory_holds_and_is_named(tmp_path: Path) -> None:
     done = run("--memory", "64m", "eat", cwd=tmp_path)
 
@@ -138,11 +183,26 @@ def test_an_interrupt_lets_the_container_save(tmp_path: Path) -> None:
     assert containers() == ""
 
 
+def test_one_ctrl_c_is_one_interrupt(tmp_path: Path) -> None:
+    """A terminal sends it to the program and to the parent, which hands it on; that is no second one."""
+    process = started(cwd=tmp_path)
+    child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+    for each in (child, process.pid):
+        os.kill(each, signal.SIGINT)
+        time.sleep(0.1)
+
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out, err) == (130, "saved\n", "")
+    assert containers() == ""
+
+
 def test_a_second_interrupt_ends_a_deaf_container(tmp_path: Path) -> None:
     process = started("deaf", cwd=tmp_path)
     assert process.stdout is not None
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "heard\n"
+    time.sleep(ONE_PRESS)
     process.send_signal(signal.SIGINT)
 
     process.communicate(timeout=60)
@@ -196,13 +256,14 @@ def test_what_the_engine_refuses_is_one_line(tmp_path: Path) -> None:
 
 def test_a_build_that_fails_is_one_line_after_its_log(tmp_path: Path) -> None:
     folder = sources(tmp_path / "sources")
-    (folder / "Dockerfile").write_text(f"FROM {BASE}\nRUN exit 7\n")
+    (folder / "Dockerfile").write_text(f"FROM {BASE}\nRUN exit 7 # {NAME}\n")
 
     done = ei_train("run", "--image", f"{NAME}-broken", "--build", folder, "say", cwd=tmp_path)
 
     assert (done.returncode, done.stdout) == (6, "")
     assert "the build failed: " in done.stderr.splitlines()[-1]
     assert "returned a non-zero code: 7" in done.stderr.splitlines()[-1]
+    assert NAME not in docker("ps", "--all", "--no-trunc", "--format", "{{.Command}}").stdout  # nothing stays behind
 
 
 @pytest.mark.slow

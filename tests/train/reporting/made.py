@@ -12,7 +12,7 @@ import numpy as np
 from ei_compat.block.run_folder import CONFIG, EXPLORER, FLOAT_FILE, INT8_FILE, LABELS, PREDICTIONS, REPORT
 from ei_compat.core.progress import SILENT
 from ei_compat.dataset.reading import Reading
-from train.gates import Gate
+from train.checks import Check
 from train.inspection.board import Board, Needs
 from train.inspection.layers import Kernel, LayerError
 from train.methods.state import Epoch
@@ -168,7 +168,7 @@ def make_run(
             },
             "unpruned": {"linear probe": dict.fromkeys(sets, 0.8), "head": dict.fromkeys(sets, 0.82)},
             "sparsity": Sparsity(0.8, 0.76, 0.8, {"Conv1/kernel": 0.5, "y_pred/kernel": 0.85}),
-            "gates": [Gate("zeros in the INT8 file at least", 0.8, 0.8, met=True), Gate("odd", 0.1, 0.2, met=False)],
+            "checks": [Check("zeros in the INT8 file at least", 0.8, 0.8, met=True), Check("odd", 0.1, 0.2, met=False)],
             "seconds": {"prepare": 1.5, "total": 75.0},
             "peak_memory_bytes": 1_970_000_000,
             "files": {FLOAT_FILE: 2_282_000, INT8_FILE: 797_768},

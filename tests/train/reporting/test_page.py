@@ -165,9 +165,10 @@ def test_a_report_of_an_earlier_version_makes_a_page(tmp_path: Path) -> None:
     make_run(tmp_path / "out")
     path = tmp_path / "out" / "report.json"
     old = json.loads(path.read_text())
+    gates = old.pop("checks")
     for name in ("schema", "board", "kernels", "layers", "trust", "health", "command", "missing"):
         del old[name]
-    path.write_text(json.dumps(old | {"version": 1, "of a later one": []}))
+    path.write_text(json.dumps(old | {"version": 1, "gates": gates, "of a later one": []}))
     (tmp_path / "out" / "explorer.zip").unlink()
     assert "When to believe it" in Read(page_of(tmp_path / "out")).text
 
@@ -197,7 +198,7 @@ def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
     [
         ("report.json", None, DataError, "holds no report.json"),
         ("report.json", b"{}", FormatError, "is not what a run writes: it holds no task; train again"),
-        ("report.json", b'{"schema": "ei-train/report/2"}', FormatError, "it is ei-train/report/2, and this program"),
+        ("report.json", b'{"schema": "ei-train/report/3"}', FormatError, "it is ei-train/report/3, and this program"),
         ("report.json", b"no JSON", FormatError, "is not what a run writes"),
         ("config.json", b"no JSON", FormatError, "is not what a run writes"),
         ("predictions.csv", None, DataError, "no such file"),

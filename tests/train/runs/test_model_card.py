@@ -63,7 +63,7 @@ def test_its_tables_hold_the_reports_figures(kind: str, tmp_path: Path) -> None:
 
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
-    _, front, _, text = made(tmp_path, "classification", board=None, command=None, gates=[])
+    _, front, _, text = made(tmp_path, "classification", board=None, command=None, checks=[])
 
     assert front["pipeline_tag"] == "image-classification"
     assert "On a board" not in text

@@ -1,1 +1,1 @@
-"""Tests of the tasks: targets, scores, gates."""
+"""Tests of the tasks: targets, scores, checks."""

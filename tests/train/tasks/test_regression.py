@@ -12,8 +12,10 @@ import pytest
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.numbers import is_number
 from ei_compat.core.progress import SILENT
+from ei_compat.dataset.dataset import ArrayRow, ClassLabel, Dataset, Sample
+from ei_compat.formats import open_dataset, write_dataset
 from tests.train.dials import dial_folders
-from train.data import load_data
+from train.data import load_data, task_of
 from train.job import Job
 from train.methods.distillation import learning_from
 from train.network import Network
@@ -21,7 +23,7 @@ from train.recipe import Recipe
 from train.tasks import TASKS, Drop, better
 from train.tasks.classification import Classification
 from train.tasks.regression import Regression
-from train.tasks.regression_gates import error_added, int8_gates, training_gates
+from train.tasks.regression_checks import error_added, int8_checks, training_checks
 from train.tasks.regression_scores import read_scores, score
 from train.tasks.ridge_probe import fit_ridge
 
@@ -205,36 +207,36 @@ def test_an_error_that_is_added_counts_as_far_as_samples_show_it() -> None:
 
 
 def shown_share(limit: float, rounds: int = 400) -> float:
-    """How often the gate fails a model whose true error is at its limit."""
+    """How often the check fails a model whose true error is at its limit."""
     random = np.random.default_rng(5)
     failed = 0
     for _ in range(rounds):
         truth = random.normal(size=100)
         float_errors, more = truth, random.normal(size=100) * np.sqrt((1 + limit) ** 2 - 1)
-        failed += not int8_gates(Recipe(max_int8_error=limit), np.square(float_errors), np.square(truth + more))[0].met
+        failed += not int8_checks(Recipe(max_int8_error=limit), np.square(float_errors), np.square(truth + more))[0].met
     return failed / rounds
 
 
-def test_the_gate_fails_a_model_at_its_limit_about_as_rarely_as_it_says() -> None:
+def test_the_check_fails_a_model_at_its_limit_about_as_rarely_as_it_says() -> None:
     assert shown_share(0.05) < 0.08
 
 
-def test_the_gates_fail_what_is_clearly_worse() -> None:
+def test_the_checks_fail_what_is_clearly_worse() -> None:
     squares = np.square(normal(9, 500))
     recipe = Recipe()
-    (kept,) = int8_gates(recipe, squares, squares * 1.05)
+    (kept,) = int8_checks(recipe, squares, squares * 1.05)
     assert kept.met
     assert kept.chance is None
     assert kept.measured == pytest.approx(np.sqrt(1.05) - 1)
-    (lost,) = int8_gates(recipe, squares, squares * 1.3)
+    (lost,) = int8_checks(recipe, squares, squares * 1.3)
     assert not lost.met
-    (unsure,) = int8_gates(recipe, np.array([1.0, 2.0, 3.0, 4.0]), np.array([4.0, 1.5, 2.0, 5.0]))
+    (unsure,) = int8_checks(recipe, np.array([1.0, 2.0, 3.0, 4.0]), np.array([4.0, 1.5, 2.0, 5.0]))
     assert unsure.met
     assert unsure.chance is not None
-    written, pruned = training_gates(recipe, Drop(0.5, 0.04), Drop(0.5, 0.2))
+    written, pruned = training_checks(recipe, Drop(0.5, 0.04), Drop(0.5, 0.2))
     assert written.met
     assert not pruned.met
-    assert len(training_gates(recipe, Drop(0.0, 0.0), None)) == 1
+    assert len(training_checks(recipe, Drop(0.0, 0.0), None)) == 1
 
 
 def test_config_says_what_was_learned() -> None:
@@ -244,14 +246,24 @@ def test_config_says_what_was_learned() -> None:
 
 def test_a_number_that_a_file_name_cuts_at_its_dot_is_refused() -> None:
     with pytest.raises(DataError, match=r"^30\.5\.a\.png: a file name's label ends at its first dot, so .* be 30;"):
-        Regression.of_labels({"30": "30.5.a.png"})
+        Regression.of_labels({"30": "30.5.a.png"}, in_names=True)
     for label, sample in {
         "30": "30.a.png",
         "31": "31/30.5.a.png",
         "30.5": "train/30.5.a.png",
         "-2": "-2/-2.5.png",
     }.items():
-        Regression.of_labels({label: sample})
+        Regression.of_labels({label: sample}, in_names=True)
+
+
+def test_what_split_writes_is_read_back_whatever_the_pictures_are_called(tmp_path: Path) -> None:
+    """An export's labels are in its `info.labels`: `1.0.png` may be the picture 0 of the label 1."""
+    row = ArrayRow(np.zeros((1, 8, 8, 3), np.uint8), 0)
+    pictures = [Sample(f"{label}/0.png", "0", None, ClassLabel(str(label)), row) for label in (1, 2)]
+    write_dataset(Dataset.of(pictures, format="class-folders"), tmp_path / "weighed", "ei-export")
+
+    assert [*(tmp_path / "weighed").rglob("1.0.png")]
+    assert task_of(Regression, open_dataset(tmp_path / "weighed")).name == "regression"
 
 
 @pytest.mark.parametrize(("labels", "count"), [(("-1", "2.5"), 1), (("0", "1", "7"), 0), (("1.5", "cat"), 0)])

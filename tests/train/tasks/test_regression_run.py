@@ -80,7 +80,7 @@ def test_an_angle_is_learned_from_folders_that_are_called_by_it(run: tuple[Job, 
     found = report.metrics["int8"]["validation"]
     assert found.r2 > 0.8
     assert found.root_mean_square_error <= 1.05 * report.metrics["float32"]["validation"].root_mean_square_error
-    assert all(gate.met for gate in report.gates)
+    assert all(check.met for check in report.checks)
     assert (job.out / "labels.txt").read_text() == "value\n"
     config = json.loads((job.out / "config.json").read_text())
     assert config["mode"] == "regression"

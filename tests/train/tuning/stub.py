@@ -54,7 +54,7 @@ def report_of(template: dict[str, Any], options: Options) -> dict[str, Any]:
     scores = dict(template["metrics"]["int8"])
     scores["validation"] = scores["validation"] | {"accuracy": accuracy_of(options)}
     board = template["board"] | {"own": own, "rows_ram_bytes": ram}
-    return template | {"board": board, "metrics": template["metrics"] | {"int8": scores}, "gates": []}
+    return template | {"board": board, "metrics": template["metrics"] | {"int8": scores}, "checks": []}
 
 
 def on_ray() -> Callable[[Any], Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from train.gates import Gate
+from train.checks import Check
 
 if TYPE_CHECKING:
     from train.recipe import Recipe
@@ -46,13 +46,13 @@ class Pair(NamedTuple):
     int8_class: np.ndarray
 
 
-def int8_gates(recipe: Recipe, pair: Pair, classes: Sequence[str]) -> list[Gate]:
+def int8_checks(recipe: Recipe, pair: Pair, classes: Sequence[str]) -> list[Check]:
     """What INT8 loses against float on all held-out pictures together, and in the class that loses most clearly."""
     limit = recipe.max_int8_drop
-    gates = [_loss_gate("INT8's loss of accuracy on held-out pictures at most", limit, pair, pair, LEVEL)]
+    checks = [_loss_check("INT8's loss of accuracy on held-out pictures at most", limit, pair, pair, LEVEL)]
     seen = [index for index in range(len(classes)) if (pair.truth == index).any()]
     by_class = [
-        _loss_gate(
+        _loss_check(
             f"INT8's loss of recall in class {classes[index]} at most",
             min(1.0, CLASS_FACTOR * limit),
             Pair(*(part[pair.truth == index] for part in pair)),
@@ -61,20 +61,20 @@ def int8_gates(recipe: Recipe, pair: Pair, classes: Sequence[str]) -> list[Gate]
         )
         for index in seen
     ]
-    over = [gate for gate in by_class if gate.measured > gate.asked + ROUNDING]
-    failed = [gate for gate in over if not gate.met]
-    return gates + (failed or over or [max(by_class, key=lambda gate: gate.measured)])
+    over = [check for check in by_class if check.measured > check.asked + ROUNDING]
+    failed = [check for check in over if not check.met]
+    return checks + (failed or over or [max(by_class, key=lambda check: check.measured)])
 
 
-def _loss_gate(name: str, limit: float, pair: Pair, all_pairs: Pair, level: float) -> Gate:
+def _loss_check(name: str, limit: float, pair: Pair, all_pairs: Pair, level: float) -> Check:
     lost, gained = _changed(pair)
     count = len(pair.truth)
     loss = (lost - gained) / count
     if loss <= limit + ROUNDING:
-        return Gate(name, limit, loss, True)
+        return Check(name, limit, loss, True)
     most = largest_share(len(all_pairs.truth), _changed(all_pairs)[1], OUTSIDE * level)
     chance = min(1.0, chance_of_loss(count, lost - gained, limit, most) + OUTSIDE * level)
-    return Gate(name, limit, loss, chance > level, chance=chance, pictures=count)
+    return Check(name, limit, loss, chance > level, chance=chance, pictures=count)
 
 
 def _changed(pair: Pair) -> tuple[int, int]:
@@ -83,18 +83,18 @@ def _changed(pair: Pair) -> tuple[int, int]:
     return int((right & ~still_right).sum()), int((still_right & ~right).sum())
 
 
-def training_gates(recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+def training_checks(recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Check]:
     """What float loses: the file after training, and pruning against the unpruned networks.
 
     Of both only what the pictures show with 95 % confidence counts. The networks differ in many answers, and by chance
     alone 50 pictures would fail one good run in three.
     """
     name = "the float file's loss of accuracy after training, as far as validation shows it, at most"
-    gates = [Gate(name, recipe.max_int8_drop, written.shown, written.shown <= recipe.max_int8_drop + ROUNDING)]
+    checks = [Check(name, recipe.max_int8_drop, written.shown, written.shown <= recipe.max_int8_drop + ROUNDING)]
     if pruned is None:
-        return gates
+        return checks
     name = "pruning's loss of accuracy, as far as the held-out pictures show it, at most"
-    return [*gates, Gate(name, recipe.max_prune_drop, pruned.shown, pruned.shown <= recipe.max_prune_drop + ROUNDING)]
+    return [*checks, Check(name, recipe.max_prune_drop, pruned.shown, pruned.shown <= recipe.max_prune_drop + ROUNDING)]
 
 
 def chance_of_loss(count: int, difference: int, limit: float, most: float) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.gates import Gate
+from train.checks import Check
 from train.tasks import Drop
 from train.tasks.comparison import ONE_SIDED_95
 
@@ -30,7 +30,7 @@ def error_added(before: np.ndarray, after: np.ndarray) -> Drop:
     return Drop(ratio - 1, ratio - 1 - ONE_SIDED_95 * error)
 
 
-def int8_gates(recipe: Recipe, float_squares: np.ndarray, int8_squares: np.ndarray) -> list[Gate]:
+def int8_checks(recipe: Recipe, float_squares: np.ndarray, int8_squares: np.ndarray) -> list[Check]:
     """What INT8 adds to the root mean square error of float; both are squared errors [N] of all held-out samples."""
     name, limit = (
         "INT8 adds to the root mean square error on held-out samples, as a share, at most",
@@ -39,24 +39,24 @@ def int8_gates(recipe: Recipe, float_squares: np.ndarray, int8_squares: np.ndarr
     ratio, error = _ratio(float_squares, int8_squares)
     added = math.sqrt(ratio) - 1
     if added <= limit + ROUNDING:
-        return [Gate(name, limit, added, True)]
+        return [Check(name, limit, added, True)]
     distance = (ratio - (1 + limit) ** 2) / max(error, SMALLEST)
     chance = 0.5 * math.erfc(distance / math.sqrt(2))
-    return [Gate(name, limit, added, chance > LEVEL, chance, len(float_squares))]
+    return [Check(name, limit, added, chance > LEVEL, chance, len(float_squares))]
 
 
-def training_gates(recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Gate]:
+def training_checks(recipe: Recipe, written: Drop, pruned: Drop | None) -> list[Check]:
     """What float loses: the file after training, and pruning against the unpruned networks; only what is shown."""
     name = "the float file adds to the mean absolute error after training, as far as validation shows it, at most"
-    gates = [_gate(name, recipe.max_int8_error, written)]
+    checks = [_check(name, recipe.max_int8_error, written)]
     if pruned is None:
-        return gates
+        return checks
     name = "pruning adds to the mean absolute error, as a share, as far as held-out samples show it, at most"
-    return [*gates, _gate(name, recipe.max_prune_error, pruned)]
+    return [*checks, _check(name, recipe.max_prune_error, pruned)]
 
 
-def _gate(name: str, limit: float, drop: Drop) -> Gate:
-    return Gate(name, limit, drop.shown, drop.shown <= limit + ROUNDING)
+def _check(name: str, limit: float, drop: Drop) -> Check:
+    return Check(name, limit, drop.shown, drop.shown <= limit + ROUNDING)
 
 
 def _ratio(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a finished model must keep, and whether it does: the checks, which `report.json` calls gates."""
+"""What a finished model must keep, and whether it does: the checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ei_compat.core.words import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Check:
     """A check and whether it was met: `measured` must reach `asked`, from above or below as `name` says."""
 
     name: str
@@ -20,12 +20,12 @@ class Gate:
     pictures: int | None = None  # that it was measured on
 
 
-def warnings_of(gates: Sequence[Gate]) -> list[str]:
+def warnings_of(checks: Sequence[Check]) -> list[str]:
     """A line for each loss above its limit that the pictures are too few to show."""
     return [
-        f"{gate.name} {gate.asked:.3f}, measured {gate.measured:.3f}; "
-        f"{counted(gate.pictures or 0, 'picture is', 'pictures are')} too few to tell this from chance "
-        f"(p = {gate.chance:.2f}), so it is no failure"
-        for gate in gates
-        if gate.met and gate.chance is not None
+        f"{check.name} {check.asked:.3f}, measured {check.measured:.3f}; "
+        f"{counted(check.pictures or 0, 'picture is', 'pictures are')} too few to tell this from chance "
+        f"(p = {check.chance:.2f}), so it is no failure"
+        for check in checks
+        if check.met and check.chance is not None
     ]

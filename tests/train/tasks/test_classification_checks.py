@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.gates import warnings_of
+from train.checks import warnings_of
 from train.recipe import Recipe
-from train.sparsity import Sparsity, sparsity_gates
+from train.sparsity import Sparsity, sparsity_checks
 from train.tasks import Drop
-from train.tasks.classification_gates import Pair, chance_of_loss, int8_gates, largest_share, training_gates
+from train.tasks.classification_checks import Pair, chance_of_loss, int8_checks, largest_share, training_checks
 
 
 def pair(*classes: tuple[int, int, int]) -> Pair:
@@ -26,9 +26,9 @@ def pair(*classes: tuple[int, int, int]) -> Pair:
 
 
 def judged(*classes: tuple[int, int, int], **recipe: float) -> tuple[bool, int]:
-    """Whether every promise is kept, and the number of warnings."""
-    gates = int8_gates(Recipe(**recipe), pair(*classes), [f"c{i}" for i in range(len(classes))])
-    return all(gate.met for gate in gates), len(warnings_of(gates))
+    """Whether every check is met, and the number of warnings."""
+    checks = int8_checks(Recipe(**recipe), pair(*classes), [f"c{i}" for i in range(len(classes))])
+    return all(check.met for check in checks), len(warnings_of(checks))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_everything_may_be_lost_where_that_is_allowed() -> None:
 
 
 def test_the_warning_names_the_class_and_the_images() -> None:
-    gates = int8_gates(Recipe(), pair((199, 0, 0), (1, 1, 0)), ["cat", "dog"])
+    checks = int8_checks(Recipe(), pair((199, 0, 0), (1, 1, 0)), ["cat", "dog"])
 
-    assert warnings_of(gates)[0].startswith(
+    assert warnings_of(checks)[0].startswith(
         "INT8's loss of recall in class dog at most 0.100, measured 1.000; 1 picture is too few to tell"
     )
 
@@ -90,15 +90,15 @@ def test_the_distribution_is_the_binomial_where_nothing_is_gained() -> None:
 def test_what_pruning_may_lose() -> None:
     limit, nothing = Recipe().max_prune_drop, Drop(0.0, 0.0)
 
-    assert [gate.met for gate in training_gates(Recipe(), nothing, Drop(0.5, limit + 0.01))] == [True, False]
-    assert [gate.met for gate in training_gates(Recipe(), nothing, Drop(0.5, limit))] == [True, True]
-    assert [gate.met for gate in training_gates(Recipe(), Drop(0.5, 0.4), None)] == [False]
+    assert [check.met for check in training_checks(Recipe(), nothing, Drop(0.5, limit + 0.01))] == [True, False]
+    assert [check.met for check in training_checks(Recipe(), nothing, Drop(0.5, limit))] == [True, True]
+    assert [check.met for check in training_checks(Recipe(), Drop(0.5, 0.4), None)] == [False]
 
 
 def test_zeros_that_were_asked_for() -> None:
     zeros = Sparsity(0.8, 0.7, 0.79, {"a": 0.79, "b": 0.81})
     uniform = Recipe(final_sparsity=0.8, sparsity_allocation="uniform")
 
-    assert [gate.met for gate in sparsity_gates(Recipe(final_sparsity=0.8), zeros)] == [True, False]
-    assert [gate.met for gate in sparsity_gates(uniform, zeros)] == [False, False]
-    assert sparsity_gates(Recipe(prune=False), zeros) == []
+    assert [check.met for check in sparsity_checks(Recipe(final_sparsity=0.8), zeros)] == [True, False]
+    assert [check.met for check in sparsity_checks(uniform, zeros)] == [False, False]
+    assert sparsity_checks(Recipe(prune=False), zeros) == []
