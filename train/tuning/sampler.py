@@ -21,7 +21,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 RANDOM_TRIALS = 8  # before the sampler has something to go by
-MOST = 1000  # trials that an estimator is made of
+MOST = 500  # trials that an estimator is made of
 Rank = tuple[int, float, float]
 
 

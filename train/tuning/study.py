@@ -18,6 +18,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 from train.job import EFFORT
@@ -145,15 +146,25 @@ class Study:
         No other driver asks at the same time, so that there are never more than are wanted.
         """
         with self.claims.exclusive():
-            earlier = self.trials()
+            found = self._study.get_trials(deepcopy=False)
+            earlier = [self._as_trial(trial) for trial in found]
             if not wanted(earlier):
                 return None
             usual = self._space.defaults()
             if len(earlier) < len(usual) and all(trial.state == "infeasible" for trial in earlier):
                 self._study.enqueue_trial(usual[len(earlier)])  # until one of the defaults fits
-            trial = self._study.ask()
+                trial = self._study.ask()
+            else:
+                trial = self._asked(found)
             self.claims.claim(_claimed(trial.number))
         return trial.number, self._drawn(trial)
+
+    def _asked(self, found: list[FrozenTrial]) -> optuna.Trial:
+        """What `optuna.Study.ask` gives, which reads all trials to see whether one waits, and the sampler again."""
+        if any(trial.state == TrialState.WAITING for trial in found):  # of a driver that was killed before it asked
+            return self._study.ask()
+        self._study._thread_local.cached_all_trials = found
+        return optuna.Trial(self._study, self._study._storage.create_new_trial(self._study._study_id))
 
     def _drawn(self, trial: optuna.Trial) -> dict[str, Any]:
         self._study.sampler = self._sampler(self._seed * 1_000_003 + trial.number)
@@ -228,10 +239,9 @@ class Study:
             self._tell(number, metric)
 
     def _constrain(self, number: int, excess: Mapping[str, float]) -> None:
-        known = self._taken[number].constraints if number in self._taken else {}
-        for name, share in excess.items():
-            if name not in known:
-                self._live[number].set_constraint(name, share)
+        trial = self._live[number]
+        for name, share in excess.items():  # as `Trial.set_constraint` does, which reads the whole trial each time
+            trial.storage.set_trial_system_attr(trial._trial_id, f"{_CONSTRAINTS_KEY}:{name}", share)
 
     def _tell(self, number: int, metric: float | None = None, *, state: TrialState | None = None) -> None:
         self._study.tell(number, metric, state=state)
