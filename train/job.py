@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 # What changes for a backbone with published weights: its last blocks, which are quickest to train, recover best from
 # the last zeros, at a high rate.
 PUBLISHED_WEIGHTS: dict[str, object] = {"end_share": 0.4, "end_rate": 5.0}
+# And where zeros are where they cost least: what they take from the blocks before, the other weights make up for.
+PUBLISHED_WEIGHTS_BALANCED: dict[str, object] = {"prune_at_once": True}
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
 # from what the network knew before.
 FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
 # And where such a network is pruned: it has far to go back in few steps.
 FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001, "end_rate": 3.0}
-# What changes where there are enough for a backbone with published weights and zeros are where they cost least: then
-# they may come at once, and the end of the network, which is quick to train, has the more epochs.
-ENOUGH_IMAGES: dict[str, object] = {"prune_ramp": 0.1}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 
@@ -146,9 +145,9 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
     few = recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size
-    enough = pretrained and recipe.sparsity_allocation == "balanced"
     more = dict(PUBLISHED_WEIGHTS) if pretrained else {}
-    more |= FEW_IMAGES if few else ENOUGH_IMAGES if enough else {}
+    more |= PUBLISHED_WEIGHTS_BALANCED if pretrained and recipe.sparsity_allocation == "balanced" else {}
+    more |= FEW_IMAGES if few else {}
     more |= FEW_IMAGES_PRUNED if few and pretrained and recipe.prune else {}
     settled_already = job.given | defaults.keys()
     return recipe.model_copy(update={name: value for name, value in more.items() if name not in settled_already})

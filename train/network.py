@@ -98,13 +98,22 @@ def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer
     import tf_keras as keras
 
     values: dict[str, tf.Tensor] = {}
+    last = {parent: layer.name for layer in model.layers for parent in _parents(layer)}  # who reads each tensor last
     for layer in model.layers:
-        inputs = [values.get(parent.layer.name, x) for parent in layer.inbound_nodes[0].parent_nodes]
+        inputs = [values.get(parent, x) for parent in _parents(layer)]
         if isinstance(layer, keras.layers.InputLayer):
             values[layer.name] = x
         else:
             values[layer.name] = compute(layer, inputs[0] if len(inputs) == 1 else inputs)
+        for parent in _parents(layer):
+            if last[parent] == layer.name:
+                values.pop(parent, None)
     return values[model.layers[-1].name]
+
+
+def _parents(layer: keras.layers.Layer) -> list[str]:
+    """The names of the layers that a layer reads."""
+    return [parent.layer.name for parent in layer.inbound_nodes[0].parent_nodes]
 
 
 def learning_layers(backbone: keras.Model, share: float) -> list[keras.layers.Layer]:

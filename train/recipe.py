@@ -109,15 +109,20 @@ class Recipe(BaseModel):
     fine_tune_learning_rate: Rate = knob(0.0005, "Adam's learning rate at the start of fine-tuning")
     fine_tune_decay: Share = knob(0.3, "share of fine-tuning's steps, at its end, over which that rate falls to 0")
     fine_tune_share: Share = knob(0.7, "share of the backbone's layers that learn again, counted from its end")
+    prune: bool = knob(True, "prune while fine-tuning")
+    prune_at_once: bool = knob(
+        False,
+        "prune what lies before the end of the network in one step, in which the weights that stay make up for the "
+        "others, so that only the end learns; what is done with published weights and balanced zeros",
+    )
     end_share: Share = knob(
         0.7,
-        "share of its layers that still learn once the last zeros are in, where fewer learn than before; 0.4 of a "
+        "share of the layers that is that end, and that otherwise still learns once the last zeros are in; 0.4 of a "
         "network with published weights",
     )
     end_rate: Annotated[float, Field(gt=0.0, le=100.0)] = knob(
-        3.0, "factor of the learning rate from then on; 5 for a network with published weights and pictures enough"
+        3.0, "factor of the learning rate there; 5 with published weights and pictures enough"
     )
-    prune: bool = knob(True, "prune while fine-tuning")
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.5, "share of zeros when pruning starts; the final share, where that is lower"
     )
@@ -129,9 +134,7 @@ class Recipe(BaseModel):
         "that share in all kernels together, more where it costs least (balanced), or in every one (uniform)",
     )
     prune_ramp: Annotated[float, Field(gt=0.0, le=1.0)] = knob(
-        0.3,
-        "share of fine-tuning's steps until the final sparsity; 0.1 where there are pictures enough for a network with "
-        "published weights and a balanced allocation",
+        0.3, "share of fine-tuning's steps until the final sparsity"
     )
     prune_every: int = knob(2, "steps between two looks at which weights are the smallest", ge=1)
     soft_answers: Share = knob(

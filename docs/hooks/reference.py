@@ -133,9 +133,9 @@ def _adaptations() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "no published weights", FROM_SCRATCH
     yield "no published weights, a network of `keras.applications`", OPEN_HEAD
     yield "published weights", job.PUBLISHED_WEIGHTS
+    yield "published weights, balanced zeros", job.PUBLISHED_WEIGHTS_BALANCED
     yield "fewer steps than `min_steps`", job.FEW_IMAGES
     yield "fewer steps than `min_steps`, published weights, pruning", job.FEW_IMAGES_PRUNED
-    yield "enough pictures, published weights, balanced zeros", job.ENOUGH_IMAGES
     for effort, factor in job.EFFORT.items():
         if factor != 1:
             yield f"`--effort {effort}`", dict.fromkeys(("fine_tune_epochs", "min_steps"), f"times {factor:g}")

@@ -23,6 +23,7 @@ import pytest
 from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.progress import SILENT
+from tests.train.cli.test_train import Notes
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict
@@ -75,7 +76,7 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     assert set(report["unpruned"]) == {"linear probe", "head"}
     for shares in report["unpruned"].values():
         assert set(shares) == {"validation", "testing"}
-    assert {"prepare", "head", "finetune", "convert_float", "convert_int8", "evaluate", "total"} <= set(
+    assert {"prepare", "head", "finetune", "quantize", "convert_float", "convert_int8", "evaluate", "total"} <= set(
         report["seconds"]
     )
     assert report["peak_memory_bytes"] > 100e6
@@ -165,8 +166,10 @@ def test_a_finished_run_is_replaced_only_on_demand_and_resumed_as_finished(
         pipeline.run(job, SILENT)
     with pytest.raises(UsageError, match="holds a finished run that differs in --seed; give"):
         pipeline.run(replace(job, resume=True, recipe=job.recipe.model_copy(update={"seed": 9})), SILENT)
-    again = pipeline.run(replace(job, resume=True), SILENT)
+    notes = Notes()
+    again = pipeline.run(replace(job, resume=True), notes)
 
+    assert notes.lines == [f"{job.out} holds the results of these very options: nothing is left to do"]
     assert json.loads(json.dumps(again.as_json())) == json.loads(json.dumps(report.as_json()))
     assert {path.name: path.read_bytes() for path in job.out.iterdir()} == before
 
@@ -232,17 +235,18 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
 ) -> None:
     from train.recipe import Recipe
 
-    recipe = Recipe(**SMALL | {"augment": True, "batch_size": 4})
+    recipe = Recipe(**SMALL | {"batch_size": 4})
     whole = Job(images, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
     pipeline.run(whole, SILENT)
     pieces = replace(whole, out=tmp_path / "pieces")
     run_until(pieces, 2, monkeypatch)  # within phase one: each phase begins with a checkpoint
     run_until(replace(pieces, resume=True), 3, monkeypatch)  # before the first step of phase two
     run_until(replace(pieces, resume=True), 2, monkeypatch)  # within phase two
+    run_until(replace(pieces, resume=True), 2, monkeypatch)  # before the end learns alone
     report = pipeline.run(replace(pieces, resume=True), SILENT)
 
     assert report.resumed
-    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 3
+    assert [line.phase for line in report.history] == ["head"] * 2 + ["finetune"] * 2 + ["ending"]
     assert same_files(whole.out, pieces.out)
     assert not (pieces.out / "checkpoint.npz").exists()
 
@@ -267,9 +271,10 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
     pieces = replace(pieces, resume=True)
     for where, times in {
         "train.methods.finetune.begin": 1,  # between the phases
+        "train.methods.reconstruct.least_squares": 3,  # while the beginning is pruned
+        "train.methods.finetune.planes": 1,  # after that, before the end learns
         "train.methods.prune.Pruner.before_step": 2,  # before the masks are final
         "train.methods.average.Average.after_step": 9,  # after
-        "train.methods.finetune.planes": 1,  # before the end learns alone
         "train.methods.int8_ready.snap_kernels": 1,  # on the way to INT8
         "train.methods.qat.begin": 1,
         "train.methods.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second
@@ -282,7 +287,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
         die_at(pieces, where, times, monkeypatch)
     report = pipeline.run(pieces, SILENT)
 
-    phases = ["head"] * 2 + ["finetune"] * 2 + ["ending"] + ["qat"] * 2
+    phases = ["head"] * 2 + ["finetune"] * 3 + ["qat"] * 2
     assert [line.phase for line in report.history] == phases
     assert report.sparsity.int8_file >= 0.8
     assert same_files(whole.out, pieces.out)

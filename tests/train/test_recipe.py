@@ -103,15 +103,15 @@ def test_a_pruned_network_with_published_weights_recovers_at_a_high_rate_where_i
     assert of(1600).end_rate > of(1600, end_rate=2.0).end_rate == 2.0
 
 
-def test_zeros_come_at_once_where_images_and_weights_bear_it() -> None:
-    def ramp(images: int, *, pretrained: bool = True, **given: object) -> float:
+def test_only_the_end_learns_where_published_weights_can_make_up_for_what_the_rest_loses() -> None:
+    def at_once(*, pretrained: bool = True, **given: object) -> bool:
         job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
-        return adapted(job, data_of(images), {}, pretrained=pretrained).prune_ramp
+        return adapted(job, data_of(1600), {}, pretrained=pretrained).prune_at_once
 
-    assert ramp(1600) < ramp(200) == Recipe().prune_ramp
-    assert ramp(1600, pretrained=False) == Recipe().prune_ramp
-    assert ramp(1600, sparsity_allocation="uniform") == Recipe().prune_ramp
-    assert ramp(1600, prune_ramp=0.5) == 0.5
+    assert at_once()
+    assert not at_once(pretrained=False)
+    assert not at_once(sparsity_allocation="uniform")
+    assert not at_once(prune_at_once=False)
 
 
 def test_a_low_final_sparsity_lowers_the_initial_one_unless_that_is_given() -> None:

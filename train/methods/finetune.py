@@ -2,7 +2,8 @@
 
 A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
 answers and the features that the network gave before (`distillation.py`), and from the final masks on an average of
-its weights counts (`average.py`).
+its weights counts (`average.py`). Published weights need no steps in their beginning at all: what pruning takes there,
+the weights that stay make up for (`reconstruct.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from train.methods.features import Features, extract
 from train.methods.halves import in_halves
 from train.methods.loop import PhasePlan, fit
 from train.methods.prune import make_pruner
+from train.methods.reconstruct import prune_at_once
 from train.methods.state import TrainState
 from train.methods.statistics import moving_statistics
 from train.methods.trainer import Trainer, learning_rates
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 
     import tensorflow as tf
 
+    from train.methods.prune import Pruner
     from train.network import Network
+    from train.recipe import Recipe
 
 PHASE, NUMBER = "finetune", 8
 END, END_NUMBER = "ending", 6  # of fine-tuning; only the end of the network learns
@@ -100,9 +104,10 @@ def _name(trainer: Trainer) -> str:
 def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState:
     """Trains from `state` to the end of the phase and leaves the best epoch's weights in the network.
 
-    When pruning, the best is chosen among the epochs that ended at the final sparsity, every pruned kernel learns (a
-    frozen one could not make up for the weights it lost), and all statistics follow, until an epoch after the last
-    zeros. From then on, and from the start where nothing is pruned, only the end of the network learns (`ending.py`).
+    When pruning, the best is chosen among the epochs that ended at the final sparsity. Where the recipe prunes the
+    beginning of the network at once, only its end learns (`ending.py`). Otherwise every pruned kernel learns (a frozen
+    one could not make up for the weights it lost), and all statistics follow, until an epoch after the last zeros; from
+    then on, and from the start where nothing is pruned, it is the end alone.
     Without pruning the network before fine-tuning stays, with a word, where no epoch is better on validation.
 
     Args:
@@ -114,9 +119,11 @@ def fine_tune(trainer: Trainer, state: TrainState, before: Before) -> TrainState
     learned = [layer.trainable for layer in trainer.network.backbone.layers]
     views = views_to_learn(trainer, before)
     plan = _plan(trainer, views)
-    whole = _epochs_of_everything(plan)
     share = min(recipe.fine_tune_share, recipe.end_share) if recipe.prune else recipe.fine_tune_share
-    end = None if recipe.augment or whole >= plan.epochs else ending(trainer.network, share)
+    end = None if recipe.augment else ending(trainer.network, share)
+    whole = 0 if recipe.prune_at_once and end else _epochs_of_everything(plan)
+    if whole >= plan.epochs:
+        end = None
     held = Samples(data.validation.x, data.validation.y)
     if end is None:
         state = fit(plan, views, held, state, trainer.checkpointer, trainer.progress, trainer.tell)
@@ -153,7 +160,6 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
         epochs = counted(recipe.fine_tune_epochs, "epoch is", "epochs are")
         trainer.progress.note(f"{epochs} {counted(few, 'step')} here; training {steps}")
     pruner = make_pruner(recipe, prunable_kernels(network), steps, zeros(trainer)) if recipe.prune else None
-    average = pruner and recipe.average and Average(network.variables, recipe.average, pruner.first_final_step)
     return PhasePlan(
         task=trainer.data.task,
         phase=PHASE,
@@ -173,7 +179,7 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
         prepare=trainer.augmentation(),
         sample_weights=trainer.sample_weights(),
         pruner=pruner,
-        average=average or None,
+        average=_average(recipe, network, pruner),
         workers=trainer.workers,
         statistics=moving_statistics(network),
     )
@@ -185,6 +191,13 @@ def _learning(trainer: Trainer, network: Network, views: Views, *factors: float)
     if views.constants:
         return distilling(trainer, learner, *factors)
     return lambda x: (learner(x, training=True), 0.0)
+
+
+def _average(recipe: Recipe, network: Network, pruner: Pruner | None) -> Average | None:
+    """The average of a network's weights from the last zeros on, or None where there are none or it is not wanted."""
+    if pruner is None or not recipe.average:
+        return None
+    return Average(network.variables, recipe.average, pruner.first_final_step)
 
 
 def _epochs_of_everything(plan: PhasePlan) -> int:
@@ -199,23 +212,27 @@ def _fine_tune_end(
     if state.weights:  # of a checkpoint; the planes come from the beginning that it had
         for variable, value in zip(plan.variables, state.weights, strict=True):
             variable.assign(value)
+    elif plan.pruner is not None and not done:
+        shares = {id(kernel): share for kernel, share in zip(plan.pruner.kernels, plan.pruner.finals, strict=True)}
+        prune_at_once(trainer, end.beginning, views, shares)
     known, held = planes(trainer, end.beginning, views)
     own = {id(variable) for variable in end.network.variables}
     first = done * (len(plan.rates) // plan.epochs)
-    recipe, pruner, network = trainer.recipe, plan.pruner, end.network
+    recipe, network = trainer.recipe, end.network
+    pruner = None if plan.pruner is None else plan.pruner.of(own, first)
     plan = replace(
         plan,
         phase=END if done else PHASE,
         number=END_NUMBER if done else NUMBER,
         epochs=plan.epochs - done,
         earlier=done,
-        rates=plan.rates[first:] * (recipe.end_rate if done else 1.0),
+        rates=plan.rates[first:] * (1.0 if pruner is None else recipe.end_rate),
         forward=network,
         forward_training=_learning(trainer, network, views, END_SOFT_ANSWERS, END_DISTILL),
         label_weight=1 - END_SOFT_ANSWERS * recipe.soft_answers,
         trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
-        pruner=None if pruner is None else pruner.of(own, first),
-        average=plan.average and Average(network.variables, recipe.average, 0),
+        pruner=pruner,
+        average=_average(recipe, network, pruner),
         statistics=moving_statistics(network),
     )
     return fit(plan, known, held, state, trainer.checkpointer, trainer.progress, trainer.tell)

