@@ -38,8 +38,10 @@ learning_rate: 0.001
 fine_tune_learning_rate: 0.001
 augment: false
 """
-SEARCH = ["tune", "data", "tuned", "--max-ram", "64KiB", "--trials", "2", "--rungs", "default", "--top", "1",
-          "--space", "space.yaml", "--workers", "1", "--log-format", "plain"]  # fmt: skip
+SEARCH = [
+    *("tune", "/scripts/data", "/scripts/tuned", "--space", "/scripts/space.yaml", "--max-ram", "64KiB"),
+    *("--trials", "2", "--rungs", "default", "--top", "1", "--workers", "1", "--log-format", "plain"),
+]
 HEAD = "ray start --head --disable-usage-stats --include-dashboard=true --dashboard-host=127.0.0.1 >/dev/null"
 RUNS = 4  # two trials, and two further seeds of the better one
 
@@ -57,7 +59,7 @@ def search(image: str, executor: str, folder: Path) -> None:
     match executor:
         case "job":
             command = shlex.join(["ei-train", *SEARCH, "--executor", "ray", "--ray-address", "auto"])
-            job = f"ray job submit --address http://127.0.0.1:8265 --working-dir /scripts -- {command}"
+            job = f"ray job submit --address http://127.0.0.1:8265 -- {command}"
             inside(image, folder, "-c", f"{HEAD} && {job}", entrypoint="/bin/sh")
         case "ray":
             inside(image, folder, *SEARCH, "--executor", "ray")
