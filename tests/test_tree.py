@@ -252,6 +252,14 @@ def test_command_lines_in_the_documentation_exist(page: Path) -> None:
         assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known | {"--help"}, words
 
 
+def test_what_a_model_must_keep_is_called_a_check() -> None:
+    """Not a gate or a promise too; `gates` between quotes is what an earlier report.json called them."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "train").rglob("*.py")]
+    pages += [*(ROOT / "train").rglob("*.json"), *(ROOT / "docker").rglob("*.yaml"), ROOT / "parameters.json"]
+    other = re.compile(r"(?<![\"`])\b(gates?|gated|promis\w+)\b", re.IGNORECASE)
+    assert {(page.name, word[0]) for page in pages for word in other.finditer(page.read_text())} == set()
+
+
 def block_parameters() -> list[dict[str, Any]]:
     return json.loads((ROOT / "parameters.json").read_text())["parameters"]
 

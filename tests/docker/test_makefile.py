@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import subprocess
@@ -48,6 +49,28 @@ def test_in_a_pipe_it_does_not(calls: Path, tmp_path: Path) -> None:
     subprocess.run(command(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
 
     assert calls.read_text().startswith("docker run --rm --env EI_TRAIN_MAKE=1 ")
+
+
+def setup(tmp_path: Path, **streams: int) -> subprocess.CompletedProcess[str]:
+    """What `make setup` would run, without running it."""
+    command = ["make", "--dry-run", "-C", str(ROOT), "setup", f"VENV={tmp_path / 'venv'}"]
+    return subprocess.run(command, check=True, text=True, timeout=60, **streams)
+
+
+def test_setup_says_what_comes_and_shows_how_far_it_is(calls: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    setup(tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # which ends with an error
+        watched = ""
+        while part := terminal.read(4096):
+            watched += part.decode()
+    piped = setup(tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+
+    for shown in (watched, piped):
+        assert shown.index("downloading about 600 MB of packages") < shown.index("--require-hashes")
+    assert "-m pip install --disable-pip-version-check --require-hashes" in " ".join(watched.split())
+    assert "-m pip install -qq --disable-pip-version-check --require-hashes" in " ".join(piped.split())
 
 
 def test_what_to_do_after_a_stop_works_as_typed() -> None:

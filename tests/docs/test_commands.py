@@ -47,6 +47,7 @@ MAKES = {
     "docs/tutorial.md": {"photos", "dataset", "out"},
     "docs/howto/data.md": {"dataset"},
     "docs/howto/studio-block.md": {"block"},
+    "docs/howto/ram.md": {"out96"},
     "docs/howto/runs.md": {"out"},
 }
 SMALL = ["--network", "net.py", "--image-size", "32", "--epochs", "1", "--fine-tune-epochs", "1"]

@@ -16,7 +16,6 @@ Modules without a file of tests under their own name, and where they are tested:
     cli/remote_views               cli/test_remote
     cli/report                     reporting/test_page
     cli/run                        container/test_engine, container/test_plan
-    cli/train                      cli/test_main, cli/test_block_command
     cli/trained                    trained/test_evaluation, trained/test_prediction
     cli/tune                       tuning/test_plan
     cli/tune_progress              tuning/test_driver

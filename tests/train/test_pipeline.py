@@ -23,6 +23,7 @@ import pytest
 from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
 from ei_compat.core.errors import DataError, UsageError
 from ei_compat.core.progress import SILENT
+from tests.train.cli.test_train import Notes
 from tests.train.conftest import SMALL
 from train import pipeline
 from train.evaluate import predict
@@ -75,7 +76,7 @@ def test_report_has_what_is_promised(finished: tuple[Job, Report]) -> None:
     assert set(report["unpruned"]) == {"linear probe", "head"}
     for shares in report["unpruned"].values():
         assert set(shares) == {"validation", "testing"}
-    assert {"prepare", "head", "finetune", "convert_float", "convert_int8", "evaluate", "total"} <= set(
+    assert {"prepare", "head", "finetune", "quantize", "convert_float", "convert_int8", "evaluate", "total"} <= set(
         report["seconds"]
     )
     assert report["peak_memory_bytes"] > 100e6
@@ -165,8 +166,10 @@ def test_a_finished_run_is_replaced_only_on_demand_and_resumed_as_finished(
         pipeline.run(job, SILENT)
     with pytest.raises(UsageError, match="holds a finished run that differs in --seed; give"):
         pipeline.run(replace(job, resume=True, recipe=job.recipe.model_copy(update={"seed": 9})), SILENT)
-    again = pipeline.run(replace(job, resume=True), SILENT)
+    notes = Notes()
+    again = pipeline.run(replace(job, resume=True), notes)
 
+    assert notes.lines == [f"{job.out} holds the results of these very options: nothing is left to do"]
     assert json.loads(json.dumps(again.as_json())) == json.loads(json.dumps(report.as_json()))
     assert {path.name: path.read_bytes() for path in job.out.iterdir()} == before
 

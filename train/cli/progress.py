@@ -21,6 +21,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Task as BarState
+from rich.text import Text
 
 from ei_compat.core.errors import UsageError
 from ei_compat.core.progress import Progress as AnyProgress
@@ -106,7 +108,7 @@ class TerminalProgress:
     @staticmethod
     def _counted(unit: str) -> tuple[ProgressColumn, ...]:
         """What is shown of a task whose steps are known."""
-        return BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn(elapsed_when_finished=True)
+        return BarColumn(), MofNCompleteColumn(), TextColumn(unit), _TimeColumn(elapsed_when_finished=True)
 
     def note(self, line: str) -> None:
         """See `ei_compat.core.progress.Progress.note`."""
@@ -121,15 +123,24 @@ class TerminalProgress:
         console.show(result)
 
 
+class _TimeColumn(TimeRemainingColumn):
+    """The time that is left; before the first step, when nobody knows, the time that has passed."""
+
+    def render(self, task: BarState) -> Text:
+        """See `rich.progress.ProgressColumn.render`."""
+        return super().render(task) if task.completed else TimeElapsedColumn().render(task)
+
+
 class _BarTask:
     def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar, self._task, self._figures = bar, task, ""
+        self._bar, self._task, self._figures, self._begun = bar, task, "", False
 
     def advance(self, steps: int = 1, **figures: float) -> None:
         """See `Task.advance`."""
         if figures:
             self._figures = "  ".join(f"{name} {value:.3g}" for name, value in figures.items())
-        self._bar.update(self._task, advance=steps, figures=self._figures)
+        self._begun |= steps > 0
+        self._bar.update(self._task, advance=steps, figures=self._figures if self._begun else "starting")
 
 
 class PlainProgress:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from ei_compat.formats import open_dataset, write_dataset
 from tests.firmware.packages_made import classifier, label_file
@@ -116,6 +117,18 @@ def test_what_trains_says_what_to_install_before_it_reads_anything(light: Path, 
     assert "pip install 'ei-train[camera]'" in said[3]
     assert len(said) == 4
     assert not (tmp_path / "out").exists()
+
+
+def test_the_package_is_described_and_names_no_address_that_is_not_there() -> None:
+    groups = {text.partition(" :: ")[0] for text in PROJECT["classifiers"]}
+
+    assert groups >= {"Development Status", "Intended Audience", "Operating System", "Programming Language", "Topic"}
+    minors = [
+        minor for minor in range(9, 20) if f"Programming Language :: Python :: 3.{minor}" in PROJECT["classifiers"]
+    ]
+    asked = SpecifierSet(PROJECT["requires-python"])
+    assert minors == [minor for minor in range(9, 20) if f"3.{minor}" in asked]
+    assert "urls" not in PROJECT  # the project has no public address yet
 
 
 def test_the_extra_brings_what_trains() -> None:

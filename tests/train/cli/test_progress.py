@@ -81,6 +81,9 @@ def test_a_bar_says_that_work_begins_before_its_first_step() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     with TerminalProgress(console).task("head", 30, "step") as task:
         assert "starting" in console.file.getvalue()
+        task.advance(0)  # as a phase does that begins, or goes on, while its graph is built
+        assert "starting" in (shown := console.file.getvalue().splitlines()[-1])
+        assert "0:00:0" in shown
         task.advance(30)
     assert "starting" not in console.file.getvalue().splitlines()[-1]
 
