@@ -106,8 +106,12 @@ def processors(count: int) -> Iterator[Sequence[int]]:
     of its machine than it sees, and other containers cannot be seen from it: there, TensorFlow is told the number.
     """
     seen = backend.cores()
-    if _granted() < len(seen) or count >= len(seen):
-        os.environ[THREADS] = str(count)
+    if _granted() < len(seen):
+        os.environ[THREADS] = str(max(1, count // 2))  # what `backend.use_threads` makes of so many
+        yield ()
+        return
+    os.environ.pop(THREADS, None)
+    if count >= len(seen):
         yield ()
         return
     folder = Path(tempfile.gettempdir(), f"ei-train-processors-{os.getuid()}")
@@ -122,7 +126,6 @@ def processors(count: int) -> Iterator[Sequence[int]]:
                 taken.append(core)
             if len(taken) == count:
                 break
-        os.environ.pop(THREADS, None)
         yield [*taken, *(core for core in seen if core not in taken)][:count]
 
 

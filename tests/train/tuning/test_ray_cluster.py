@@ -291,7 +291,10 @@ def test_processors_of_a_node_are_divided_and_shared_only_where_they_run_out(
         assert (first, second, third) == ([3, 4], [5, 6], [3, 4])
     with ray_node.processors(3) as again:
         assert again == [3, 4, 5]
+    monkeypatch.setenv(ray_node.THREADS, "9")
+    with ray_node.processors(4) as whole:  # trains with as many threads as without Ray, to the same bytes
+        assert (whole, os.environ.get(ray_node.THREADS)) == ((), None)
     monkeypatch.setattr(ray_node, "_granted", lambda: 2.0)  # a container that may use two of them
     monkeypatch.setenv(ray_node.THREADS, "9")
     with ray_node.processors(2) as cores:
-        assert (cores, os.environ[ray_node.THREADS]) == ((), "2")
+        assert (cores, os.environ[ray_node.THREADS]) == ((), "1")  # half, as an operator has without Ray
