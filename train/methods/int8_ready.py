@@ -43,8 +43,6 @@ from train.methods.statistics import (
 from train.methods.trainer import Trainer
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from train.network import Network
 
 LEVELS = 127  # of a symmetric INT8 weight, on each side of zero
@@ -135,11 +133,10 @@ def _channel_ranges(trainer: Trainer, groups: Sequence[Bottleneck]) -> list[np.n
     backbone, samples = trainer.network.backbone, trainer.data.training
     probe = keras.Model(backbone.input, [[layer.output for layer in group.tensors] for group in groups])
 
-    @tf.function(autograph=False, input_signature=samples.signature()[:1])
-    def largest(x: tf.Tensor) -> list[tf.Tensor]:
-        values = probe(as_input(x), training=False)
-        return [tf.reduce_max([tf.reduce_max(tf.abs(v), axis=(0, 1, 2)) for v in group], axis=0) for group in values]
+    def largest(x: np.ndarray) -> list[np.ndarray]:
+        values = probe(as_input(tf.constant(x)), training=False)
+        return [np.max([tf.reduce_max(tf.abs(v), axis=(0, 1, 2)) for v in group], axis=0) for group in values]
 
     rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:RANGE_IMAGES]
-    seen = [[r.numpy() for r in largest(x)] for x, _ in batches(samples, rows, 64)]
+    seen = [largest(x) for x, _ in batches(samples, rows, 64)]
     return [np.maximum(np.max(ranges, axis=0), SMALLEST_RANGE) for ranges in zip(*seen, strict=True)]

@@ -194,6 +194,8 @@ def _connected(address: str, where: str) -> Any:
             raise RemoteError(f"no Ray cluster answers there ({reason})", where=where, fix=fix) from None
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_worker_niceness", "0")  # of a cluster started here; Ray would let trials starve at 15
+    if address == LOCAL:  # all of it on loopback, where Ray would ask which way the internet is; named after two others
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     import ray
 
     ray._private.worker.print_to_stdstream = lambda *_, **__: None  # deaths of nodes; no setting keeps them off stdout

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -168,6 +169,19 @@ def test_an_address_where_nobody_is_costs_no_wait() -> None:
             open_executor("ray", Settings(address=address))
     with pytest.raises(UsageError, match="ray://h:1: is no address of a cluster's head; give HOST:PORT, auto or local"):
         open_executor("ray", Settings(address="ray://h:1"))
+
+
+def test_a_cluster_that_is_started_here_is_on_loopback_alone() -> None:
+    """Nobody else reaches it, for Ray asks for no password, and nothing is asked of the network."""
+    code = """
+from train.tuning.executors import Settings, open_executor
+opened = open_executor("ray", Settings(workers=1))
+import ray
+print(ray.get_runtime_context().gcs_address.rpartition(":")[0], *(each["NodeManagerAddress"] for each in ray.nodes()))
+opened.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "127.0.0.1 127.0.0.1\n", "")
 
 
 def test_ray_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
