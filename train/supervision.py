@@ -11,9 +11,9 @@ import signal
 
 MAKE = "EI_TRAIN_MAKE"  # set where `make train` runs the program
 HOW_TO_GO_ON = "run `make train ARGS=--resume` to go on" if os.environ.get(MAKE) else "run again with --resume to go on"
-_SAVING, _RESUMABLE = 0, 1  # places in the shared memory
+_SAVING, _RESUMABLE, _STOPS = 0, 1, 2  # places in the shared memory
 
-_shared: mmap.mmap | None = None  # what the child tells the parent
+_shared: mmap.mmap | None = None  # what the two tell each other
 _chatter: int | None = None  # file that takes native output while it is kept off the terminal
 _stop: signal.Signals | None = None  # the signal that came
 
@@ -21,7 +21,7 @@ _stop: signal.Signals | None = None  # the signal that came
 def connect(chatter: int | None) -> None:
     """Makes the memory that parent and child will share; `chatter` is a file for native output, or None."""
     global _shared, _chatter
-    _shared, _chatter = mmap.mmap(-1, 2), chatter
+    _shared, _chatter = mmap.mmap(-1, 3), chatter
 
 
 def saving(now: bool) -> None:
@@ -44,6 +44,20 @@ def resumable(now: bool) -> None:
 def is_resumable() -> bool:
     """What `resumable` told."""
     return _shared is not None and bool(_shared[_RESUMABLE])
+
+
+def count_stop() -> None:
+    """Counts, in the parent, how often it was asked to stop."""
+    if _shared is not None:
+        _shared[_STOPS] = min(_shared[_STOPS] + 1, 255)
+
+
+def stops() -> int:
+    """How often the parent was asked to stop, which the child cannot count.
+
+    Ctrl-C at a terminal goes to both, and the parent hands it on: the child hears it twice, at any distance.
+    """
+    return 0 if _shared is None else _shared[_STOPS]
 
 
 def note_signal(number: int) -> None:

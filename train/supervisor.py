@@ -158,6 +158,7 @@ def _watch(child: int) -> int:
     def hand_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         again = stopped_by() is not None
         supervision.note_signal(number)
+        supervision.count_stop()
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
         if not again:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from train.container.plan import ContainerSpec
 
 FULL = ("no space left on device", "disk quota exceeded")
-ONE_PRESS = 0.5  # seconds in which Ctrl-C may come here a second time: from the terminal, and from the parent
-LOOK_SECONDS = 0.2  # between two looks at whether it was pressed
+LOOK_SECONDS = 0.2  # between two looks at whether it is to stop
 
 
 def connect() -> DockerClient:
@@ -199,7 +197,7 @@ def _until_the_end(container: Container, plan: ContainerSpec) -> int:
         done, handed = threading.Event(), 0
         threading.Thread(target=_pass_on, args=(log, done), daemon=True).start()
         while not done.wait(LOOK_SECONDS):
-            if handed < len(heard):
+            if heard and handed < supervision.stops():
                 with suppress(Exception):  # it may have ended by now
                     container.kill("SIGKILL" if handed else heard[0].name)
                 handed += 1
@@ -215,15 +213,7 @@ def _until_the_end(container: Container, plan: ContainerSpec) -> int:
 def _heard() -> Iterator[list[signal.Signals]]:
     """The signals that come in the block; they do nothing else."""
     heard: list[signal.Signals] = []
-    last = -ONE_PRESS
-
-    def note(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's signature
-        nonlocal last
-        if (now := time.monotonic()) >= last + ONE_PRESS:
-            heard.append(signal.Signals(number))
-            last = now
-
-    before: Any = on_signals(note)
+    before: Any = on_signals(lambda number, _: heard.append(signal.Signals(number)))
     try:
         yield heard
     finally:
