@@ -67,7 +67,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         pytest.param(["--data-d"], ["--data-directory"], id="options of a line that trains"),
         pytest.param(["--vers"], ["--version"], id="options of the program"),
         pytest.param(["compress", "a", "b", "c", "--final-"], ["--final-sparsity"], id="options of compress"),
-        pytest.param([*RUN, "--no-pr"], ["--no-prune"], id="switches"),
+        pytest.param([*RUN, "--no-pr"], ["--no-prune", "--no-prune-at-once"], id="switches"),
     ],
 )
 def test_names_are_completed(completed, words: list[str], names: Iterable[str]) -> None:

@@ -138,7 +138,7 @@ def test_a_stop_leaves_checkpoints_and_a_lost_head_is_said_in_a_line(
     stubbed: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    stubbed(seconds=1)
+    stubbed(seconds=4)  # no trial ends before it is stopped
     process = program()
     until(lambda: bool(_halfway(tmp_path / "out")), process)
     process.send_signal(signal.SIGINT)
