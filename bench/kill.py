@@ -45,7 +45,7 @@ MOMENTS: dict[str, tuple[Seen, float]] = {  # what shows that it has come, and u
     "on the head": (printed("steps of the head"), 0.5),
     "after an epoch of the head": (printed("Epoch 1/4"), 0.05),
     "between head and fine-tuning": (printed("Epoch 4/4"), 1),
-    "while the beginning is pruned, or in fine-tuning's first step": (printed("Going on in finetune"), 10),
+    "while the beginning is pruned, or in fine-tuning's first step": (printed("Going on in"), 15),
     "before the masks are final": (printed("Epoch 1/5"), 0.2),
     "after the masks are final": (printed("Epoch 3/5"), 0.2),
     "on the way to INT8": (printed("Epoch 5/5"), 5),
