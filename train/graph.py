@@ -63,6 +63,12 @@ class Graph:
         return isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.Activation | joins | pools)
 
 
+def largest_tensor(model: keras.Model) -> int:
+    """Values in the largest tensor that a layer makes of one sample."""
+    most: int = max(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return most
+
+
 def kernel_of(layer: keras.layers.Layer) -> tf.Variable | None:
     """The kernel of a convolution or a dense layer, None of others."""
     import tf_keras as keras

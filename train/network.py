@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from train.backbones import BringsHead
+from train.graph import Graph
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -87,33 +88,29 @@ def as_one_model(network: Network) -> keras.Model:
     return model
 
 
-def walk(model: keras.Model, x: tf.Tensor, compute: Callable[[keras.layers.Layer, Any], tf.Tensor]) -> tf.Tensor:
-    """Runs a model layer by layer on x.
+def walk(model: keras.Model, x: Any, compute: Callable[[keras.layers.Layer, Any], Any]) -> Any:
+    """Runs a model layer by layer on x, and lets go of each tensor once no later layer reads it.
 
     Args:
         model: without loops or layers that are used twice; where it is a part of another, one tensor goes into it.
-        x: its input.
+        x: its input: a tensor, or whatever `compute` takes in place of one.
         compute: what a layer puts out, of what goes into it: a tensor, or several in a list.
     """
     import tf_keras as keras
 
-    values: dict[str, tf.Tensor] = {}
-    last = {parent: layer.name for layer in model.layers for parent in _parents(layer)}  # who reads each tensor last
-    for layer in model.layers:
-        inputs = [values.get(parent, x) for parent in _parents(layer)]
+    graph, values = Graph.of(model), dict[str, Any]()
+    last = {parent.name: layer.name for layer in graph.layers for parent in graph.inputs[layer.name]}
+    for layer in graph.layers:
+        parents = [parent.name for parent in graph.inputs[layer.name]]
+        inputs = [values.get(name, x) for name in parents]
         if isinstance(layer, keras.layers.InputLayer):
             values[layer.name] = x
         else:
             values[layer.name] = compute(layer, inputs[0] if len(inputs) == 1 else inputs)
-        for parent in _parents(layer):
-            if last[parent] == layer.name:
-                values.pop(parent, None)
-    return values[model.layers[-1].name]
-
-
-def _parents(layer: keras.layers.Layer) -> list[str]:
-    """The names of the layers that a layer reads."""
-    return [parent.layer.name for parent in layer.inbound_nodes[0].parent_nodes]
+        for name in parents:
+            if last[name] == layer.name:
+                values.pop(name, None)
+    return values[graph.layers[-1].name]
 
 
 def learning_layers(backbone: keras.Model, share: float) -> list[keras.layers.Layer]:

@@ -13,12 +13,11 @@ to the convolution.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from train.graph import Graph
+from train.graph import Graph, largest_tensor
 from train.methods.expansions import expansion, normalisation_of
 from train.methods.statistics import by_its_batch
 from train.network import Network, walk
@@ -41,13 +40,7 @@ def in_halves(network: Network) -> Network:
     if not _is_known(backbone):
         return network
     made = _Pass.of(backbone)
-    return Network(made.in_halves if _largest(backbone) > LARGEST_AT_ONCE else made.at_once, network.head)
-
-
-def _largest(backbone: keras.Model) -> int:
-    """Values in the largest tensor that a layer makes of one picture."""
-    most: int = max(math.prod(layer.output.shape[1:]) for layer in backbone.layers)
-    return most
+    return Network(made.in_halves if largest_tensor(backbone) > LARGEST_AT_ONCE else made.at_once, network.head)
 
 
 def _is_known(backbone: keras.Model) -> bool:

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from train.batches import as_float
-from train.graph import Graph
+from train.graph import Graph, largest_tensor
 from train.methods.prune import largest
-from train.methods.statistics import shifted
+from train.methods.statistics import shifted, store
+from train.network import walk
 
 if TYPE_CHECKING:
     import tf_keras as keras
@@ -36,6 +37,7 @@ FEWEST = 32
 MOST_INPUTS = 1024  # of an output, up to which the others make up; the work grows with their cube
 DAMPING = 0.003  # of the mean square of an input: how much least squares hold on to the weights as they were
 BATCH = 64
+Pair = tuple[np.ndarray, np.ndarray]  # a tensor in the network as it was, and as it is
 
 
 def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Mapping[int, float]) -> None:
@@ -49,49 +51,28 @@ def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Ma
     """
     import tf_keras as keras
 
-    random = np.random.default_rng([trainer.recipe.seed, len(views)])
-    graph, tensors = Graph.of(model), _Pair(_some_of(views, _count(model), random))
-    with trainer.progress.task("prune the beginning", len(graph.layers), "layer") as task:
-        for layer in graph.layers:
-            was, now = tensors.inputs(graph, layer)
-            output = _run(layer, was)  # before its kernel changes
+    random, graph = np.random.default_rng([trainer.recipe.seed, len(views)]), Graph.of(model)
+    images = _some_of(views, _count(model), random)
+    with trainer.progress.task("prune the beginning", len(graph.layers) - 1, "layer") as task:
+
+        def compute(layer: keras.layers.Layer, x: Any) -> Pair:
+            """What the layer put out in the network as it was, and what it puts out now that it is changed, too."""
+            parts: Any = x if isinstance(x, tuple) else map(list, zip(*x, strict=True))
+            was, now = parts
+            before = _run(layer, was)
             if isinstance(layer, keras.layers.BatchNormalization):
                 _follow(layer, was, now)
             elif id(getattr(layer, "kernel", None)) in shares:
                 _prune(layer, was, now, shares[id(layer.kernel)], graph.normalisation_of(layer) is not None, random)
-            tensors.put(graph, layer, output, _run(layer, now))
             task.advance(1)
+            return before, _run(layer, now)
 
-
-class _Pair:
-    """The tensors of the network as it was and as it is, for as long as a later layer reads them."""
-
-    def __init__(self, images: np.ndarray) -> None:
-        self._images = images
-        self._values: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._unread: dict[str, int] = {}
-
-    def inputs(self, graph: Graph, layer: keras.layers.Layer) -> tuple[Any, Any]:
-        """What a layer reads in both: an array, or a list of several."""
-        if not graph.inputs[layer.name]:
-            return self._images, self._images
-        pairs = [self._values[parent.name] for parent in graph.inputs[layer.name]]
-        was, now = ([pair[side] for pair in pairs] for side in (0, 1))
-        return (was[0], now[0]) if len(pairs) == 1 else (was, now)
-
-    def put(self, graph: Graph, layer: keras.layers.Layer, was: np.ndarray, now: np.ndarray) -> None:
-        """Takes what a layer puts out, and lets go of what only it still had to read."""
-        self._values[layer.name], self._unread[layer.name] = (was, now), len(graph.readers[layer.name])
-        for parent in graph.inputs[layer.name]:
-            self._unread[parent.name] -= 1
-            if not self._unread[parent.name]:
-                del self._values[parent.name]
+        walk(model, (images, images), compute)
 
 
 def _count(model: keras.Model) -> int:
     """So many pictures that their largest tensor has room."""
-    most: int = 4 * max(math.prod(layer.output.shape[1:]) for layer in model.layers)
-    return max(FEWEST, min(IMAGES, LARGEST_BYTES // most))
+    return max(FEWEST, min(IMAGES, LARGEST_BYTES // (4 * largest_tensor(model))))
 
 
 def _some_of(views: Views, count: int, random: np.random.Generator) -> np.ndarray:
@@ -115,9 +96,7 @@ def _follow(norm: keras.layers.BatchNormalization, was: np.ndarray, now: np.ndar
     """Moves what a normalisation stores as far as what goes into it has moved."""
     axes = tuple(range(was.ndim - 1))
     stored = norm.moving_mean.numpy(), norm.moving_variance.numpy()
-    mean, variance = shifted(norm, stored, *((x.mean(axes), x.var(axes)) for x in (was, now)))
-    norm.moving_mean.assign(mean)
-    norm.moving_variance.assign(variance)
+    store([norm], [shifted(norm, stored, *((x.mean(axes), x.var(axes)) for x in (was, now)))])
 
 
 def _prune(

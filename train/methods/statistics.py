@@ -164,15 +164,15 @@ def _forward(
     def compute(layer: keras.layers.Layer, x: Any) -> tf.Tensor:
         if not isinstance(layer, keras.layers.BatchNormalization):
             return layer(x)
-        y, *now = _by_its_batch(layer, x)
+        y, mean, variance = _by_its_batch(layer, x)
+        if layer.trainable or layer.name in places:
+            found[layer.name] = mean, variance
         if layer.trainable:
-            found[layer.name] = now[0], now[1]
             return y
         del y  # as large as what goes in
         used = layer.moving_mean, layer.moving_variance
-        if layer.name in places:
-            found[layer.name] = now[0], now[1]
-            used = used if was is None else shifted(layer, used, was[places[layer.name]], (now[0], now[1]))
+        if was is not None and layer.name in places:
+            used = shifted(layer, used, was[places[layer.name]], found[layer.name])
         return _by(layer, x, *used)
 
     walk(model, x, compute)
