@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, LocatorAssertions, Page
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -24,6 +24,13 @@ def chromium() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=unboxed)
         yield running
         running.close()
+
+
+def expect(found: Locator) -> LocatorAssertions:
+    """What must soon hold of it; the browser hears of a press some time after the press has returned."""
+    from playwright.sync_api import expect as waiting
+
+    return waiting(found)
 
 
 class Opened:

@@ -247,15 +247,19 @@ class Driver:
         asked: dict[Future[Outcome], tuple[int, int]] = {}
         waiting, reached = dict(specs), dict[tuple[int, int], Outcome]()
         while waiting or asked:
-            notes = self.study.notes
             for each, spec in list(waiting.items()):
                 name = FINAL + spec.digest
-                if name in notes and finished(spec) is not None:
-                    reached[each] = Outcome.of_json(notes[name])
-                elif len(asked) < self.executor.slots and claims.claim(name):
-                    asked[self.executor.submit(spec)] = each
-                else:
-                    continue
+                noted = self._noted(spec)
+                if noted is None:
+                    if len(asked) == self.executor.slots or not claims.claim(name):
+                        continue
+                    noted = self._noted(spec)  # another driver may have ended it just before the claim
+                    if noted is None:
+                        asked[self.executor.submit(spec)] = each
+                    else:
+                        claims.release(name)
+                if noted is not None:
+                    reached[each] = noted
                 del waiting[each]
             if not asked:
                 time.sleep((patience or 0) if waiting else 0)
@@ -270,6 +274,11 @@ class Driver:
                 claims.release(name)
                 self._tell(f"trial {number} with seed {seed}: {_metric(outcome):.4f}")
         return reached
+
+    def _noted(self, spec: Spec) -> Outcome | None:
+        """What came of one of the last trainings, where a driver has ended it and its files are there still."""
+        note = self.study.notes.get(FINAL + spec.digest)
+        return None if note is None or finished(spec) is None else Outcome.of_json(note)
 
     def _fit(self, outcomes: Sequence[Outcome]) -> bool:
         """Whether every seed gave a model within the budget."""

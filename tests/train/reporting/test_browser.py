@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests.browser import Opened, chromium
+from tests.browser import Opened, chromium, expect
 from tests.train.reporting import made
 from tests.train.reporting.made import make_evaluation, make_run
 from train.reporting.evaluation_page import evaluation_page
@@ -85,12 +85,12 @@ def test_what_can_be_pressed_works(browser: Browser, files: dict[str, Path], kin
     filter_the_worst(page, numbers)
     look_around(page, numbers)
     page.locator("[data-copy]").click()
-    assert page.locator("[data-copy]").text_content() in {"Copied", "Selected: press Ctrl-C"}
+    expect(page.locator("[data-copy]")).to_have_text(re.compile(r"^(Copied|Selected: press Ctrl-C)$"))
     assert page.evaluate("getSelection().toString()") == numbers["report"]["command"]
     for summary in page.locator("summary").all():
         before = summary.evaluate("(each) => each.parentElement.open")
         summary.click()
-        assert summary.evaluate("(each) => each.parentElement.open") is not before
+        expect(summary.locator("..")).to_have_js_property("open", not before)
     for link in page.locator("nav a").all():
         link.click()
         assert page.locator(link.get_attribute("href") or "").count() == 1
@@ -121,12 +121,11 @@ def press_cells(page: Page, numbers: Any) -> None:
             for row in range(len(samples["file"]))
             if (samples["set"][row], samples["truth"][row], answers[kind]["said"][row]) == (name, truth, said)
         ]
-        shown = page.locator("#cell .tile .file:nth-of-type(2)").all_text_contents()
-        assert shown == wanted
+        expect(page.locator("#cell .tile .file:nth-of-type(2)")).to_have_text(wanted)
         assert len(wanted) == int(cell.text_content() or "")
-        assert cell.get_attribute("aria-expanded") == "true"
+        expect(cell).to_have_attribute("aria-expanded", "true")
     page.locator(".matrix button[aria-expanded=true]").click()
-    assert page.locator("#cell .tile").count() == 0
+    expect(page.locator("#cell .tile")).to_have_count(0)
 
 
 def move_threshold(page: Page, numbers: Any) -> None:
@@ -135,9 +134,8 @@ def move_threshold(page: Page, numbers: Any) -> None:
     for step in (0, 20):
         slider.fill(str(step))
         answered = trust["thresholds"]["testing"]["answered"][step]
-        assert f"{step / 50:.2f}: {100 * answered:.1f} % answered" in (
-            page.locator("#at-threshold").text_content() or ""
-        )
+        said = f"{step / 50:.2f}: {100 * answered:.1f} % answered"
+        expect(page.locator("#at-threshold")).to_contain_text(said)
 
 
 def filter_the_worst(page: Page, numbers: Any) -> None:
@@ -145,13 +143,14 @@ def filter_the_worst(page: Page, numbers: Any) -> None:
     wrong = sum(right is False for right in answers["right"])
     assert tiles.count() == wrong
     page.locator("#by-set").select_option("testing")
-    visible = [tile for tile in tiles.all() if tile.is_visible()]
-    assert {tile.get_attribute("data-set") for tile in visible} == {"testing"}
-    assert (page.locator("#shown").text_content() or "").startswith(f"{len(visible)} of {len(visible)}")
+    expect(page.locator("#worst .tile:visible:not([data-set=testing])")).to_have_count(0)
+    visible = page.locator("#worst .tile[data-set=testing]:visible").count()
+    assert visible
+    expect(page.locator("#shown")).to_have_text(re.compile(f"^{visible} of {visible}"))
     page.locator("#by-set").select_option("")
     if page.locator("#more").is_visible():
         page.locator("#more").click()
-    assert sum(tile.is_visible() for tile in tiles.all()) == wrong
+    expect(page.locator("#worst .tile:visible")).to_have_count(wrong)
 
 
 def look_around(page: Page, numbers: Any) -> None:
@@ -159,7 +158,7 @@ def look_around(page: Page, numbers: Any) -> None:
     samples, plane = numbers["samples"], page.locator("#plane")
     dot = page.locator("[data-p='3']")
     dot.hover(force=True)
-    assert page.locator("#pointed .tile").count() == 1
+    expect(page.locator("#pointed .tile")).to_have_count(1)
     plane.focus()
     names = set()
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
@@ -171,10 +170,10 @@ def look_around(page: Page, numbers: Any) -> None:
     assert re.match(r'url\("data:image/webp;base64,', background)
     first = page.locator(".legend button").first
     first.click()
-    assert first.get_attribute("aria-pressed") == "true"
-    assert page.locator("#plane .dim").count() == sum(group != 0 for group in samples["group"])
+    expect(first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#plane .dim")).to_have_count(sum(group != 0 for group in samples["group"]))
     first.click()
-    assert page.locator("#plane .dim").count() == 0
+    expect(page.locator("#plane .dim")).to_have_count(0)
 
 
 def test_long_names_stay_on_a_phones_page(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

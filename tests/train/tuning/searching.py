@@ -54,10 +54,12 @@ def sound(out: Path, digests: set[str]) -> None:
 
 
 def until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Waits for it, or for the end of the process."""
-    end = time.monotonic() + 300
+    """Waits for it, or for the end of the process; one that takes too long is ended, and what it said is told."""
+    end = time.monotonic() + 200
     while not reached() and process.poll() is None:
-        assert time.monotonic() < end
+        if time.monotonic() > end:
+            process.kill()
+            raise AssertionError(process.communicate()[0])
         time.sleep(0.01)
 
 

@@ -10,12 +10,16 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ei_compat.core.errors import ExportError
 from tests.train import schema_check
 from tests.train.tuning.searching import MOST_RAM, did, histories, run, sound, until, workers
+from train.tuning.claims import Alone
+from train.tuning.driver import FINAL
+from train.tuning.study import Study
 
 
 def test_a_search_ends_with_the_best_that_fits(
@@ -74,6 +78,31 @@ def test_the_same_again_trains_nothing_and_more_trials_go_on(
     assert "holds a search that differs in budget" in capsys.readouterr().err
     assert run([*arguments, "--from", "folders"]) == 2
     assert "holds a search that differs in --task or --from, budget" in capsys.readouterr().err
+
+
+def test_what_another_driver_ends_just_before_the_claim_is_not_trained_again(
+    arguments: list[str], in_place: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert run(arguments) == 0
+    before, claimed, noted = histories(tmp_path / "out"), set[str](), Study.notes.fget
+    assert noted is not None
+    assert " with seed " in capsys.readouterr().out
+
+    def seen(study: Study) -> dict[str, Any]:
+        """Notes of the last trainings are there only once their claims are."""
+        return {key: note for key, note in noted(study).items() if not key.startswith(FINAL) or key in claimed}
+
+    def claim(_: Alone, name: str) -> bool:
+        claimed.add(name)
+        return True
+
+    monkeypatch.setattr(Study, "notes", property(seen))
+    monkeypatch.setattr(Alone, "claim", claim)
+    assert run(arguments) == 0
+    assert len(claimed) == 6  # two trials, three seeds
+    assert histories(tmp_path / "out") == before
+    assert " with seed " not in capsys.readouterr().out
 
 
 def test_nothing_that_fits_is_said_with_the_nearest(
