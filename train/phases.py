@@ -90,7 +90,7 @@ def train(work: Work, watch: Stopwatch) -> None:
 
 def _extract(work: Work) -> None:
     if work.trainer.is_frozen:
-        work.features = features.extract(work.trainer, mirror=work.trainer.recipe.mirror)
+        work.features = features.extract(work.trainer)
         if work.trainer.finished is not None and work.state is None:
             check_knowledge(work.trainer, work.features)
 

@@ -295,7 +295,7 @@ def _pruned(trainer: Trainer, network: Network, zeros: Sparsity) -> Pruned:
 
 
 def _seen(work: phases.Work, job: Job) -> Seen:
-    """What the network saw before fine-tuning, without the mirror images."""
+    """What the network saw before fine-tuning, without the pictures' variants."""
     features, count = work.before.features, len(work.trainer.data.training)
     return Seen(
         {"training": features.training[:count], **features.held_out},

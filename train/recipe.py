@@ -100,6 +100,13 @@ class Recipe(BaseModel):
     )
 
     mirror: bool = knob(True, "learn from mirror images too, unless they turn out to be something else")
+    closer_looks: int = knob(
+        0,
+        "learn from so many parts of each picture too, unless they turn out to be something else; 3 where published "
+        "weights meet few pictures",
+        ge=0,
+        le=16,
+    )
 
     # Phase two: fine-tuning, with pruning on the way.
     fine_tune_epochs: Epochs = knob(10, "epochs of fine-tuning and pruning")

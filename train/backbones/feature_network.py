@@ -62,7 +62,8 @@ def check_features(name: str, recipe: Recipe, shape: tuple[int, ...]) -> None:
         raise DataError(
             f"{name} takes features and not inputs of shape {shape}", fix="use --backbone mobilenet_v2 for pictures"
         )
-    for option, value in (("--augment", recipe.augment), ("--mirror", recipe.mirror)):
+    refused = {"--augment": recipe.augment, "--mirror": recipe.mirror, "--closer-looks": recipe.closer_looks}
+    for option, value in refused.items():
         if value:
             raise UsageError("features have no variants as pictures have", where=option, fix="leave the option out")
     if recipe.weights not in {"auto", "none"}:

@@ -8,7 +8,7 @@ learns, gradients have to go back through it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,7 +65,7 @@ def planes(trainer: Trainer, beginning: keras.Model, views: Views) -> tuple[View
         beginning: as it will stay.
         views: training pictures with what is known of them.
     """
-    images, held = Views(views.x, views.y), trainer.data.validation
-    known = compute(trainer, beginning, images, mirror=views.mirrored)
-    measured = compute(trainer, beginning, Views(held.x, held.y), mirror=False)
-    return Views(known, views.y, views.mirrored, views.constants), Samples(measured, np.asarray(held.y))
+    held = trainer.data.validation
+    known = compute(trainer, beginning, replace(views, constants=()))
+    measured = compute(trainer, beginning, Views(held.x, held.y))
+    return replace(views, x=known), Samples(measured, np.asarray(held.y))

@@ -53,7 +53,7 @@ class Before:
 
     Attributes:
         features: of its backbone.
-        answers: its outputs [N or 2N, K] for the rows of the features of training.
+        answers: its outputs [N * variants, K] for the rows of the features of training.
         held_out: for validation and testing what the task measures of it, and of the linear probe where its head was
             fresh, [N] each.
     """
@@ -80,7 +80,7 @@ def look_before(trainer: Trainer, state: TrainState, features: Features | None) 
     network, data, measure = trainer.network, trainer.data, trainer.data.task.measure
     for variable, value in zip(network.variables, state.teacher, strict=True):
         variable.assign(value)
-    features = features or extract(trainer, mirror=trainer.recipe.mirror)
+    features = features or extract(trainer)
 
     def answers(x: np.ndarray) -> np.ndarray:
         parts = [x[first : first + ANSWERS_BATCH] for first in range(0, len(x), ANSWERS_BATCH)]
@@ -146,7 +146,7 @@ def views_to_learn(trainer: Trainer, before: Before) -> Views:
     constants: tuple[np.ndarray, ...] = ()
     if recipe.soft_answers or recipe.distill:
         constants = (trainer.data.task.soften(before.answers), before.features.training)
-    return Views(images.x, images.y, before.features.mirrored, constants)
+    return Views(images.x, images.y, before.features.variants, constants)
 
 
 def _plan(trainer: Trainer, views: Views) -> PhasePlan:

@@ -62,7 +62,7 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
         trainer.progress.note(
             f"The features are known: training {steps} steps of the head in {epochs} of {passes} passes"
         )
-    known = Views(features.training, data.training.y, features.mirrored)
+    known = Views(features.training, data.training.y, features.variants)
     held = Samples(features.held_out["validation"], data.validation.y)
     return fit(
         replace(plan, forward=network.head), known, held, state, trainer.checkpointer, trainer.progress, trainer.tell

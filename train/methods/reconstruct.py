@@ -76,8 +76,8 @@ def _count(model: keras.Model) -> int:
 
 
 def _some_of(views: Views, count: int, random: np.random.Generator) -> np.ndarray:
-    """At most so many of the pictures and their mirror images, float32."""
-    rows = random.permutation(len(views) * (2 if views.mirrored else 1))[:count]
+    """At most so many of the rows, float32."""
+    rows = random.permutation(views.rows)[:count]
     return as_float(views.take(rows)[0])
 
 

@@ -13,7 +13,7 @@ from train.methods.ending import ending, planes
 from train.network import Network, learning_layers
 from train.recipe import Recipe
 from train.samples import Samples
-from train.views import Views
+from train.views import Variants, Views
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def test_planes_of_mirror_images_follow_those_of_the_images(network: Network) ->
     constants = (random.random((140, 4), np.float32),)
     training = SimpleNamespace(data=SimpleNamespace(validation=Samples(x[:9], y[:9])), progress=SILENT, folder=None)
 
-    known, held = planes(training, end.beginning, Views(x, y, True, constants))
+    known, held = planes(training, end.beginning, Views(x, y, Variants(mirrored=True), constants))
 
     mirrored = end.beginning(x[3:4, :, ::-1].astype(np.float32) / 255, training=False)
     np.testing.assert_allclose(known.take(np.array([73]))[0], mirrored, atol=1e-5)
     np.testing.assert_allclose(held.x, known.x[:9], atol=1e-5)
     assert known.constants is constants
-    assert known.mirrored
+    assert known.variants == Variants(mirrored=True)

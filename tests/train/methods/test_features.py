@@ -1,4 +1,4 @@
-"""Features of both views, and mirror images that show something else are left out."""
+"""Features of every variant, and variants that show something else are left out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.train.networks import classification
 from train.methods.features import extract
+from train.recipe import Recipe
 from train.samples import Samples
 
 
@@ -24,8 +25,8 @@ class Notes(list[str]):
         return SILENT.task("")
 
 
-def training_on(images: np.ndarray, classes: np.ndarray, folder: Path) -> SimpleNamespace:
-    """A backbone that gives the pixels of the middle row as they are."""
+def training_on(images: np.ndarray, classes: np.ndarray, folder: Path, **asked: object) -> SimpleNamespace:
+    """A backbone that gives the pixels of the middle rows as they are."""
     import tf_keras as keras
 
     pixels = keras.layers.Input(images.shape[1:])
@@ -33,7 +34,9 @@ def training_on(images: np.ndarray, classes: np.ndarray, folder: Path) -> Simple
     samples = Samples(images, classes.astype(np.int32))
     data = SimpleNamespace(training=samples, validation=samples, task=classification(2))
     data.sets = lambda: {"training": samples, "validation": samples}
-    return SimpleNamespace(network=SimpleNamespace(backbone=backbone), data=data, folder=folder, progress=Notes())
+    recipe = Recipe().model_copy(update=asked)
+    network = SimpleNamespace(backbone=backbone)
+    return SimpleNamespace(recipe=recipe, network=network, data=data, folder=folder, progress=Notes())
 
 
 @pytest.mark.parametrize(
@@ -50,9 +53,9 @@ def test_mirror_images_are_used_unless_they_cost_accuracy(bright, mirrored: bool
     images += bright(classes)[:, None, :, None]
 
     training = training_on(images, classes, tmp_path)
-    features = extract(training, mirror=True)
+    features = extract(training)
 
-    assert features.mirrored == mirrored
+    assert features.variants.mirrored == mirrored
     assert len(features.training) == 60 * (1 + mirrored)
     np.testing.assert_allclose(features.training[:60], images[:, 1, :, 0], rtol=1e-6)
     if mirrored:
@@ -60,3 +63,25 @@ def test_mirror_images_are_used_unless_they_cost_accuracy(bright, mirrored: bool
     else:
         assert "Mirror images are left out" in training.progress[0]
     np.testing.assert_array_equal(features.probe.predict(features.held_out["validation"]).argmax(axis=1), classes)
+
+
+@pytest.mark.parametrize(
+    ("where", "closer"),
+    [
+        pytest.param(lambda classes: (np.arange(9) == 8) * 0.9 * classes[:, None], 0, id="at an edge"),
+        pytest.param(lambda classes: np.repeat(classes[:, None] * 0.5, 9, axis=1), 2, id="everywhere"),
+    ],
+)
+def test_closer_looks_are_used_unless_they_cost_accuracy(where, closer: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    classes = np.arange(60) % 2
+    images = random.uniform(0, 0.02, (60, 9, 9, 1)).astype(np.float32) + where(classes)[:, None, :, None]
+
+    training = training_on(images.astype(np.float32), classes, tmp_path, mirror=False, closer_looks=2)
+    features = extract(training)
+
+    assert features.variants.closer == closer
+    assert not features.variants.mirrored
+    assert len(features.training) == 60 * (1 + closer)
+    np.testing.assert_allclose(features.training[:60], images[:, 1:-1].reshape(60, -1), rtol=1e-6)
+    assert [note.partition(":")[0] for note in training.progress] == ["Closer looks are left out"] * (closer == 0)

@@ -16,7 +16,7 @@ from train.methods.state import Epoch, TrainState
 from train.methods.trainer import Trainer
 from train.recipe import Recipe
 from train.samples import Samples
-from train.views import Views
+from train.views import Variants, Views
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,9 @@ def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monke
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
     data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
     training = Trainer(recipe, network, global_step, data, SimpleNamespace(), SILENT)
-    before = Before(SimpleNamespace(mirrored=True, training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {})
+    before = Before(
+        SimpleNamespace(variants=Variants(mirrored=True), training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {}
+    )
     plans: list[tuple[PhasePlan, Views]] = []
 
     def fit(plan: PhasePlan, views: Views, held: Samples, state: TrainState, *_: object) -> TrainState:

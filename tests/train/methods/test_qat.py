@@ -23,6 +23,7 @@ from train.recipe import Recipe
 from train.samples import Samples
 from train.scaling import Scaling
 from train.sparsity import sparsity
+from train.views import AS_THEY_ARE
 
 SIDE, LOUD = 8, 300.0
 OPTIONS = {
@@ -85,7 +86,7 @@ def weights(training: Trainer) -> list[np.ndarray]:
 
 
 def train(training: Trainer, state: TrainState | None = None) -> TrainState:
-    before = SimpleNamespace(features=SimpleNamespace(mirrored=False))
+    before = SimpleNamespace(features=SimpleNamespace(variants=AS_THEY_ARE))
     state = state or qat.begin(TrainState("finetune"), np.ones(100, bool))
     return qat.train_aware(training, state, before)
 

@@ -18,7 +18,7 @@ from train.methods.prune import largest
 from train.methods.reconstruct import least_squares, prune_at_once
 from train.network import prunable_kernels
 from train.recipe import Recipe
-from train.views import Views
+from train.views import Variants, Views
 
 TRAINER: Any = SimpleNamespace(recipe=Recipe(), progress=SILENT)
 
@@ -27,7 +27,7 @@ def views_of(count: int, side: int = 16, channels: int = 3) -> Views:
     """Pictures of coloured blocks, with mirror images."""
     random = np.random.default_rng(3)
     blocks = random.integers(0, 256, (count, side // 4, side // 4, channels), np.uint8)
-    return Views(blocks.repeat(4, axis=1).repeat(4, axis=2), np.zeros(count, np.int32), mirrored=True)
+    return Views(blocks.repeat(4, axis=1).repeat(4, axis=2), np.zeros(count, np.int32), Variants(mirrored=True))
 
 
 def test_least_squares_are_those_of_numpy() -> None:
