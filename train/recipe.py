@@ -124,11 +124,11 @@ class Recipe(BaseModel):
     )
     end_share: Share = knob(
         0.7,
-        "share of the layers that is that end, and that otherwise still learns once the last zeros are in; 0.4 of a "
-        "network with published weights",
+        "share of the layers that is that end, and that otherwise still learns once the last zeros are in; 0.4 where "
+        "the others are pruned at once",
     )
     end_rate: Annotated[float, Field(gt=0.0, le=100.0)] = knob(
-        3.0, "factor of the learning rate there; 5 with published weights and pictures enough"
+        3.0, "factor of the learning rate there; 5 where the others are pruned at once and there are pictures enough"
     )
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.5, "share of zeros when pruning starts; the final share, where that is lower"

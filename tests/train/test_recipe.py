@@ -106,14 +106,15 @@ def test_a_pruned_network_with_published_weights_recovers_at_a_high_rate_where_i
 
 
 def test_only_the_end_learns_where_published_weights_can_make_up_for_what_the_rest_loses() -> None:
-    def at_once(*, pretrained: bool = True, **given: object) -> bool:
+    def of(*, pretrained: bool = True, **given: object) -> Recipe:
         job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
-        return adapted(job, data_of(1600), {}, pretrained=pretrained).prune_at_once
+        return adapted(job, data_of(1600), {}, pretrained=pretrained)
 
-    assert at_once()
-    assert not at_once(pretrained=False)
-    assert not at_once(sparsity_allocation="uniform")
-    assert not at_once(prune_at_once=False)
+    assert of().prune_at_once
+    assert not of(prune_at_once=False).prune_at_once
+    for gradual in (of(pretrained=False), of(sparsity_allocation="uniform")):
+        assert not gradual.prune_at_once
+        assert gradual.end_share == Recipe().end_share > of().end_share
 
 
 def test_a_low_final_sparsity_lowers_the_initial_one_unless_that_is_given() -> None:
