@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from train.samples import TrainingData
 
-# What changes for published weights whose zeros are where they cost least: what they take from the first
-# blocks, the other weights make up for, and the last ones, which are quickest to train, recover at a high rate.
-PUBLISHED_WEIGHTS_BALANCED: dict[str, object] = {"prune_at_once": True, "end_share": 0.4, "end_rate": 5.0}
+# What changes for a backbone with published weights: its end recovers best from the last zeros at a high rate.
+PUBLISHED_WEIGHTS: dict[str, object] = {"end_rate": 5.0}
+# And where zeros are where they cost least: what they take from the first blocks, the other weights make up for, and
+# only the last ones, which are quickest to train, have to recover.
+PUBLISHED_WEIGHTS_BALANCED: dict[str, object] = {"prune_at_once": True, "end_share": 0.4}
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
 # from what the network knew before.
 FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
@@ -145,8 +147,8 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
     few = recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size
-    balanced = recipe.sparsity_allocation == "balanced"
-    more = dict(PUBLISHED_WEIGHTS_BALANCED) if pretrained and balanced else {}
+    more = dict(PUBLISHED_WEIGHTS) if pretrained else {}
+    more |= PUBLISHED_WEIGHTS_BALANCED if pretrained and recipe.sparsity_allocation == "balanced" else {}
     more |= FEW_IMAGES if few else {}
     more |= FEW_IMAGES_PUBLISHED_WEIGHTS if few and pretrained else {}
     more |= FEW_IMAGES_PRUNED if few and pretrained and recipe.prune else {}

@@ -128,7 +128,7 @@ class Recipe(BaseModel):
         "the others are pruned at once",
     )
     end_rate: Annotated[float, Field(gt=0.0, le=100.0)] = knob(
-        3.0, "factor of the learning rate there; 5 where the others are pruned at once and there are pictures enough"
+        3.0, "factor of the learning rate there; 5 with published weights and pictures enough"
     )
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.5, "share of zeros when pruning starts; the final share, where that is lower"

@@ -132,6 +132,7 @@ def _shown(value: object) -> str:
 def _adaptations() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "no published weights", FROM_SCRATCH
     yield "no published weights, a network of `keras.applications`", OPEN_HEAD
+    yield "published weights", job.PUBLISHED_WEIGHTS
     yield "published weights, balanced zeros", job.PUBLISHED_WEIGHTS_BALANCED
     yield "fewer steps than `min_steps`", job.FEW_IMAGES
     yield "fewer steps than `min_steps`, published weights", job.FEW_IMAGES_PUBLISHED_WEIGHTS
