@@ -90,7 +90,7 @@ def observe(tmp_path: Path, short_mobilenet: Callable[..., Any], monkeypatch: py
 
 def moved(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
     """The variables that changed by more than the rounding of an average of the same value."""
-    return {name for name, value in before.items() if not np.allclose(value, after[name], rtol=1e-5, atol=0)}
+    return {name for name, value in before.items() if not np.allclose(value, after[name], rtol=2e-6, atol=0)}
 
 
 def test_pruned_only_the_head_moves_first_and_then_what_has_to(observe: Any) -> None:
@@ -110,7 +110,7 @@ def test_pruned_only_the_head_moves_first_and_then_what_has_to(observe: Any) -> 
     assert kernels | head <= change
     still = backbone - change
     assert still, "before the last 40 % of the layers, only kernels are pruned and statistics follow"
-    assert all(name.split("/")[1] in {"depthwise_kernel:0", "gamma:0", "beta:0"} for name in still)
+    assert {name.split("/")[1] for name in still} <= {"depthwise_kernel:0", "gamma:0", "beta:0"}
     last = {v.name for layer in learning_layers(network.backbone, 0.4) for v in layer.variables}
     assert not still & last
     assert seen.report.sparsity.prunable >= 0.8

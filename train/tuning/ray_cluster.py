@@ -92,13 +92,13 @@ class Ray:
         self._closing.set()
         with self._lock:
             asked = dict(self._asked)
+        for mark in self._marks.values():  # a trial ends without it, should Ray's word not reach it
+            mark.unlink(missing_ok=True)
         if self._lost is None:
             for reference in asked.values():
                 self._ray.cancel(reference)
             wait(asked, PATIENCE_SECONDS + REACH_SECONDS)
             self._ray.shutdown()
-        for mark in self._marks.values():
-            mark.unlink(missing_ok=True)
 
     def _mark(self, root: Path) -> Path:
         """A file by which nodes know the folder."""

@@ -34,7 +34,7 @@ class Order:
     Attributes:
         spec: what is trained.
         version: of the driver's ei-train.
-        mark: a file that the driver has put into the folder of the trials.
+        mark: a file that the driver has put into the folder of the trials, and that is there for as long as it works.
         processors: that the trial may use.
     """
 
@@ -54,7 +54,7 @@ class Refusal:
 
 
 def trial(order: Order) -> Outcome | Refusal:
-    """Trains, unless the node lacks what that takes; a task that is cancelled stops the training, which then saves."""
+    """Trains, unless the node lacks what that takes; a training whose task is cancelled is stopped, and then saves."""
     refusal = lacks(order)
     if refusal is not None:
         return refusal
@@ -62,8 +62,9 @@ def trial(order: Order) -> Outcome | Refusal:
     with processors(order.processors) as cores, ThreadPoolExecutor(1) as thread:
         outcome = thread.submit(run, order.spec, cores, stop)
         try:
-            while not wait([outcome], LOOK_SECONDS).done:  # between two waits Ray's interrupts are heard
-                pass
+            while not wait([outcome], LOOK_SECONDS).done:  # between two waits Ray's interrupts are heard, mostly
+                if _is_gone(order.mark):
+                    stop.set()
             return outcome.result()
         finally:
             stop.set()  # for a task that is cancelled, or a worker that has to end
@@ -84,6 +85,17 @@ def lacks(order: Order) -> Refusal | None:
     if _digest(spec.data) != spec.data_digest:
         return Refusal(f"has other data, or none, in {spec.data}", here, "give every node the same data at this path")
     return None
+
+
+def _is_gone(mark: Path) -> bool:
+    """Whether the driver has taken its mark away, as it does where it stops."""
+    try:
+        mark.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # the file system does not answer for the moment
+    return False
 
 
 @cache

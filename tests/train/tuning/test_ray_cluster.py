@@ -8,8 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -279,6 +281,27 @@ def test_a_node_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, spec: Spec, 
     old = ray_node.lacks(replace(order, version="0.0.1"))
     assert old is not None
     assert old.what == f"has ei-train {__version__}, the driver 0.0.1"
+
+
+def test_a_trial_ends_with_its_drivers_mark(monkeypatch: pytest.MonkeyPatch, spec: Spec, tmp_path: Path) -> None:
+    """For Ray's word that a task is cancelled does not always arrive."""
+    mark, trains = tmp_path / "mark", threading.Event()
+    mark.touch()
+    monkeypatch.setattr(ray_node, "processors", lambda _: contextlib.nullcontext(()))
+    monkeypatch.setattr(ray_node, "LOOK_SECONDS", 0.01)
+
+    def run(spec: Spec, _: object, stop: threading.Event) -> Outcome:
+        trains.set()
+        return Outcome(spec.digest, 143, error="stopped" if stop.wait(20) else "went on")
+
+    monkeypatch.setattr(ray_node, "run", run)
+    with ThreadPoolExecutor(1) as thread:
+        outcome = thread.submit(ray_node.trial, Order(spec, __version__, mark, 1))
+        assert trains.wait(20)
+        time.sleep(0.1)
+        assert not outcome.done()
+        mark.unlink()
+        assert outcome.result(20) == Outcome(spec.digest, 143, error="stopped")
 
 
 def test_processors_of_a_node_are_divided_and_shared_only_where_they_run_out(
