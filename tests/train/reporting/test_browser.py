@@ -157,7 +157,12 @@ def look_around(page: Page, numbers: Any) -> None:
     """The dot under the pointer and those that the arrows reach show their pictures; the legend shows one kind."""
     samples, plane = numbers["samples"], page.locator("#plane")
     dot = page.locator("[data-p='3']")
-    dot.hover(force=True)
+    for _ in range(10):  # a pointer that comes while the page still scrolls meets another place
+        page.mouse.move(0, 0)
+        dot.hover(force=True)
+        page.wait_for_timeout(100)
+        if page.locator("#pointed .tile").count():
+            break
     expect(page.locator("#pointed .tile")).to_have_count(1)
     plane.focus()
     names = set()

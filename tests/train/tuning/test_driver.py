@@ -87,7 +87,8 @@ def test_what_another_driver_ends_just_before_the_claim_is_not_trained_again(
     assert run(arguments) == 0
     before, claimed, noted = histories(tmp_path / "out"), set[str](), Study.notes.fget
     assert noted is not None
-    assert " with seed " in capsys.readouterr().out
+    finals = capsys.readouterr().out.count(" with seed ")
+    assert finals >= 3
 
     def seen(study: Study) -> dict[str, Any]:
         """Notes of the last trainings are there only once their claims are."""
@@ -100,7 +101,7 @@ def test_what_another_driver_ends_just_before_the_claim_is_not_trained_again(
     monkeypatch.setattr(Study, "notes", property(seen))
     monkeypatch.setattr(Alone, "claim", claim)
     assert run(arguments) == 0
-    assert len(claimed) == 6  # two trials, three seeds
+    assert len(claimed) == finals
     assert histories(tmp_path / "out") == before
     assert " with seed " not in capsys.readouterr().out
 

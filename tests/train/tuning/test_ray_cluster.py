@@ -106,8 +106,9 @@ def test_a_killed_driver_and_a_lost_node_change_nothing(
     process.communicate()
     cut = set(_halfway(disturbed))
     process = program()
-    until(lambda: bool(_on_the_node(cluster, disturbed, cut)), process)
-    (lost,) = _on_the_node(cluster, disturbed, cut)
+    seen = set[str]()
+    until(lambda: bool(seen.update(_on_the_node(cluster, disturbed, cut)) or seen), process)
+    (lost,) = seen
     cluster.lose_node()
     stubbed(seconds=0)
     said, _ = process.communicate(timeout=300)
