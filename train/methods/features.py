@@ -55,7 +55,7 @@ def extract(trainer: Trainer) -> Features:
     learned = _room(trainer, backbone, own.rows)
     _fill(trainer, run, learned[:count], own)
     held_out = {
-        name: _filled(trainer, run, Views(samples.x, samples.y))
+        name: _filled(trainer, backbone, run, Views(samples.x, samples.y))
         for name, samples in data.sets().items()
         if name != "training"
     }
@@ -73,15 +73,15 @@ def extract(trainer: Trainer) -> Features:
         return harm.shown <= MOST_HARM
 
     mirrored = wanted.mirrored and harmless(Variants(mirrored=True), "Mirror images")
-    closer = wanted.closer and harmless(Variants(closer=1, seed=recipe.seed), "Closer looks")
-    views = replace(own, variants=Variants(mirrored, wanted.closer if closer else 0, recipe.seed))
+    nearer = wanted.closer > 0 and harmless(Variants(closer=1, seed=recipe.seed), "Closer looks")
+    views = replace(own, variants=replace(wanted, mirrored=mirrored, closer=wanted.closer if nearer else 0))
     _fill(trainer, run, learned[count : views.rows], views, count)
     return Features(learned[: views.rows], views.variants, held_out, probe)
 
 
 def compute(trainer: Trainer, model: keras.Model, views: Views) -> np.ndarray:
     """What a model gives for every row of the views [N * variants, ...]."""
-    return _filled(trainer, _compiled(model, views), views, model)
+    return _filled(trainer, model, _compiled(model, views), views)
 
 
 def _compiled(model: keras.Model, samples: Samples | Views) -> Callable[[np.ndarray], tf.Tensor]:
@@ -99,11 +99,9 @@ def _room(trainer: Trainer, model: keras.Model, rows: int) -> np.ndarray:
     return scratch((rows, *model.output_shape[1:]), np.float32, trainer.folder)
 
 
-def _filled(
-    trainer: Trainer, run: Callable[[np.ndarray], tf.Tensor], views: Views, model: keras.Model | None = None
-) -> np.ndarray:
-    """What a model, else the backbone, gives for every row."""
-    found = _room(trainer, model or trainer.network.backbone, views.rows)
+def _filled(trainer: Trainer, model: keras.Model, run: Callable[[np.ndarray], tf.Tensor], views: Views) -> np.ndarray:
+    """What a model, compiled as `run`, gives for every row."""
+    found = _room(trainer, model, views.rows)
     _fill(trainer, run, found, views)
     return found
 

@@ -249,17 +249,16 @@ class Driver:
         while waiting or asked:
             for each, spec in list(waiting.items()):
                 name = FINAL + spec.digest
-                noted = self._noted(spec)
-                if noted is None:
-                    if len(asked) == self.executor.slots or not claims.claim(name):
-                        continue
-                    noted = self._noted(spec)  # another driver may have ended it just before the claim
-                    if noted is None:
-                        asked[self.executor.submit(spec)] = each
-                    else:
-                        claims.release(name)
+                free = len(asked) < self.executor.slots
+                claimed = (noted := self._noted(spec)) is None and free and claims.claim(name)
+                if claimed and (noted := self._noted(spec)) is not None:  # another driver ended it meanwhile
+                    claims.release(name)
                 if noted is not None:
                     reached[each] = noted
+                elif claimed:
+                    asked[self.executor.submit(spec)] = each
+                else:
+                    continue
                 del waiting[each]
             if not asked:
                 time.sleep((patience or 0) if waiting else 0)
