@@ -24,7 +24,8 @@ PUBLISHED_WEIGHTS_BALANCED: dict[str, object] = {"prune_at_once": True, "end_sha
 # What changes where fine-tuning's epochs have too few steps (see `min_steps`): labels say little then, and more comes
 # from what the network knew before.
 FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tune_learning_rate": 0.0003}
-# And with published weights, whose features make something of it: each picture is seen from closer by, too.
+# And with published weights, whose features make something of it: each picture is seen from closer by, too. Its class
+# is the same then, but a number may say how large something is, and so few pictures would not show the harm.
 FEW_IMAGES_PUBLISHED_WEIGHTS: dict[str, object] = {"closer_looks": 3}
 # And where such a network is pruned: it has far to go back in few steps.
 FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001, "end_rate": 3.0}
@@ -150,7 +151,8 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
     more = dict(PUBLISHED_WEIGHTS) if pretrained else {}
     more |= PUBLISHED_WEIGHTS_BALANCED if pretrained and recipe.sparsity_allocation == "balanced" else {}
     more |= FEW_IMAGES if few else {}
-    more |= FEW_IMAGES_PUBLISHED_WEIGHTS if few and pretrained else {}
+    classes = data.task.name == "classification"
+    more |= FEW_IMAGES_PUBLISHED_WEIGHTS if few and pretrained and classes else {}
     more |= FEW_IMAGES_PRUNED if few and pretrained and recipe.prune else {}
     settled_already = job.given | defaults.keys()
     return recipe.model_copy(update={name: value for name, value in more.items() if name not in settled_already})

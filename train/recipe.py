@@ -103,7 +103,7 @@ class Recipe(BaseModel):
     closer_looks: int = knob(
         0,
         "learn from so many parts of each picture too, unless they turn out to be something else; 3 where published "
-        "weights meet few pictures",
+        "weights meet few pictures of classes",
         ge=0,
         le=16,
     )

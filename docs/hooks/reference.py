@@ -135,7 +135,7 @@ def _adaptations() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "published weights", job.PUBLISHED_WEIGHTS
     yield "published weights, balanced zeros", job.PUBLISHED_WEIGHTS_BALANCED
     yield "fewer steps than `min_steps`", job.FEW_IMAGES
-    yield "fewer steps than `min_steps`, published weights", job.FEW_IMAGES_PUBLISHED_WEIGHTS
+    yield "fewer steps than `min_steps`, published weights, classification", job.FEW_IMAGES_PUBLISHED_WEIGHTS
     yield "fewer steps than `min_steps`, published weights, pruning", job.FEW_IMAGES_PRUNED
     for effort, factor in job.EFFORT.items():
         if factor != 1:

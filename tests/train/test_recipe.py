@@ -99,6 +99,9 @@ def test_a_pruned_network_with_published_weights_recovers_at_a_high_rate_where_i
     few, dense, fresh = of(200), of(200, prune=False), of(200, pretrained=False)
     assert few.closer_looks == dense.closer_looks > of(200, closer_looks=1).closer_looks == 1
     assert fresh.closer_looks == of(1600).closer_looks == 0
+    sizes = data_of(200)
+    sizes.task = SimpleNamespace(name="regression")  # of things that look larger from closer by
+    assert adapted(Job(Path("d"), Path("o"), Recipe()), sizes, {}, pretrained=True).closer_looks == 0
     assert few.fine_tune_learning_rate > dense.fine_tune_learning_rate == fresh.fine_tune_learning_rate
     assert few.end_share < fresh.end_share == Recipe().end_share
     assert of(200, fine_tune_learning_rate=0.0002).fine_tune_learning_rate == 0.0002
