@@ -83,7 +83,8 @@ class Oracle:
         """See `Watch`."""
         if any(words in happened for words in TOLD):
             spent, self._spent = self._spent, time.process_time()
-            print(happened.split()[1].rstrip(":"), round(1000 * (self._spent - spent)), flush=True)
+            number, cpu = happened.split()[1].rstrip(":"), round(1000 * (self._spent - spent))
+            print(f"{number} {cpu}\n", end="", flush=True)  # in one piece: several drivers write
 
 
 class Searching(Driver):

@@ -235,6 +235,7 @@ def test_resumed_run_ends_with_the_bytes_of_an_uninterrupted_one(
 ) -> None:
     from train.recipe import Recipe
 
+    monkeypatch.setattr("train.methods.loop.EPOCH_SECONDS", 0.0)  # every epoch is saved
     recipe = Recipe(**SMALL | {"batch_size": 4})
     whole = Job(images, tmp_path / "whole", recipe, given=frozenset(SMALL), deterministic=True)
     pipeline.run(whole, SILENT)
@@ -260,6 +261,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
 
     from train.recipe import Recipe
 
+    monkeypatch.setattr("train.methods.loop.EPOCH_SECONDS", 0.0)  # every epoch is saved
     short_mobilenet(keras.layers.Input((32, 32, 3))).save_weights(tmp_path / "start.h5")
     changes = {"weights": str(tmp_path / "start.h5"), "min_steps": 12, "batch_size": 8, "max_prune_drop": 1.0}
     changes |= {"qat_epochs": 2}
@@ -274,7 +276,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
         "train.methods.reconstruct.least_squares": 3,  # while the beginning is pruned
         "train.methods.finetune.planes": 1,  # after that, before the end learns
         "train.methods.prune.Pruner.before_step": 2,  # before the masks are final
-        "train.methods.average.Average.after_step": 9,  # after
+        "train.methods.average.Average.before_step": 9,  # after
         "train.methods.int8_ready.snap_kernels": 1,  # on the way to INT8
         "train.methods.qat.begin": 1,
         "train.methods.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second

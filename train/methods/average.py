@@ -27,23 +27,19 @@ class Average:
     def __init__(self, variables: Sequence[tf.Variable], decay: float, first_step: int) -> None:
         import tensorflow as tf
 
-        self.variables, self.first_step = variables, first_step
+        self.variables, self.first_step, self._decay = variables, first_step, decay
         self.values = [tf.Variable(variable, trainable=False) for variable in variables]
+        self._new = tf.Variable(1.0, trainable=False)
 
-        @tf.function(autograph=False)
-        def follow() -> None:
-            for value, variable in zip(self.values, variables, strict=True):
-                value.assign(decay * value + (1 - decay) * variable)
+    def before_step(self, step: int) -> None:
+        """Says how much the weights that this step (0-based) will leave are to count: up to the first, they are all."""
+        self._new.assign(1 - self._decay if step > self.first_step else 1.0)
 
-        self._follow = follow
-
-    def after_step(self, step: int) -> None:
-        """Takes in the weights that this step (0-based) left."""
-        if step > self.first_step:
-            self._follow()
-        elif step == self.first_step:
-            for value, variable in zip(self.values, self.variables, strict=True):
-                value.assign(variable)
+    def follow(self) -> None:
+        """Takes in the weights as they are now; part of the training step's graph."""
+        new = self._new.read_value()
+        for value, variable in zip(self.values, self.variables, strict=True):
+            value.assign_sub(new * (value - variable), read_value=False)
 
     @contextmanager
     def in_place(self, step: int) -> Iterator[None]:

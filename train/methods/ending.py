@@ -66,6 +66,5 @@ def planes(trainer: Trainer, beginning: keras.Model, views: Views) -> tuple[View
         views: training pictures with what is known of them.
     """
     held = trainer.data.validation
-    known = compute(trainer, beginning, replace(views, constants=()))
-    measured = compute(trainer, beginning, Views(held.x, held.y))
+    known, measured = compute(trainer, beginning, replace(views, constants=()), Views(held.x, held.y))
     return replace(views, x=known), Samples(measured, np.asarray(held.y))

@@ -79,9 +79,10 @@ def extract(trainer: Trainer) -> Features:
     return Features(learned[: views.rows], views.variants, held_out, probe)
 
 
-def compute(trainer: Trainer, model: keras.Model, views: Views) -> np.ndarray:
-    """What a model gives for every row of the views [N * variants, ...]."""
-    return _filled(trainer, model, _compiled(model, views), views)
+def compute(trainer: Trainer, model: keras.Model, *several: Views) -> list[np.ndarray]:
+    """What a model gives for every row of each of the views, which are of one kind of pictures [N * variants, ...]."""
+    run = _compiled(model, several[0])
+    return [_filled(trainer, model, run, views) for views in several]
 
 
 def _compiled(model: keras.Model, samples: Samples | Views) -> Callable[[np.ndarray], tf.Tensor]:

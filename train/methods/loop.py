@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from train.workers import Workers
 
 CHECKPOINT_SECONDS = 60.0  # a long epoch is saved this often on its way
+EPOCH_SECONDS = 5.0  # the ends of shorter epochs are not all saved, which would take a tenth of their time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class PhasePlan:
         epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to the task's outputs, as the network is measured.
-        passes: how often an epoch goes through the training set.
+        drawn: samples that an epoch draws, of which none comes twice more than another; None: each once.
         earlier: epochs of an earlier phase that the log counts this one's after.
         forward_training: inputs and the constants of their rows to outputs and a scalar that joins the loss, as the
             network is trained; where None, that is `forward` alone. Distillation enters here.
@@ -76,7 +77,7 @@ class PhasePlan:
     trainable_variables: Sequence[tf.Variable]
     variables: Sequence[tf.Variable]
     global_step: tf.Variable
-    passes: int = 1
+    drawn: int | None = None
     earlier: int = 0
     forward_training: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
     label_weight: float = 1.0
@@ -140,7 +141,8 @@ def fit(
     _restore(plan, optimizer, state)
     train_step = _make_train_step(plan, optimizer, training)
     evaluate = make_evaluate(plan.task, plan.forward, validation)
-    per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
+    drawn = plan.drawn or len(training)
+    per_epoch = math.ceil(drawn / plan.batch_size)
     follow = _join(plan, optimizer, state)
 
     def end_epoch(started: float) -> None:
@@ -149,7 +151,7 @@ def fit(
             if scores is not None:  # else a signal came; who goes on from here evaluates first
                 _keep_if_best(plan, state, scores[1], len(validation))
         if scores is not None:
-            _end_epoch(plan, state, plan.passes * len(training), scores, started)
+            _end_epoch(plan, state, drawn, scores, started)
             _report(progress, plan, state.history[-1])
             tell(state.history[-1])
 
@@ -165,12 +167,14 @@ def fit(
                 plan.before_epoch()
             follow()
             random = np.random.default_rng([plan.seed, plan.number, epoch])
-            order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
+            order = np.concatenate([training.draw(random) for _ in range(0, drawn, len(training))])[:drawn]
             started = time.monotonic() - state.seconds
             share = None if plan.workers is None else plan.workers.share
             for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch, share=share):
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
+                if plan.average is not None:
+                    plan.average.before_step(state.step)
                 plan.global_step.assign(state.step)
                 optimizer.rate.assign(plan.rates[state.step])
                 rows = min(plan.batch_size, len(order) - state.step % per_epoch * plan.batch_size)
@@ -182,15 +186,15 @@ def fit(
                         where=plan.phase,
                         fix="use a lower learning rate",
                     )
-                if plan.average is not None:
-                    plan.average.after_step(state.step)
                 state.loss_sum += loss * (rows / seen)  # the few rows of a last batch may be seen by every worker
                 state.metric_sum, state.step = state.metric_sum + metric * (rows / seen), state.step + 1
                 state.seconds = time.monotonic() - started
                 task.advance(1, epoch=state.step / per_epoch, loss=loss / seen)
-                if state.step % per_epoch == 0:
+                ended = state.step % per_epoch == 0
+                if ended:
                     end_epoch(started)
-                elif not checkpointer.stopping and time.monotonic() - saved_at < CHECKPOINT_SECONDS:
+                due = saved_at + (EPOCH_SECONDS if ended else CHECKPOINT_SECONDS)
+                if not checkpointer.stopping and state.step < plan.epochs * per_epoch and time.monotonic() < due:
                     continue
                 _capture(plan, optimizer, state)
                 checkpointer.save(state)
@@ -311,6 +315,8 @@ def _make_train_step(
         optimizer.apply(gradients)
         if plan.pruner is not None:
             plan.pruner.apply()
+        if plan.average is not None:
+            plan.average.follow()
         return tuple(sums)
 
     if plan.workers is not None:

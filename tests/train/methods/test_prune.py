@@ -30,6 +30,8 @@ def test_mask_has_at_least_the_asked_zeros(size: int, asked: float, zeros: int) 
 def test_mask_keeps_the_largest_magnitudes_and_breaks_ties_by_position() -> None:
     assert largest(np.array([[0.1, -3.0], [2.0, -0.2]]), 0.5).tolist() == [[0, 1], [1, 0]]
     assert largest(np.ones((2, 2)), 0.5).tolist() == [[1, 1], [0, 0]]
+    assert largest(np.array([0.0, 0.0, -2.0, 1.0]), 0.75).tolist() == [0, 0, 1, 0]
+    assert largest(np.array([0.0, 0.0, -2.0, 0.0]), 0.25).tolist() == [1, 1, 1, 0]  # some of it was zero already
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 60, 510])
