@@ -153,9 +153,9 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
     """What all epochs of the phase do where the whole network learns."""
     recipe, network = trainer.recipe, trainer.network
     learning = _unfreeze(trainer)
-    drawn = trainer.samples_drawn(recipe.fine_tune_epochs, recipe.min_steps)
-    steps = trainer.steps(recipe.fine_tune_epochs, drawn)
-    if drawn > len(trainer.data.training):
+    passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    steps = trainer.steps(recipe.fine_tune_epochs, passes)
+    if passes > 1:
         few = trainer.steps(recipe.fine_tune_epochs)
         epochs = counted(recipe.fine_tune_epochs, "epoch is", "epochs are")
         trainer.progress.note(f"{epochs} {counted(few, 'step')} here; training {steps}")
@@ -170,7 +170,7 @@ def _plan(trainer: Trainer, views: Views) -> PhasePlan:
         beta_2=recipe.beta_2,
         rates=learning_rates(recipe.fine_tune_learning_rate, steps, recipe.fine_tune_decay),
         forward=network,
-        drawn=drawn,
+        passes=passes,
         forward_training=_learning(trainer, network, views),
         label_weight=1 - recipe.soft_answers,
         trainable_variables=learning,

@@ -35,8 +35,8 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
         features: of the frozen backbone; None where the whole network learns.
     """
     recipe, network, data = trainer.recipe, trainer.network, trainer.data
-    drawn = None if features is None else trainer.samples_drawn(recipe.epochs, STEPS, PASSES)
-    steps = trainer.steps(recipe.epochs, drawn)
+    passes = 1 if features is None else trainer.passes(recipe.epochs, STEPS, PASSES)
+    steps = trainer.steps(recipe.epochs, passes)
     plan = PhasePlan(
         task=data.task,
         phase=PHASE,
@@ -50,16 +50,18 @@ def train_head(trainer: Trainer, state: TrainState, features: Features | None) -
         trainable_variables=network.head.trainable_variables + network.backbone.trainable_variables,
         variables=network.variables,
         global_step=trainer.global_step,
-        drawn=drawn,
+        passes=passes,
         prepare=trainer.augmentation() if features is None else None,
         sample_weights=trainer.sample_weights(),
     )
     if features is None:
         plan = replace(plan, workers=trainer.workers, statistics=moving_statistics(network))
         return fit(plan, data.training, data.validation, state, trainer.checkpointer, trainer.progress, trainer.tell)
-    if recipe.epochs:
+    if passes > 1 and recipe.epochs:
         epochs = counted(recipe.epochs, "epoch")
-        trainer.progress.note(f"The features are known: training {steps} steps of the head in {epochs}")
+        trainer.progress.note(
+            f"The features are known: training {steps} steps of the head in {epochs} of {passes} passes"
+        )
     known = Views(features.training, data.training.y, features.variants)
     held = Samples(features.held_out["validation"], data.validation.y)
     return fit(

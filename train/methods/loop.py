@@ -48,7 +48,7 @@ class PhasePlan:
         epochs, batch_size, seed, beta_2: as in the recipe.
         rates: learning rate of every step of the phase.
         forward: (inputs, training) to the task's outputs, as the network is measured.
-        drawn: samples that an epoch draws, of which none comes twice more than another; None: each once.
+        passes: how often an epoch goes through the training set.
         earlier: epochs of an earlier phase that the log counts this one's after.
         forward_training: inputs and the constants of their rows to outputs and a scalar that joins the loss, as the
             network is trained; where None, that is `forward` alone. Distillation enters here.
@@ -77,7 +77,7 @@ class PhasePlan:
     trainable_variables: Sequence[tf.Variable]
     variables: Sequence[tf.Variable]
     global_step: tf.Variable
-    drawn: int | None = None
+    passes: int = 1
     earlier: int = 0
     forward_training: Callable[..., tuple[tf.Tensor, tf.Tensor | float]] | None = None
     label_weight: float = 1.0
@@ -141,8 +141,7 @@ def fit(
     _restore(plan, optimizer, state)
     train_step = _make_train_step(plan, optimizer, training)
     evaluate = make_evaluate(plan.task, plan.forward, validation)
-    drawn = plan.drawn or len(training)
-    per_epoch = math.ceil(drawn / plan.batch_size)
+    per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
     follow = _join(plan, optimizer, state)
 
     def end_epoch(started: float) -> None:
@@ -151,7 +150,7 @@ def fit(
             if scores is not None:  # else a signal came; who goes on from here evaluates first
                 _keep_if_best(plan, state, scores[1], len(validation))
         if scores is not None:
-            _end_epoch(plan, state, drawn, scores, started)
+            _end_epoch(plan, state, plan.passes * len(training), scores, started)
             _report(progress, plan, state.history[-1])
             tell(state.history[-1])
 
@@ -167,7 +166,7 @@ def fit(
                 plan.before_epoch()
             follow()
             random = np.random.default_rng([plan.seed, plan.number, epoch])
-            order = np.concatenate([training.draw(random) for _ in range(0, drawn, len(training))])[:drawn]
+            order = np.concatenate([training.draw(random) for _ in range(plan.passes)])
             started = time.monotonic() - state.seconds
             share = None if plan.workers is None else plan.workers.share
             for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch, share=share):

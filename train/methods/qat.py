@@ -71,8 +71,8 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
             trainer.checkpointer.check()
         else:
             state.best, state.best_metric = [variable.numpy() for variable in everything], scores[1]
-    drawn = trainer.samples_drawn(recipe.fine_tune_epochs, recipe.min_steps)
-    steps = trainer.steps(recipe.qat_epochs, drawn)
+    passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
+    steps = trainer.steps(recipe.qat_epochs, passes)
     views = finetune.views_to_learn(trainer, before)
     plan = PhasePlan(
         task=data.task,
@@ -84,7 +84,7 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
         beta_2=recipe.beta_2,
         rates=learning_rates(recipe.qat_learning_rate, steps, 1.0),
         forward=simulation.network,
-        drawn=drawn,
+        passes=passes,
         forward_training=distilling(trainer, simulation.network) if views.constants else None,
         label_weight=1 - recipe.soft_answers,
         trainable_variables=simulation.trainable_variables,

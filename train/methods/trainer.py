@@ -57,16 +57,14 @@ class Trainer:
         """Whether nothing of the backbone learns, as it is now."""
         return not self.network.backbone.trainable_variables
 
-    def samples_drawn(self, epochs: int, least_steps: int, passes: int = 1) -> int:
-        """How many samples each of the epochs draws so that they have `least_steps` in all.
+    def passes(self, epochs: int, least_steps: int, least: int = 1) -> int:
+        """How often each of the epochs goes through the training set so that they have `least_steps` in all."""
+        images = max(1, epochs) * len(self.data.training)
+        return max(least, math.ceil(least_steps * self.recipe.batch_size / images))
 
-        Each goes through the training set `passes` times at least.
-        """
-        return max(passes * len(self.data.training), math.ceil(least_steps / max(1, epochs)) * self.recipe.batch_size)
-
-    def steps(self, epochs: int, drawn: int | None = None) -> int:
-        """How many steps so many epochs have that draw so many samples each; the whole training set by default."""
-        return epochs * math.ceil((drawn or len(self.data.training)) / self.recipe.batch_size)
+    def steps(self, epochs: int, passes: int = 1) -> int:
+        """How many steps so many epochs have that go so often through the training set."""
+        return epochs * math.ceil(passes * len(self.data.training) / self.recipe.batch_size)
 
     def sample_weights(self) -> Callable[[tf.Tensor], tf.Tensor] | None:
         """Targets of a batch to factors of their losses, or None where the recipe asks for none."""
