@@ -17,6 +17,7 @@ import numpy as np
 from ei_compat.core.errors import EiTrainError
 from ei_compat.core.progress import SILENT
 from train import backend
+from train.methods import loop
 from train.methods.loop import PhasePlan, fit
 from train.methods.state import TrainState
 from train.methods.trainer import learning_rates
@@ -84,6 +85,7 @@ def train(folder: Path, saves: int) -> dict[str, Any]:
     """Trains from the checkpoint in the folder, if there is one, to the end."""
     place = read_place(os.environ)
     backend.start(deterministic=False)
+    loop.EPOCH_SECONDS = 0.0  # every epoch is saved, however short
     workers = None if place is None else Workers(place)
     state = Checkpoints(folder, {"test": "1"}).load() or TrainState("test")
     plan, samples = make_plan(workers)
