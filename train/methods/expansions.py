@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from train.methods.pointwise import as_planes, is_pointwise, matrix, pixels
+
 if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
@@ -25,15 +27,14 @@ def normalisation_of(graph: Graph, layer: keras.layers.Layer) -> keras.layers.La
     import tf_keras as keras
 
     norm = graph.normalisation_of(layer)
-    if norm is None or type(layer) is not keras.layers.Conv2D:
+    if norm is None or not is_pointwise(layer):
         return None
-    plain = layer.kernel_size == layer.strides == (1, 1) and layer.groups == 1 and not layer.use_bias
     widens = layer.kernel.shape[3] >= WIDENS * layer.kernel.shape[2]
-    linear = layer.activation is keras.activations.linear
+    linear = layer.activation is keras.activations.linear and not layer.use_bias
     learns = norm.trainable and norm.center and norm.scale and list(norm.axis) == [3]
     match graph.readers[norm.name]:
         case [keras.layers.ReLU() as relu] if relu.max_value == 6 and not relu.threshold and not relu.negative_slope:
-            return norm if plain and widens and linear and learns else None
+            return norm if widens and linear and learns else None
     return None
 
 
@@ -54,48 +55,32 @@ def expansion(
     """
     import tensorflow as tf
 
-    inputs, outputs = kernel.shape[2:]
-    one, valid = [1, 1, 1, 1], "VALID"
-
     @tf.custom_gradient
     def compute(x: tf.Tensor, kernel: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
         mean = tf.reduce_mean(x, (0, 1, 2))
-        centred = x - mean
-        rows = tf.reshape(centred, (-1, inputs))
+        rows, plain = pixels(x - mean), matrix(kernel)
         count = tf.cast(tf.shape(rows)[0], x.dtype)
-        plain = tf.reshape(kernel, (inputs, outputs))
         covaried = tf.matmul(tf.matmul(rows, rows, transpose_a=True) / count, plain)
         variance = tf.nn.relu(tf.reduce_sum(plain * covaried, 0))
         inverse = tf.math.rsqrt(variance + epsilon)
         scale = gamma * inverse
-        scaled = tf.reshape(plain * scale, kernel.shape)
-        y = tf.nn.relu6(tf.nn.bias_add(tf.nn.conv2d(centred, scaled, one, valid), beta))
+        scaled = plain * scale
+        y = tf.nn.relu6(tf.nn.bias_add(tf.matmul(rows, scaled), beta))
 
         def gradients(change: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            change = tf.raw_ops.Relu6Grad(gradients=change, features=y)
-            # Not of `change` itself: TensorFlow would make one operator of this and the kernel's, which is slow.
-            d_beta = tf.raw_ops.BiasAddGrad(out_backprop=tf.reshape(change, (-1, outputs)))
-            d_scaled = tf.reshape(
-                tf.raw_ops.Conv2DBackpropFilter(
-                    input=centred, filter_sizes=kernel.shape, out_backprop=change, strides=one, padding=valid
-                ),
-                (inputs, outputs),
-            )
+            change = tf.raw_ops.Relu6Grad(gradients=pixels(change), features=y)
+            d_beta = tf.raw_ops.BiasAddGrad(out_backprop=change)
+            d_scaled = tf.matmul(rows, change, transpose_a=True)
             d_scale = tf.reduce_sum(plain * d_scaled, 0)
             d_variance = d_scale * gamma * inverse**3 * -0.5
             d_kernel = d_scaled * scale + 2 * covaried * d_variance
             d_covariance = tf.matmul(plain * (d_variance * (2 / count)), plain, transpose_b=True)
-            d_x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x), filter=scaled, out_backprop=change, strides=one, padding=valid
-            )
-            d_mean = tf.linalg.matvec(tf.reshape(scaled, (inputs, outputs)), d_beta) / -count
-            d_x += tf.nn.bias_add(
-                tf.nn.conv2d(centred, tf.reshape(d_covariance, (1, 1, inputs, inputs)), one, valid), d_mean
-            )
-            return d_x, tf.reshape(d_kernel, kernel.shape), d_scale * inverse, d_beta
+            d_mean = tf.linalg.matvec(scaled, d_beta) / -count
+            d_rows = tf.matmul(change, scaled, transpose_b=True) + tf.nn.bias_add(tf.matmul(rows, d_covariance), d_mean)
+            return as_planes(d_rows, x), tf.reshape(d_kernel, kernel.shape), d_scale * inverse, d_beta
 
         unbiased = variance * (count / tf.maximum(count - 1, 1))
-        return (y, tf.linalg.matvec(plain, mean, transpose_a=True), unbiased), gradients
+        return (as_planes(y, x), tf.linalg.matvec(plain, mean, transpose_a=True), unbiased), gradients
 
     found: tuple[tf.Tensor, tf.Tensor, tf.Tensor] = compute(x, kernel, gamma, beta)
     return found
