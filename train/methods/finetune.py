@@ -9,6 +9,7 @@ the weights that stay make up for (`reconstruct.py`).
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from train.methods.distillation import distilling
 from train.methods.ending import Ending, ending, planes
 from train.methods.features import Features, extract
 from train.methods.halves import in_halves
-from train.methods.loop import PhasePlan, fit
+from train.methods.loop import PhasePlan, fit, make_step
 from train.methods.prune import make_pruner
 from train.methods.reconstruct import prune_at_once
 from train.methods.state import TrainState
@@ -206,36 +207,50 @@ def _epochs_of_everything(plan: PhasePlan) -> int:
 
 
 def _fine_tune_end(
-    trainer: Trainer, plan: PhasePlan, done: int, end: Ending, views: Views, state: TrainState
+    trainer: Trainer, whole: PhasePlan, done: int, end: Ending, views: Views, state: TrainState
 ) -> TrainState:
-    """The rest of a phase's epochs, after those that are done, in which only the end of the network learns."""
-    if state.weights:  # of a checkpoint; the planes come from the beginning that it had
-        for variable, value in zip(plan.variables, state.weights, strict=True):
-            variable.assign(value)
-    elif plan.pruner is not None and not done:
-        shares = {id(kernel): share for kernel, share in zip(plan.pruner.kernels, plan.pruner.finals, strict=True)}
-        prune_at_once(trainer, end.beginning, views, shares)
-    known, held = planes(trainer, end.beginning, views)
+    """The rest of a phase's epochs, in which only the end of the network learns.
+
+    The training step is traced while what the end learns from is computed.
+
+    Args:
+        trainer: the network.
+        whole: the phase where everything learns.
+        done: epochs of it that are behind.
+        end: what goes on learning.
+        views: the training pictures.
+        state: a new one, or a checkpoint's.
+    """
     own = {id(variable) for variable in end.network.variables}
-    first = done * (len(plan.rates) // plan.epochs)
+    first = done * (len(whole.rates) // whole.epochs)
     recipe, network = trainer.recipe, end.network
-    pruner = None if plan.pruner is None else plan.pruner.of(own, first)
+    pruner = None if whole.pruner is None else whole.pruner.of(own, first)
     plan = replace(
-        plan,
+        whole,
         phase=END if done else PHASE,
         number=END_NUMBER if done else NUMBER,
-        epochs=plan.epochs - done,
+        epochs=whole.epochs - done,
         earlier=done,
-        rates=plan.rates[first:] * (1.0 if pruner is None else recipe.end_rate),
+        rates=whole.rates[first:] * (1.0 if pruner is None else recipe.end_rate),
         forward=network,
         forward_training=_learning(trainer, network, views, END_SOFT_ANSWERS, END_DISTILL),
         label_weight=1 - END_SOFT_ANSWERS * recipe.soft_answers,
-        trainable_variables=[variable for variable in plan.trainable_variables if id(variable) in own],
+        trainable_variables=[variable for variable in whole.trainable_variables if id(variable) in own],
         pruner=pruner,
         average=_average(recipe, network, pruner),
         statistics=moving_statistics(network),
     )
-    return fit(plan, known, held, state, trainer.checkpointer, trainer.progress, trainer.tell)
+    none_yet = np.empty((0, *network.backbone.input_shape[1:]), np.float32)
+    with ThreadPoolExecutor(1) as aside:
+        step = aside.submit(make_step, plan, replace(views, x=none_yet))
+        if state.weights:  # of a checkpoint; the planes come from the beginning that it had
+            for variable, value in zip(whole.variables, state.weights, strict=True):
+                variable.assign(value)
+        elif whole.pruner is not None and not done:
+            finals = zip(whole.pruner.kernels, whole.pruner.finals, strict=True)
+            prune_at_once(trainer, end.beginning, views, {id(kernel): final for kernel, final in finals})
+        known, held = planes(trainer, end.beginning, views)
+    return fit(plan, known, held, state, trainer.checkpointer, trainer.progress, trainer.tell, step.result())
 
 
 def zeros(trainer: Trainer) -> list[float]:

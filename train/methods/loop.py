@@ -90,6 +90,14 @@ class PhasePlan:
     before_epoch: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A phase's training step, which `run` takes a batch to, and the optimizer whose state it changes."""
+
+    optimizer: Adam
+    run: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+
+
 def nobody(line: Epoch) -> None:
     """Hears of an epoch and does nothing."""
 
@@ -124,6 +132,7 @@ def fit(
     checkpointer: Checkpointer,
     progress: Progress,
     tell: Callable[[Epoch], None] = nobody,
+    step: Step | None = None,
 ) -> TrainState:
     """Trains one phase from `state` to its end and leaves the best epoch's weights in the variables.
 
@@ -133,13 +142,23 @@ def fit(
     The state is saved before the first step. That one takes long, because TensorFlow prepares itself in it, and may be
     cut short by a signal; the others are finished first.
 
+    Args:
+        plan: what is done.
+        training: what is learned from.
+        validation: what is measured on.
+        state: a new one, or a checkpoint's.
+        checkpointer: saves it.
+        progress: hears of every step and epoch.
+        tell: is given every epoch's line.
+        step: of `make_step`, where that was done beforehand.
+
     Raises:
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
     """
-    optimizer = Adam(plan.trainable_variables, plan.beta_2)
+    step = step or make_step(plan, training)
+    optimizer = step.optimizer
     _restore(plan, optimizer, state)
-    train_step = _make_train_step(plan, optimizer, training)
     evaluate = make_evaluate(plan.task, plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
     follow = _join(plan, optimizer, state)
@@ -177,7 +196,7 @@ def fit(
                 plan.global_step.assign(state.step)
                 optimizer.rate.assign(plan.rates[state.step])
                 rows = min(plan.batch_size, len(order) - state.step % per_epoch * plan.batch_size)
-                loss, metric, seen = (float(value) for value in train_step(*batch))
+                loss, metric, seen = (float(value) for value in step.run(*batch))
                 checkpointer.hold()
                 if not math.isfinite(loss):
                     raise TrainingError(
@@ -287,12 +306,18 @@ def _join(plan: PhasePlan, optimizer: Adam, state: TrainState) -> Callable[[], N
     return plan.workers.follow_chief([v for variables in _variables(plan, optimizer) for v in variables])
 
 
-def _make_train_step(
-    plan: PhasePlan, optimizer: Adam, samples: Samples | Views
-) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
-    """Compiles one step: a batch in; its summed loss, its summed metric and its size out, over all workers."""
+def make_step(plan: PhasePlan, like: Samples | Views) -> Step:
+    """Compiles one step: a batch in; its summed loss, its summed metric and its size out, over all workers.
+
+    It is traced at once, seconds in which other threads may compute; where workers share it, when it is first run.
+
+    Args:
+        plan: what is done in it.
+        like: what is learned from, or rows like these, of which there may be none.
+    """
     import tensorflow as tf
 
+    optimizer = Adam(plan.trainable_variables, plan.beta_2)
     forward = plan.forward_training or (lambda x, *_: (plan.forward(x, training=True), 0.0))
 
     def train_step(x: tf.Tensor, y: tf.Tensor, *constants: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -319,11 +344,9 @@ def _make_train_step(
         return tuple(sums)
 
     if plan.workers is not None:
-        return plan.workers.compile(train_step, samples.signature())
-    compiled: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = tf.function(
-        train_step, autograph=False, input_signature=samples.signature()
-    )
-    return compiled
+        return Step(optimizer, plan.workers.compile(train_step, like.signature()))
+    compiled = tf.function(train_step, autograph=False, input_signature=like.signature())
+    return Step(optimizer, compiled.get_concrete_function())
 
 
 def _over_all(

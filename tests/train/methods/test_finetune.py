@@ -56,9 +56,8 @@ def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monke
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
     data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
     training = Trainer(recipe, network, global_step, data, SimpleNamespace(), SILENT)
-    before = Before(
-        SimpleNamespace(variants=Variants(mirrored=True), training=np.zeros((16, 1280))), np.full((16, 2), 0.5), {}
-    )
+    features = SimpleNamespace(variants=Variants(mirrored=True), training=np.zeros((16, 1280), np.float32))
+    before = Before(features, np.full((16, 2), 0.5, np.float32), {})
     plans: list[tuple[PhasePlan, Views]] = []
 
     def fit(plan: PhasePlan, views: Views, held: Samples, state: TrainState, *_: object) -> TrainState:

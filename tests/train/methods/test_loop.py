@@ -16,7 +16,7 @@ from ei_compat.core.progress import SILENT
 from tests.train.networks import classification
 from train.batches import batches, two_at_once
 from train.methods.average import Average
-from train.methods.loop import PhasePlan, _is_best, fit
+from train.methods.loop import PhasePlan, _is_best, fit, make_step
 from train.methods.prune import make_pruner
 from train.methods.state import TrainState
 from train.methods.trainer import learning_rates
@@ -121,6 +121,26 @@ def test_stopped_after_any_step_it_goes_on_to_the_same_weights(make_plan, sample
         np.testing.assert_array_equal(a, b)
     for a, b in zip(resumed.history, whole.history, strict=True):
         assert (a.loss, a.metric, a.val_loss) == (b.loss, b.metric, b.val_loss)
+
+
+def test_a_step_made_before_there_are_rows_is_the_same_and_traces_no_more(make_plan, samples: Samples) -> None:
+    traced = []
+    whole, plan = run(make_plan(), samples), make_plan()
+    forward = plan.forward
+
+    def told(x: Any, *, training: bool) -> Any:
+        traced.append(training)
+        return forward(x, training)
+
+    plan = replace(plan, forward=told)
+    step = make_step(plan, Samples(samples.x[:0], samples.y))
+
+    assert traced == [True]
+    state = fit(plan, samples, samples, TrainState("test"), Checkpointer(), SILENT, step=step)
+
+    assert traced == [True, False], "and once to measure"
+    for a, b in zip(state.best, whole.best, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(
