@@ -27,8 +27,8 @@ FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tun
 # And with published weights, whose features make something of it: each picture is seen from closer by, too. Its class
 # is the same then, but a number may say how large something is, and so few pictures would not show the harm.
 FEW_IMAGES_PUBLISHED_WEIGHTS: dict[str, object] = {"closer_looks": 3}
-# And where such a network is pruned: it has far to go back in few steps.
-FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001, "end_rate": 3.0}
+# And where such a network is pruned: it has far to go back in few steps, and those differ more from each other.
+FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001, "end_rate": 3.0, "average": 0.99}
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 
