@@ -107,7 +107,11 @@ class Layout:
 
             form = self.options.signal_form or SignalForm(USUAL_SIGNAL)
             signal = read_signal(sample.payload, self.options.limits, self.progress)
-            Path(path).write_bytes(encode_signal(signal, form))
+            try:
+                data = encode_signal(signal, form)
+            except DataError as error:  # which knows no file
+                raise DataError(error.what, where=sample.id, fix=error.fix) from None
+            Path(path).write_bytes(data)
         elif isinstance(sample.payload, ArrayRow):
             write_png(Path(path), image_of_row(sample.payload, where=sample.id))
         elif isinstance(sample.payload, FilePayload):

@@ -141,7 +141,7 @@ def repeats(count: int) -> Sequence[str]:
 
 def _twice(places: dict[str, str]) -> Sequence[str]:
     first = next(iter(places.values()), "")
-    return [f"{_are(places)} listed in two label files, such as {first}; every box counts once"] if places else []
+    return [f"{_are(places)} listed twice, such as in {first}; every box counts once"] if places else []
 
 
 def _overruled(places: dict[str, str]) -> Sequence[str]:

@@ -56,6 +56,7 @@ class Tree:
         self._names: dict[str, list[str]] = {}  # of files, by folder
         self._folders: dict[str, list[str]] = {}
         self._barred: dict[str, DataError] = {}  # folders that are not entered, and what is said when they are needed
+        self._special: list[str] = []  # neither files nor folders
         self._links: set[str] = set()
         self.files = tuple(self._listed())
         self._known = frozenset(self.files)
@@ -89,6 +90,8 @@ class Tree:
                     self._bar(join(folder, entry.name), is_link=entry.is_symlink())
                 elif is_system_file(entry.name):
                     self.system += 1
+                elif not (entry.is_file() or entry.is_symlink()):
+                    self._special.append(join(folder, entry.name))
                 else:
                     names.append(entry.name)
                     if entry.is_symlink():
@@ -122,8 +125,8 @@ class Tree:
         return self._folders.get(folder, [])
 
     def barred(self) -> list[str]:
-        """Folders that were not entered: links, and those that lie too deep."""
-        return list(self._barred)
+        """What was not looked into: links to folders, folders that lie too deep, pipes, sockets and devices."""
+        return [*self._barred, *self._special]
 
     def sets(self) -> dict[str, Category]:
         """The folders at the top that are named after a set, with it, in the order of their names."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,13 +72,15 @@ def read(tree: Tree) -> Dataset:
     for relative in label_files:
         where = str(root / relative)
         document = typed(_Document, read_json(root / relative, tree.limits), where=where)
-        names.update(kind.name for kind in document.categories)
+        name_of = _by_id(((kind.id, kind.name) for kind in document.categories), "categories", "category", where=where)
+        names.update(name_of.values())
         near = relative.rpartition("/")[0]
-        path_of = {
-            str(entry.id): images.named(entry.file_name, near=near, where=f"{where}, images[{index}]")
+        found = (
+            (entry.id, images.named(entry.file_name, near=near, where=f"{where}, images[{index}]"))
             for index, entry in enumerate(document.images)
-        }
-        boxes = _boxes(document, path_of, images, where=where)
+        )
+        path_of = _by_id(found, "images", "image", where=where)
+        boxes = _boxes(document, path_of, name_of, images, where=where)
         for entry in document.images:
             images.compare_size(path_of[str(entry.id)], entry.width, entry.height)
         for identity, image in path_of.items():
@@ -89,9 +92,30 @@ def read(tree: Tree) -> Dataset:
     return Dataset.of(samples, format=FORMAT.name, root=root, declared=names, reading=reading)
 
 
-def _boxes(document: _Document, path_of: dict[str, str], images: Images, *, where: str) -> dict[str, list[Box]]:
+def _by_id(entries: Iterable[tuple[int | str, str]], member: str, what: str, *, where: str) -> dict[str, str]:
+    """Names by number, which JSON may hold as text too.
+
+    Args:
+        entries: number and name.
+        member: of the document that holds them.
+        what: one of them is called.
+        where: names the document.
+
+    Raises:
+        FormatError: when one number has two names.
+    """
+    found: dict[str, str] = {}
+    for index, (identity, name) in enumerate(entries):
+        if (first := found.setdefault(str(identity), name)) != name:
+            fix = "give each its own number"
+            raise FormatError(f"{what} {identity!r} is {first!r} too", where=f"{where}, {member}[{index}]", fix=fix)
+    return found
+
+
+def _boxes(
+    document: _Document, path_of: dict[str, str], name_of: dict[str, str], images: Images, *, where: str
+) -> dict[str, list[Box]]:
     """The boxes of every image's number."""
-    name_of = {str(kind.id): kind.name for kind in document.categories}
     found: dict[str, list[Box]] = {}
     for index, item in enumerate(document.annotations):
         place = f"{where}, annotations[{index}]"

@@ -106,8 +106,10 @@ def read_boxes(tree: Tree) -> Dataset:
             image = images.named(item.file_name, near=near, where=place)
             sets.add(image, relative)
             found = listed.listed(image, relative, f"[{index}]")
-            for annotation in item.annotations:
+            for number, annotation in enumerate(item.annotations):
                 box = annotation.bbox
+                if not annotation.classes:
+                    raise FormatError("has no class", where=f"{place}, annotations[{number}]")
                 for label in annotation.classes:
                     corners = box.xmin, box.ymin, box.xmax, box.ymax
                     found += images.corners(image, label, corners, where=place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -159,8 +160,12 @@ def parse_names(text: str, name: str, *, where: str) -> list[str]:
         names = described_classes(text, where=where)
     else:
         names = [line.strip() for line in text.strip().splitlines()]
-    if not names or not all(names) or len(set(map(composed, names))) != len(names):
-        raise FormatError("names no class, or one twice", where=where)
+    if not names:
+        raise FormatError("names no class", where=where)
+    if "" in names:
+        raise FormatError(f"class {names.index('')} has no name", where=where, fix="remove the empty line, or name it")
+    if twice := [name for name, count in Counter(map(composed, names)).items() if count > 1]:
+        raise FormatError(f"names class {twice[0]!r} twice", where=where)
     return names
 
 

@@ -54,8 +54,10 @@ class BoxCheck:
             None where it has no size.
 
         Raises:
-            FormatError: for a box that cannot be one of this picture.
+            FormatError: for a box that cannot be one of this picture, or has no class.
         """
+        if not label.strip():
+            raise FormatError("a box has no class", where=where)
         if size is not None and _is_plain(corner, sides, size):
             return Box(label, *corner, *sides)
         said = f"box {corner[0]:.6g}, {corner[1]:.6g}, {sides[0]:.6g} x {sides[1]:.6g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_a_set_as_it_was_written_is_read_whole(kind, tmp_path):
     dataset = open_dataset(written(kind, tmp_path))
     assert dataset.reading.not_read == ()
     balance(dataset, tmp_path / "set")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_neither_a_file_nor_a_folder_is_not_opened_and_named(tmp_path):
+    draw(tmp_path / "cat" / "1.png", 1)
+    draw(tmp_path / "dog" / "2.png", 2)
+    os.mkfifo(tmp_path / "dog" / "3.png")
+    dataset = open_dataset(tmp_path)
+    assert [sample.id for sample in dataset.samples] == ["cat/1.png", "dog/2.png"]
+    assert dataset.reading.not_read == (NotRead("dog/3.png", Kind.OTHER),)
+    balance(dataset, tmp_path)
 
 
 @pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)

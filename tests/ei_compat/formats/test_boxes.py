@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -225,6 +226,55 @@ def test_coco_numbers_of_any_type_are_one(image, kind, tmp_path):
     document["annotations"] = [{"image_id": image, "category_id": kind, "bbox": [1, 2, 3, 4]}]  # type: ignore[list-item]
     (tmp_path / "coco.json").write_text(json.dumps(document))
     assert open_dataset(tmp_path).samples[0].boxes == (Box("cat", 1, 2, 3, 4),)
+
+
+@pytest.mark.parametrize(
+    ("member", "entry", "says"),
+    [
+        ("images", {"id": "1", "file_name": "q.png"}, r"images\[1\]: image '1' is 'p\.png' too"),
+        ("categories", {"id": 1, "name": "dog"}, r"categories\[1\]: category 1 is 'cat' too"),
+    ],
+)
+def test_one_coco_number_for_two_things_is_refused(member, entry, says, tmp_path):
+    made("coco", tmp_path, (1, 2, 3, 4))
+    draw(tmp_path / "q.png", 2)
+    document = json.loads((tmp_path / "coco.json").read_text())
+    again = {**document, member: [*document[member], document[member][0]]}
+    (tmp_path / "coco.json").write_text(json.dumps(again))
+    assert open_dataset(tmp_path).samples[0].boxes == (Box("cat", 1, 2, 2, 2),)
+
+    (tmp_path / "coco.json").write_text(json.dumps(document | {member: [*document[member], entry]}))
+    with pytest.raises(FormatError, match=says):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "yolo"])
+def test_a_box_without_a_class_is_refused(kind, tmp_path):
+    made(kind, tmp_path, (1, 2, 3, 4))
+    for path in tmp_path.iterdir():
+        if path.suffix != ".png":
+            path.write_text(re.sub(r"\bcat\b", " ", path.read_text()))
+    with pytest.raises(FormatError):
+        open_dataset(tmp_path, format=kind)
+
+
+def test_a_box_of_remo_with_an_empty_list_of_classes_is_refused(tmp_path):
+    made("remo-boxes", tmp_path, (1, 2, 3, 4))
+    document = (tmp_path / "remo.json").read_text()
+    (tmp_path / "remo.json").write_text(document.replace('["cat"]', "[]"))
+    with pytest.raises(FormatError, match=r"\[0\], annotations\[0\]: has no class"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [("cat\n\ndog\n", "class 1 has no name"), ("cat\ndog\ncat\n", "names class 'cat' twice"), ("\n", "names no class")],
+)
+def test_lists_of_yolo_classes_that_do_not_say_which_is_which(names, says, tmp_path):
+    made("yolo", tmp_path, (1, 2, 3, 4))
+    (tmp_path / "classes.txt").write_text(names)
+    with pytest.raises(FormatError, match=says):
+        open_dataset(tmp_path)
 
 
 def test_a_broken_image_does_not_keep_the_others_from_being_read(tmp_path):
