@@ -46,6 +46,29 @@ def test_the_likely_mistake_is_one_short_line(names: list[str], says: str, tmp_p
     assert len(str(caught.value)) < 250 + len(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "cat/1.csv",
+            b"time,x\n0,1\n10,2\n",
+            "cat/1.csv holds neither a signal nor known labels; a signal's first column is",
+        ),
+        (
+            "a.json",
+            '{"images": [], "annotations": [], "categories": []}'.encode("utf-16"),
+            "a.json is UTF-16; save it as",
+        ),
+    ],
+)
+def test_a_text_that_is_nearly_right_is_named(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    lay(tmp_path, name)
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(FormatError, match=f"no known dataset format: {says}"):
+        open_dataset(tmp_path)
+
+
 def test_an_archive_is_to_be_unzipped(tmp_path: Path) -> None:
     lay(tmp_path, "photos.zip")
 
