@@ -138,11 +138,16 @@ class _Export:
         payload, listed = FilePayload(str(self.tree.root), relative), entry.boundingBoxes
         if listed:
             payload = replace(payload, size=size_or_none(payload, self.tree.limits))
+        label = _label(entry.label, self._labels, where=f"{where}.label")
+        if isinstance(label, Intervals):
+            from ei_compat.media.signals import check_intervals  # which most sets have none of
+
+            check_intervals(label.intervals, payload, self.tree.limits, where=f"{where}.label")
         return Sample(
             id=relative,
             name=entry.name if entry.name is not None else stem_of_path(relative),
             category=entry.category,
-            label=_label(entry.label, self._labels, where=f"{where}.label"),
+            label=label,
             payload=payload,
             boxes=None if listed is None else self.check.listed(listed, payload.size, where=where),
             metadata={key: _text(value) for key, value in entry.metadata.items()} if entry.metadata else NO_METADATA,

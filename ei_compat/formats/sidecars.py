@@ -94,7 +94,11 @@ def _labelled(folder: Path, samples: dict[str, Sample], limits: Limits, check: B
         where = str(folder / INTERVALS)
         for wanted, rows in typed(IntervalFile, read_json(where, limits), where=where).structuredLabels.items():
             name = entry(wanted, INTERVALS)
-            samples[name] = samples[name].with_label(_gapless([row.interval for row in rows], where=f"{where}, {name}"))
+            label = _gapless([row.interval for row in rows], where=f"{where}, {name}")
+            from ei_compat.media.signals import check_intervals  # which most sets have none of
+
+            check_intervals(label.intervals, samples[name].payload, limits, where=f"{where}, {name}")
+            samples[name] = samples[name].with_label(label)
     if (folder / KEY_VALUES).is_file():
         where = str(folder / KEY_VALUES)
         for wanted, values in typed(KeyValueFile, read_json(where, limits), where=where).labels.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -11,7 +12,7 @@ from ei_compat.core.errors import DataError, FormatError, LimitError
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.core.parsing import read_limited
 from ei_compat.core.progress import SILENT, Progress
-from ei_compat.dataset.dataset import ArrayRow, Axis, FilePayload, Payload, Signal
+from ei_compat.dataset.dataset import SIGNAL_SUFFIXES, ArrayRow, Axis, FilePayload, Interval, Payload, Signal
 from ei_compat.media import acquisition
 from ei_compat.media.timestamps import interval_of, rounding_unit
 from ei_compat.media.wav import parse_wav, wav_of
@@ -43,6 +44,23 @@ def read_signal(payload: Payload, limits: Limits = DEFAULT_LIMITS, progress: Pro
         case FilePayload():
             data = read_limited(payload.path, limits.file_bytes, option="file_bytes")
             return parse_signal(data, payload.suffix, where=str(payload.path), limits=limits, progress=progress)
+
+
+def check_intervals(intervals: Sequence[Interval], payload: Payload, limits: Limits, *, where: str) -> None:
+    """Holds intervals against the signal that they speak of; a file that is no signal, or a broken one, is passed over.
+
+    Raises:
+        FormatError: when one ends behind the signal's last row.
+    """
+    if not intervals or not isinstance(payload, FilePayload) or payload.suffix not in SIGNAL_SUFFIXES:
+        return
+    try:
+        rows = len(read_signal(payload, limits).values)
+    except DataError:  # whoever reads the signal says what is wrong with it
+        return
+    last = max(intervals, key=lambda interval: interval.end)
+    if last.end >= rows:
+        raise FormatError(f"interval {last.start} to {last.end} ends behind the last row, {rows - 1}", where=where)
 
 
 def parse_signal(

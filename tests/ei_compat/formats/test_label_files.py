@@ -81,3 +81,29 @@ def test_classes_of_open_images_without_names(tmp_path):
     dataset = open_dataset(laid(tmp_path, bbox_csv=OPEN_IMAGES.format("/m/01yrx")))
     assert dataset.reading.lines() == ("classes are named by their ids, since there is no class-descriptions.csv",)
     assert open_dataset(laid(tmp_path, bbox_csv=OPEN_IMAGES.format("Cat"))).reading.lines() == ()
+
+
+LABEL_FILES = {
+    "structured_labels.labels": lambda intervals: {
+        "version": 1, "type": "structured-labels", "structuredLabels": {"s.csv": intervals},
+    },
+    "info.labels": lambda intervals: {
+        "version": 1,
+        "files": [{"path": "s.csv", "category": "training", "label": {"type": "multi-label", "labels": intervals}}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LABEL_FILES)
+def test_intervals_end_with_their_signal(tmp_path, name):
+    rows = "".join(f"{10 * row},{row}\n" for row in range(8))
+    (tmp_path / "s.csv").write_text(f"timestamp,x\n{rows}")
+    idle = {"startIndex": 0, "endIndex": 3, "label": "idle"}
+    for end in (7, 8):
+        document = LABEL_FILES[name]([idle, {"startIndex": 4, "endIndex": end, "label": "wave"}])
+        (tmp_path / name).write_text(json.dumps(document))
+        if end == 7:
+            (sample,) = open_dataset(tmp_path).samples
+            assert [interval.end for interval in sample.label.intervals] == [3, 7]
+    with pytest.raises(DataError, match="interval 4 to 8 ends behind the last row, 7"):
+        open_dataset(tmp_path)
