@@ -209,6 +209,7 @@ def test_a_stop_while_training_saves_and_exits_143_and_only_the_volume_is_touche
 
 def test_a_stop_before_python_is_there_is_heeded(home: Path) -> None:
     """The kernel would spare a container's first process the signal, had it no handler yet."""
+    write_class_folders(home / "data")  # else a run that a busy engine is slow to stop would end for want of data
     for _ in range(3):
         with running(
             "--volume", f"{home}:/scripts", IMAGE, "--data-directory", "data", "--out-directory", "out"
