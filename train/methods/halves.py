@@ -6,7 +6,7 @@ busy. There are always two, whatever the machine has, so the batch normalisation
 batch normalisation", Hoffer et al. 2017, https://arxiv.org/abs/1705.08741), see the same everywhere. Where planes are
 very small, the work is in starting operators, and the whole batch goes at once. At 96 pixels the end of MobileNetV2
 0.35 would take 0.83 of the time so, and 0.76 of the processor time; but normalised by whole batches `sign-digits10`
-came to 0.5 points less, in the mean of twelve runs.
+came to 0.3 points less, in the mean of fifteen runs.
 
 Expansions are one pass (`expansions.py`), 1x1 convolutions are products of matrices (`pointwise.py`), and where a
 stride of 2 asks for padding that "SAME" gives too, that is left to the convolution.
