@@ -21,6 +21,7 @@ import numpy as np
 
 from train.batches import as_float
 from train.graph import Graph, largest_tensor
+from train.methods.pointwise import is_pointwise
 from train.methods.prune import largest
 from train.methods.statistics import shifted, store
 from train.network import walk
@@ -138,7 +139,7 @@ def _samples(layer: keras.layers.Layer, x: np.ndarray, picks: np.ndarray) -> Ite
 
     for first in range(0, len(x), BATCH):
         part = x[first : first + BATCH]
-        if isinstance(layer, keras.layers.Conv2D) and (layer.kernel_size != (1, 1) or layer.strides != (1, 1)):
+        if isinstance(layer, keras.layers.Conv2D) and not is_pointwise(layer):
             sizes, strides, rates = ((1, *each, 1) for each in (layer.kernel_size, layer.strides, layer.dilation_rate))
             part = tf.image.extract_patches(part, sizes, strides, rates, layer.padding.upper()).numpy()
         rows = part.reshape(len(part), -1, part.shape[-1])
