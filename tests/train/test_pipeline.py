@@ -276,7 +276,7 @@ def test_killed_in_every_phase_a_run_ends_with_the_same_bytes(
         "train.methods.reconstruct.least_squares": 3,  # while the beginning is pruned
         "train.methods.finetune.planes": 1,  # after that, before the end learns
         "train.methods.prune.Pruner.before_step": 2,  # before the masks are final
-        "train.methods.average.Average.before_step": 9,  # after
+        "train.methods.loop._keep_if_best": 2,  # after
         "train.methods.int8_ready.snap_kernels": 1,  # on the way to INT8
         "train.methods.qat.begin": 1,
         "train.methods.qat.Simulation.measure_ranges": 2,  # after an epoch, or at the beginning of the second

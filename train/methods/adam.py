@@ -24,7 +24,6 @@ class Adam:
 
     Attributes:
         variables: everything that a checkpoint must hold: the powers of both betas, then the two moments of each.
-        rate: float32 variable with the learning rate of the next step.
     """
 
     def __init__(self, learning: Sequence[tf.Variable], beta_2: float) -> None:
@@ -33,17 +32,16 @@ class Adam:
         self._learning, self._beta_2 = learning, beta_2
         self._powers = [tf.Variable(beta, dtype=tf.float32, trainable=False) for beta in (BETA_1, beta_2)]
         self._moments = [[tf.Variable(tf.zeros_like(v), trainable=False) for _ in range(2)] for v in learning]
-        self.rate = tf.Variable(0.0, dtype=tf.float32, trainable=False)
         self.variables = [*self._powers, *(moment for pair in self._moments for moment in pair)]
 
-    def apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        """One step; part of the training step's graph."""
+    def apply(self, gradients: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
+        """One step at a learning rate, float32 []; part of the training step's graph."""
         import tensorflow as tf
 
         shared = {
             "beta1_power": self._powers[0].read_value(),
             "beta2_power": self._powers[1].read_value(),
-            "lr": self.rate.read_value(),
+            "lr": rate,
             "beta1": tf.constant(BETA_1),
             "beta2": tf.constant(self._beta_2),
             "epsilon": tf.constant(EPSILON),

@@ -29,15 +29,12 @@ class Average:
 
         self.variables, self.first_step, self._decay = variables, first_step, decay
         self.values = [tf.Variable(variable, trainable=False) for variable in variables]
-        self._new = tf.Variable(1.0, trainable=False)
 
-    def before_step(self, step: int) -> None:
-        """Says how much the weights that this step (0-based) will leave are to count: up to the first, they are all."""
-        self._new.assign(1 - self._decay if step > self.first_step else 1.0)
+    def follow(self, step: tf.Tensor) -> None:
+        """Takes in the weights that this step (0-based) left, which up to the first are all; part of its graph."""
+        import tensorflow as tf
 
-    def follow(self) -> None:
-        """Takes in the weights as they are now; part of the training step's graph."""
-        new = self._new.read_value()
+        new = tf.where(step > self.first_step, 1 - self._decay, 1.0)
         for value, variable in zip(self.values, self.variables, strict=True):
             value.assign_sub(new * (value - variable), read_value=False)
 

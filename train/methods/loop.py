@@ -55,7 +55,8 @@ class PhasePlan:
         label_weight: factor in the loss of what the targets say.
         trainable_variables: the variables that gradients change.
         variables: all variables that the phase may change, statistics included; what a checkpoint holds.
-        global_step: a variable that holds the number of the step; what is random in the graph is drawn from it.
+        global_step: a variable that holds the number of the step, and counts; what is random in the graph, and the
+            learning rate, follow from it.
         prepare: inputs as they come from the data to inputs of `forward`, training only (augmentation).
         sample_weights: targets of a batch to factors of their losses, or None.
         pruner: holds the pruned weights at zero, or None.
@@ -159,6 +160,7 @@ def fit(
     step = step or make_step(plan, training)
     optimizer = step.optimizer
     _restore(plan, optimizer, state)
+    plan.global_step.assign(state.step)
     evaluate = make_evaluate(plan.task, plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
     follow = _join(plan, optimizer, state)
@@ -191,10 +193,6 @@ def fit(
             for batch in batches(training, order, plan.batch_size, first=state.step % per_epoch, share=share):
                 if plan.pruner is not None:
                     plan.pruner.before_step(state.step)
-                if plan.average is not None:
-                    plan.average.before_step(state.step)
-                plan.global_step.assign(state.step)
-                optimizer.rate.assign(plan.rates[state.step])
                 rows = min(plan.batch_size, len(order) - state.step % per_epoch * plan.batch_size)
                 loss, metric, seen = (float(value) for value in step.run(*batch))
                 checkpointer.hold()
@@ -336,11 +334,13 @@ def make_step(plan: PhasePlan, like: Samples | Views) -> Step:
         gradients = tape.gradient(loss, plan.trainable_variables)
         if plan.workers is not None:
             gradients, sums = _over_all(plan, plan.workers, gradients, sums)
-        optimizer.apply(gradients)
+        step = plan.global_step.read_value()
+        optimizer.apply(gradients, tf.gather(plan.rates, step))
         if plan.pruner is not None:
             plan.pruner.apply()
         if plan.average is not None:
-            plan.average.follow()
+            plan.average.follow(step)
+        plan.global_step.assign_add(1)
         return tuple(sums)
 
     if plan.workers is not None:

@@ -26,8 +26,7 @@ def test_it_takes_the_steps_that_keras_takes() -> None:
     adam, reference = Adam(ours, 0.98), keras.optimizers.Adam(beta_2=0.98, jit_compile=False)
     reference.build(theirs)
     for step, rate in enumerate((0.1, 0.1, 0.03, 0.001)):
-        adam.rate.assign(rate)
-        adam.apply(gradients(step))
+        adam.apply(gradients(step), tf.constant(rate))
         reference.learning_rate = rate
         reference.apply_gradients(zip(gradients(step), theirs, strict=True))
         for mine, other in zip(ours, theirs, strict=True):
@@ -37,15 +36,13 @@ def test_it_takes_the_steps_that_keras_takes() -> None:
 def test_its_variables_are_all_that_a_later_process_needs() -> None:
     whole = variables()
     adam = Adam(whole, 0.98)
-    adam.rate.assign(0.1)
     for step in range(2):
-        adam.apply(gradients(step))
+        adam.apply(gradients(step), tf.constant(0.1))
     resumed = variables()
     later = Adam(resumed, 0.98)
     for variable, value in zip([*resumed, *later.variables], [*whole, *adam.variables], strict=True):
         variable.assign(value)
     for each in (adam, later):
-        each.rate.assign(0.01)
-        each.apply(gradients(2))
+        each.apply(gradients(2), tf.constant(0.01))
     for mine, other in zip(resumed, whole, strict=True):
         np.testing.assert_array_equal(mine.numpy(), other.numpy())

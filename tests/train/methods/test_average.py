@@ -13,9 +13,8 @@ def test_exponential_average_from_the_first_step_on() -> None:
     weight = tf.Variable([1.0, 0.0])
     average = Average([weight], 0.9, first_step=2)
     for step, value in enumerate([10.0, 20.0, 4.0, 5.0, 7.0]):
-        average.before_step(step)
         weight.assign([value, 0.0])
-        average.follow()
+        average.follow(tf.constant(step))
 
     expected = 0.9 * (0.9 * 4 + 0.1 * 5) + 0.1 * 7
     np.testing.assert_allclose(average.values[0], [expected, 0.0], rtol=1e-6)
@@ -29,9 +28,8 @@ def test_before_its_first_step_the_weights_stand_for_themselves() -> None:
 
     weight = tf.Variable(1.0)
     average = Average([weight], 0.9, first_step=2)
-    average.before_step(1)
     weight.assign(5.0)
-    average.follow()
+    average.follow(tf.constant(1))
 
     with average.in_place(1):
         assert weight.numpy() == 5.0
