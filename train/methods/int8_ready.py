@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.batches import as_input, batches
+from train.batches import as_input, batches, two_at_once
 from train.graph import Bottleneck, Graph, bottlenecks, kernel_of, output_axes
 from train.methods.quantize import eight_bits
 from train.methods.statistics import (
@@ -138,5 +138,5 @@ def _channel_ranges(trainer: Trainer, groups: Sequence[Bottleneck]) -> list[np.n
         return [np.max([tf.reduce_max(tf.abs(v), axis=(0, 1, 2)) for v in group], axis=0) for group in values]
 
     rows = np.random.default_rng(trainer.recipe.seed).permutation(len(samples))[:RANGE_IMAGES]
-    seen = [largest(x) for x, _ in batches(samples, rows, 64)]
+    seen = two_at_once(lambda x, _: largest(x), batches(samples, rows, 64))
     return [np.maximum(np.max(ranges, axis=0), SMALLEST_RANGE) for ranges in zip(*seen, strict=True)]

@@ -27,18 +27,20 @@ from train.methods.statistics import shifted, store
 from train.network import walk
 
 if TYPE_CHECKING:
+    import tensorflow as tf
     import tf_keras as keras
 
     from train.methods.trainer import Trainer
     from train.views import Views
 
-IMAGES, POSITIONS = 128, 64  # whose outputs count, and how many in each
+    Pair = tuple[tf.Tensor, tf.Tensor]  # a tensor in the network as it was, and as it is
+
+IMAGES, POSITIONS = 128, 64  # whose outputs count, and how many in each at most
 LARGEST_BYTES = 2**26  # of the largest tensor of so many pictures; there are fewer where they need more
 FEWEST = 32
 MOST_INPUTS = 1024  # of an output, up to which the others make up; the work grows with their cube
 DAMPING = 0.003  # of the mean square of an input: how much least squares hold on to the weights as they were
-BATCH = 64
-Pair = tuple[np.ndarray, np.ndarray]  # a tensor in the network as it was, and as it is
+BATCH = 64  # pictures whose patches are taken at once; they are many times as large
 
 
 def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Mapping[int, float]) -> None:
@@ -60,13 +62,13 @@ def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Ma
             """What the layer put out in the network as it was, and what it puts out now that it is changed, too."""
             parts: Any = x if isinstance(x, tuple) else map(list, zip(*x, strict=True))
             was, now = parts
-            before = _run(layer, was)
+            before = layer(was, training=False)
             if isinstance(layer, keras.layers.BatchNormalization):
                 _follow(layer, was, now)
             elif id(getattr(layer, "kernel", None)) in shares:
                 _prune(layer, was, now, shares[id(layer.kernel)], graph.normalisation_of(layer) is not None, random)
             task.advance(1)
-            return before, _run(layer, now)
+            return before, layer(now, training=False)
 
         walk(model, (images, images), compute)
 
@@ -76,34 +78,27 @@ def _count(model: keras.Model) -> int:
     return max(FEWEST, min(IMAGES, LARGEST_BYTES // (4 * largest_tensor(model))))
 
 
-def _some_of(views: Views, count: int, random: np.random.Generator) -> np.ndarray:
+def _some_of(views: Views, count: int, random: np.random.Generator) -> tf.Tensor:
     """At most so many of the rows, float32."""
+    import tensorflow as tf
+
     rows = random.permutation(views.rows)[:count]
-    return as_float(views.take(rows)[0])
+    return tf.constant(as_float(views.take(rows)[0]))
 
 
-def _run(layer: keras.layers.Layer, x: Any) -> np.ndarray:
-    """What a layer puts out of an array, or of a list of several, by what it stores."""
-    several = x if isinstance(x, list) else [x]
-
-    def part(first: int) -> Any:
-        parts = [each[first : first + BATCH] for each in several]
-        return layer(parts if isinstance(x, list) else parts[0], training=False)
-
-    return np.concatenate([np.asarray(part(first)) for first in range(0, len(several[0]), BATCH)])
-
-
-def _follow(norm: keras.layers.BatchNormalization, was: np.ndarray, now: np.ndarray) -> None:
+def _follow(norm: keras.layers.BatchNormalization, was: tf.Tensor, now: tf.Tensor) -> None:
     """Moves what a normalisation stores as far as what goes into it has moved."""
-    axes = tuple(range(was.ndim - 1))
+    import tensorflow as tf
+
+    axes = tuple(range(len(was.shape) - 1))
     stored = norm.moving_mean.numpy(), norm.moving_variance.numpy()
-    store([norm], [shifted(norm, stored, *((x.mean(axes), x.var(axes)) for x in (was, now)))])
+    store([norm], [shifted(norm, stored, tf.nn.moments(was, axes), tf.nn.moments(now, axes))])
 
 
 def _prune(
     layer: keras.layers.Layer,
-    was: np.ndarray,
-    now: np.ndarray,
+    was: tf.Tensor,
+    now: tf.Tensor,
     share: float,
     centred: bool,
     random: np.random.Generator,
@@ -116,29 +111,36 @@ def _prune(
         now: what goes into it.
         share: of zeros, 0 to 1.
         centred: whether a normalisation behind it takes the outputs' means off anyway.
-        random: draws the positions that count.
+        random: draws the outputs that count.
     """
     kernel = layer.kernel.numpy()
     weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
     if len(weights) > MOST_INPUTS or getattr(layer, "groups", 1) > 1:
         layer.kernel.assign(kernel * largest(kernel, share))
         return
-    picks = random.integers(0, math.prod(layer.output.shape[1:-1]), (len(was), POSITIONS))
-    before, after = (np.concatenate(list(_samples(layer, x, picks))).astype(np.float64) for x in (was, now))
+    picks = _picks(len(was), math.prod(layer.output.shape[1:-1]), random)
+    before, after = (np.concatenate(list(_samples(layer, x, picks))) for x in (was, now))
     if centred:
         before, after = before - before.mean(0), after - after.mean(0)
-    gram, cross = after.T @ after / len(after), after.T @ before / len(after)
+    gram, cross = ((after.T @ x / len(x)).astype(np.float64) for x in (after, before))
     mask = largest(np.abs(weights) * np.sqrt(np.diag(gram))[:, np.newaxis], share) > 0
     layer.kernel.assign(least_squares(gram, cross, weights, mask).reshape(kernel.shape))
 
 
-def _samples(layer: keras.layers.Layer, x: np.ndarray, picks: np.ndarray) -> Iterator[np.ndarray]:
+def _picks(images: int, outputs: int, random: np.random.Generator) -> np.ndarray:
+    """Which outputs of each picture count: so many, or all."""
+    if outputs <= POSITIONS:
+        return np.tile(np.arange(outputs), (images, 1))
+    return random.integers(0, outputs, (images, POSITIONS))
+
+
+def _samples(layer: keras.layers.Layer, x: tf.Tensor, picks: np.ndarray) -> Iterator[np.ndarray]:
     """What some of a layer's outputs are computed from [N, in], batch by batch; `picks` says which of each picture."""
     import tensorflow as tf
     import tf_keras as keras
 
     for first in range(0, len(x), BATCH):
-        part = x[first : first + BATCH]
+        part = x[first : first + BATCH].numpy()
         if isinstance(layer, keras.layers.Conv2D) and not is_pointwise(layer):
             sizes, strides, rates = ((1, *each, 1) for each in (layer.kernel_size, layer.strides, layer.dilation_rate))
             part = tf.image.extract_patches(part, sizes, strides, rates, layer.padding.upper()).numpy()

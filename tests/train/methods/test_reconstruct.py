@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras as keras
 
 from ei_compat.core.progress import SILENT
@@ -75,7 +76,7 @@ def test_what_goes_into_an_output_is_what_its_weights_meet(strides: int, padding
     outputs = layer(x).numpy().reshape(3, -1, 4)
     picks = np.tile(np.arange(outputs.shape[1]), (3, 1))
 
-    met = np.concatenate(list(reconstruct._samples(layer, x, picks)))
+    met = np.concatenate(list(reconstruct._samples(layer, tf.constant(x), picks)))
 
     kernel = layer.kernel.numpy().reshape(-1, 4)
     np.testing.assert_allclose(met @ kernel, outputs.reshape(-1, 4), atol=1e-5)
