@@ -10,20 +10,21 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from train.methods.quantize import freeze
 from train.network import Network, as_one_model
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every zip member, so that the same model makes the same names and dates
 
 
-def saved_model_zip(network: Network) -> bytes:
+def saved_model_zip(frozen: Any) -> bytes:
     """A SavedModel for serving, its files under `saved_model/`: `x_input` [N, H, W, C] as deployed to `y_pred`.
 
-    The weights are constants of the graph.
+    The weights are constants of the graph: TensorFlow spends seconds on saving 300 variables, whatever their size.
+
+    Args:
+        frozen: from `quantize.freeze`.
     """
     import tensorflow as tf
 
-    frozen = freeze(network, batch=None)  # TensorFlow spends seconds on saving 300 variables, whatever their size
     module = tf.Module()
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec(frozen.inputs[0].shape, tf.float32, "x_input")])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from train.checks import Check, warnings_of
 from train.costs import Stopwatch, peak_memory
 from train.evaluate import predict_sets
 from train.export import keras_zip, saved_model_zip
+from train.inspection.board import BoardElsewhere
 from train.job import Job, command_of
 from train.methods import finetune, quantize
 from train.methods.finetune import Before
@@ -111,11 +112,14 @@ def _carried_out(plan: Plan, work: phases.Work, folder: OutputFolder, results: P
     if workers is not None and not workers.is_chief:
         _wait_for_chief(workers, results, progress)
         return None
-    network, models = _convert(plan, work, folder, watch)
-    with watch("evaluate"):
-        measured = _measure(plan, work, network, models, progress)
-    with watch("report"):
-        found = _look(plan, work, network, models, measured, folder)
+    network, frozen, models = _convert(plan, work, folder, watch)
+    with BoardElsewhere(folder.path / INT8_FILE) as board:
+        with watch("export"), progress.task("export"):
+            _export(network, frozen, models, folder)
+        with watch("evaluate"):
+            measured = _measure(plan, work, network, models, progress)
+        with watch("report"):
+            found = _look(plan, work, network, models, measured, board, folder)
     report = Report(
         task=plan.data.task.name,
         classes=plan.data.task.labels,
@@ -155,8 +159,10 @@ def _train(work: phases.Work, watch: Stopwatch) -> None:
     progress.note("Finished training")
 
 
-def _convert(plan: Plan, work: phases.Work, folder: OutputFolder, watch: Stopwatch) -> tuple[Network, dict[str, bytes]]:
-    """The network as it is deployed, and the content of each model file, written as soon as it is there."""
+def _convert(
+    plan: Plan, work: phases.Work, folder: OutputFolder, watch: Stopwatch
+) -> tuple[Network, Any, dict[str, bytes]]:
+    """The network as it is deployed, the same frozen, and each `.tflite` file, written as soon as it is there."""
     trainer, models = work.trainer, dict[str, bytes]()
     data, progress = trainer.data, trainer.progress
     with watch("convert_float"), progress.task("convert"):
@@ -169,11 +175,14 @@ def _convert(plan: Plan, work: phases.Work, folder: OutputFolder, watch: Stopwat
         calibration = quantize.calibration_set(data, plan.recipe)
         models[INT8_FILE] = quantize.to_int8(frozen, calibration, data.task.output_range)
         folder.write({INT8_FILE: models[INT8_FILE]})
-    with watch("export"), progress.task("export"):
-        for name, export in ((SAVED_MODEL, saved_model_zip), (KERAS, keras_zip)):
-            models[name] = export(network)
-            folder.write({name: models[name]})
-    return network, models
+    return network, frozen, models
+
+
+def _export(network: Network, frozen: Any, models: dict[str, bytes], folder: OutputFolder) -> None:
+    """Adds and writes the network's other forms."""
+    for name, export, form in ((SAVED_MODEL, saved_model_zip, frozen), (KERAS, keras_zip, network)):
+        models[name] = export(form)
+        folder.write({name: models[name]})
 
 
 class Measured(NamedTuple):
@@ -217,12 +226,14 @@ def _look(
     network: Network,
     models: Mapping[str, bytes],
     measured: Measured,
+    board: BoardElsewhere,
     folder: OutputFolder,
 ) -> Findings:
     """What is found out for the report; `explorer.zip` is written."""
     trainer, job = work.trainer, plan.job
     pruned, seen = _pruned(trainer, network, measured.zeros), _seen(work, job)
-    found = look(models, plan.data, measured.deployed.validation, measured.sets, pruned, seen, trainer.progress)
+    deployed = measured.deployed.validation
+    found = look(models, plan.data, deployed, measured.sets, pruned, seen, board, trainer.progress)
     if (explorer := found.explorer) is not None:
         found.attempt("explorer", lambda: folder.write({EXPLORER: explorer}))
     return found

@@ -24,7 +24,6 @@ Modules without a file of tests under their own name, and where they are tested:
     evaluate                       test_pipeline, methods/test_qat
     export                         test_pipeline
     exported                       test_data
-    inspection/board               reporting/test_findings
     inspection/health              reporting/test_findings
     job                            test_recipe
     methods/given                  backbones/test_given_model

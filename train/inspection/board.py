@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
 
 from firmware.profile import Profile, profile_model
 
@@ -85,3 +89,40 @@ def from_profile(profile: Profile) -> Board:
 def read_board(document: Mapping[str, Any]) -> Board:
     """The board of a `report.json`."""
     return Board(**dict(document) | {name: Needs(**document[name]) for name in ("own", "tflm")})
+
+
+class BoardElsewhere:
+    """The board of a file, found by a process of its own while this one goes on; it ends with the block.
+
+    The compiler is plain Python, and so would have to wait for, or hold up, everything else in one process. Where the
+    other fails, this one tries, and says why.
+
+    Args:
+        int8_file: where the model lies.
+    """
+
+    def __init__(self, int8_file: Path) -> None:
+        self._file = int8_file
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, self._file],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process, which ends the other
+        )
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._process:
+            self._process.kill()
+
+    def board(self) -> Board:
+        """Waits for it; raises what `board_of` does."""
+        said, _ = self._process.communicate()
+        return board_of(self._file.read_bytes()) if self._process.returncode else read_board(json.loads(said))
+
+
+if __name__ == "__main__":
+    json.dump(asdict(board_of(Path(sys.argv[1]).read_bytes())), sys.stdout)

@@ -1,7 +1,7 @@
 """Conversion: the trained network to a float and an INT8 TFLite file.
 
-The network is frozen to constants in a concrete function of batch 1 first; converting from the Keras model would
-export a SavedModel on the way, which takes ten times as long for the same file.
+The network is frozen to constants first, and the converter is given its graph. From the Keras model it would export a
+SavedModel on the way, which takes ten times as long for the same file; from a concrete function it would freeze again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from train.samples import TrainingData
 
 
-def freeze(network: Network, batch: int | None = 1) -> Any:
-    """The network as a concrete function of inputs [batch, ...], such as pictures, with its weights as constants."""
+def freeze(network: Network) -> Any:
+    """The network as a concrete function of inputs [N, ...], such as pictures, with its weights as constants."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    shape = (batch, *network.backbone.input_shape[1:])
+    shape = (None, *network.backbone.input_shape[1:])
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32, "x_input")])
     def infer(x: tf.Tensor) -> tf.Tensor:
@@ -40,14 +40,12 @@ def freeze(network: Network, batch: int | None = 1) -> Any:
 
 
 def to_float(frozen: Any) -> bytes:
-    """The float32 `.tflite` file.
+    """The float32 `.tflite` file of what `freeze` gave, for one input at a time.
 
     Raises:
         ExportError: TensorFlow's converter failed.
     """
-    import tensorflow as tf
-
-    return _convert(tf.lite.TFLiteConverter.from_concrete_functions([frozen]), "the float model")
+    return _convert(_converter(frozen), "the float model")
 
 
 def to_int8(frozen: Any, calibration: np.ndarray, output_range: tuple[float, float] | None = None) -> bytes:
@@ -65,7 +63,7 @@ def to_int8(frozen: Any, calibration: np.ndarray, output_range: tuple[float, flo
     """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter = _converter(frozen)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = _each_alone(calibration)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -122,6 +120,18 @@ def with_output_range(tflite: bytes, low: float, high: float) -> bytes:
     scales[0] = (high - low) / 255
     zero_points[0] = round(-128 - low / float(scales[0]))
     return bytes(changed)
+
+
+def _converter(frozen: Any) -> Any:
+    """TensorFlow's converter, of the frozen function's graph for a batch of one."""
+    import tensorflow as tf
+
+    (given,), (wanted,), graph = frozen.inputs, frozen.outputs, tf.Graph()
+    with graph.as_default():
+        x = tf.compat.v1.placeholder(given.dtype, (1, *given.shape[1:]), given.op.name)
+        body = frozen.graph.as_graph_def()
+        (y,) = tf.graph_util.import_graph_def(body, {given.name: x}, [wanted.name], name="")
+    return tf.compat.v1.lite.TFLiteConverter(graph.as_graph_def(), [x], [y])
 
 
 def _each_alone(inputs: np.ndarray) -> Callable[[], Iterator[list[np.ndarray]]]:

@@ -12,7 +12,6 @@ from ei_compat.block.run_folder import FLOAT_FILE, INT8_FILE
 from ei_compat.core.errors import EiTrainError, Interrupted
 from train import supervision
 from train.batches import as_float
-from train.inspection.board import Board, board_of
 from train.inspection.health import Health, health_of
 from train.inspection.layers import IMAGES, Kernel, LayerError, kernels_of, layer_errors
 from train.reporting.explorer import CHANNELS, chosen, components_of, explorer_of, packed
@@ -20,6 +19,7 @@ from train.scaling import Scaling
 
 if TYPE_CHECKING:
     from ei_compat.core.progress import Progress
+    from train.inspection.board import Board, BoardElsewhere
     from train.samples import Samples, TrainingData
     from train.sparsity import Sparsity
     from train.tasks import Answered, Task
@@ -107,6 +107,7 @@ def look(
     sets: Mapping[str, Answered],
     pruned: Pruned,
     seen: Seen,
+    board: BoardElsewhere,
     progress: Progress,
     seed: int = 1,
 ) -> Findings:
@@ -119,12 +120,13 @@ def look(
         sets: what both files say of the held-out sets.
         pruned: what pruning was to do.
         seen: what the network saw.
+        board: of the INT8 file.
         progress: hears of what is not found.
         seed: of everything drawn.
     """
     with progress.task("report", STEPS, "steps") as steps:
         found, int8 = Findings(progress, steps), models[INT8_FILE]
-        found.board = found.attempt("board", lambda: board_of(int8))
+        found.board = found.attempt("board", board.board)
         found.kernels = found.attempt("kernels", lambda: kernels_of(*pruned, int8)) or ()
         rows = np.unique(np.linspace(0, len(deployed) - 1, min(IMAGES, len(deployed))).astype(int))
         inputs = as_float(deployed.take(rows)[0])

@@ -1,0 +1,40 @@
+"""What a model takes on a board, found by a process of its own: the same, the same refusals, and nothing left over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ei_compat.core.errors import FormatError
+from train.inspection.board import BoardElsewhere, board_of
+from train.job import Job
+from train.runs.report import Report
+
+
+@pytest.fixture
+def int8_file(finished: tuple[Job, Report]) -> Path:
+    """Of a run."""
+    return finished[0].out / "model_quantized_int8_io.tflite"
+
+
+def test_another_process_finds_the_same(int8_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = board_of(int8_file.read_bytes())
+    monkeypatch.delattr("train.inspection.board.board_of")  # of this process
+
+    with BoardElsewhere(int8_file) as elsewhere:
+        assert elsewhere.board() == here
+
+
+def test_what_is_refused_there_is_refused_here_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+
+    with BoardElsewhere(tmp_path / "model.tflite") as elsewhere, pytest.raises(FormatError, match=r"not a \.tflite file"):
+        elsewhere.board()
+
+
+def test_it_ends_with_the_block(int8_file: Path) -> None:
+    with BoardElsewhere(int8_file) as elsewhere:
+        process = elsewhere._process
+
+    assert process.returncode is not None
