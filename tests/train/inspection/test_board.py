@@ -27,9 +27,10 @@ def test_another_process_finds_the_same(int8_file: Path, monkeypatch: pytest.Mon
 
 
 def test_what_is_refused_there_is_refused_here_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "model.tflite").write_bytes(b"no model")
+    file = tmp_path / "model.tflite"
+    file.write_bytes(b"no model")
 
-    with BoardElsewhere(tmp_path / "model.tflite") as elsewhere, pytest.raises(FormatError, match=r"not a \.tflite file"):
+    with BoardElsewhere(file) as elsewhere, pytest.raises(FormatError, match=r"not a \.tflite file"):
         elsewhere.board()
 
 
