@@ -112,8 +112,9 @@ def _carried_out(plan: Plan, work: phases.Work, folder: OutputFolder, results: P
     if workers is not None and not workers.is_chief:
         _wait_for_chief(workers, results, progress)
         return None
-    network, frozen, models = _convert(plan, work, folder, watch)
     with BoardElsewhere(folder.path / INT8_FILE) as board:
+        network, frozen, models = _convert(plan, work, folder, watch)
+        board.begin()
         with watch("export"), progress.task("export"):
             _export(network, frozen, models, folder)
         with watch("evaluate"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -98,7 +100,7 @@ class BoardElsewhere:
     other fails, this one tries, and says why.
 
     Args:
-        int8_file: where the model lies.
+        int8_file: where the model will lie when `begin` is called.
     """
 
     def __init__(self, int8_file: Path) -> None:
@@ -107,7 +109,7 @@ class BoardElsewhere:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, self._file],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for this process, which ends the other
@@ -118,11 +120,24 @@ class BoardElsewhere:
         with self._process:
             self._process.kill()
 
+    def begin(self) -> None:
+        """Says that the file is there; until then the other has made itself ready."""
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker
+        with suppress(BrokenPipeError):  # it is gone, and `board` finds out
+            os.write(self._process.stdin.fileno(), b"begin\n")
+
     def board(self) -> Board:
         """Waits for it; raises what `board_of` does."""
         said, _ = self._process.communicate()
         return board_of(self._file.read_bytes()) if self._process.returncode else read_board(json.loads(said))
 
 
+def _answer(int8_file: Path) -> None:
+    """What the other process does: it waits for the word, and ends where none comes."""
+    if not sys.stdin.readline():
+        sys.exit(1)
+    json.dump(asdict(board_of(int8_file.read_bytes())), sys.stdout)
+
+
 if __name__ == "__main__":
-    json.dump(asdict(board_of(Path(sys.argv[1]).read_bytes())), sys.stdout)
+    _answer(Path(sys.argv[1]))

@@ -93,10 +93,17 @@ class PhasePlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A phase's training step, which `run` takes a batch to, and the optimizer whose state it changes."""
+    """A phase's training step.
+
+    Attributes:
+        optimizer: whose state it changes.
+        run: takes a batch to its summed loss, its summed metric and its size, over all workers.
+        evaluate: of `make_evaluate`.
+    """
 
     optimizer: Adam
     run: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    evaluate: Evaluate
 
 
 def nobody(line: Epoch) -> None:
@@ -123,6 +130,11 @@ class Checkpointer(Protocol):
 
     def check(self) -> None:
         """Raises what says why, when training must stop."""
+
+
+Evaluate = Callable[
+    ["Samples", Checkpointer], tuple[float, float] | None
+]  # to the mean loss and metric, if not stopped
 
 
 def fit(
@@ -157,17 +169,16 @@ def fit(
         TrainingError: the loss is no longer a number.
         Interrupted: a signal came, or, as TrainingError, the time is up; the state has been saved.
     """
-    step = step or make_step(plan, training)
+    step = step or make_step(plan, training, validation)
     optimizer = step.optimizer
     _restore(plan, optimizer, state)
     plan.global_step.assign(state.step)
-    evaluate = make_evaluate(plan.task, plan.forward, validation)
     per_epoch = math.ceil(plan.passes * len(training) / plan.batch_size)
     follow = _join(plan, optimizer, state)
 
     def end_epoch(started: float) -> None:
         with nullcontext() if plan.average is None else plan.average.in_place(state.step - 1):
-            scores = evaluate(validation, checkpointer)
+            scores = step.evaluate(validation, checkpointer)
             if scores is not None:  # else a signal came; who goes on from here evaluates first
                 _keep_if_best(plan, state, scores[1], len(validation))
         if scores is not None:
@@ -304,17 +315,19 @@ def _join(plan: PhasePlan, optimizer: Adam, state: TrainState) -> Callable[[], N
     return plan.workers.follow_chief([v for variables in _variables(plan, optimizer) for v in variables])
 
 
-def make_step(plan: PhasePlan, like: Samples | Views) -> Step:
-    """Compiles one step: a batch in; its summed loss, its summed metric and its size out, over all workers.
+def make_step(plan: PhasePlan, like: Samples | Views, measured: Samples) -> Step:
+    """Compiles what a phase does with a batch.
 
-    It is traced at once, seconds in which other threads may compute; where workers share it, when it is first run.
+    All is traced at once, seconds in which other threads may compute; a step that workers share, when it is first run.
 
     Args:
         plan: what is done in it.
         like: what is learned from, or rows like these, of which there may be none.
+        measured: the same of what is measured on.
     """
     import tensorflow as tf
 
+    evaluate = make_evaluate(plan.task, plan.forward, measured)
     optimizer = Adam(plan.trainable_variables, plan.beta_2)
     forward = plan.forward_training or (lambda x, *_: (plan.forward(x, training=True), 0.0))
 
@@ -344,9 +357,9 @@ def make_step(plan: PhasePlan, like: Samples | Views) -> Step:
         return tuple(sums)
 
     if plan.workers is not None:
-        return Step(optimizer, plan.workers.compile(train_step, like.signature()))
+        return Step(optimizer, plan.workers.compile(train_step, like.signature()), evaluate)
     compiled = tf.function(train_step, autograph=False, input_signature=like.signature())
-    return Step(optimizer, compiled.get_concrete_function())
+    return Step(optimizer, compiled.get_concrete_function(), evaluate)
 
 
 def _over_all(
@@ -362,23 +375,24 @@ def _over_all(
     return means[: len(gradients)], [loss, metric, total]
 
 
-def make_evaluate(
-    task: Task, forward: Callable[..., tf.Tensor], like: Samples
-) -> Callable[[Samples, Checkpointer], tuple[float, float] | None]:
+def make_evaluate(task: Task, forward: Callable[..., tf.Tensor], like: Samples) -> Evaluate:
     """Compiles a function that gives the mean loss and the metric of samples shaped `like` these.
 
     It gives None where the checkpointer must stop before the end.
     """
     import tensorflow as tf
 
-    @tf.function(autograph=False, input_signature=like.signature())
     def score(x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         outputs = forward(as_input(x), training=False)
         return tf.reduce_sum(task.losses(y, outputs)), tf.reduce_sum(task.measures(y, outputs))
 
+    compiled = tf.function(score, autograph=False, input_signature=like.signature()).get_concrete_function()
+
     def evaluate(samples: Samples, checkpointer: Checkpointer) -> tuple[float, float] | None:
         sums = np.zeros(2)
-        for found in two_at_once(score, batches(samples, np.arange(len(samples)), 64)):
+        for found in two_at_once(
+            lambda *batch: compiled(*map(tf.constant, batch)), batches(samples, np.arange(len(samples)), 64)
+        ):
             if checkpointer.stopping:
                 return None
             sums += [float(value) for value in found]

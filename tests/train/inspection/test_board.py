@@ -23,6 +23,7 @@ def test_another_process_finds_the_same(int8_file: Path, monkeypatch: pytest.Mon
     monkeypatch.delattr("train.inspection.board.board_of")  # of this process
 
     with BoardElsewhere(int8_file) as elsewhere:
+        elsewhere.begin()
         assert elsewhere.board() == here
 
 
@@ -30,8 +31,18 @@ def test_what_is_refused_there_is_refused_here_with_the_reason(tmp_path: Path) -
     file = tmp_path / "model.tflite"
     file.write_bytes(b"no model")
 
-    with BoardElsewhere(file) as elsewhere, pytest.raises(FormatError, match=r"not a \.tflite file"):
-        elsewhere.board()
+    with BoardElsewhere(file) as elsewhere:
+        elsewhere.begin()
+        with pytest.raises(FormatError, match=r"not a \.tflite file"):
+            elsewhere.board()
+
+
+def test_where_the_other_process_is_gone_this_one_finds_it(int8_file: Path) -> None:
+    with BoardElsewhere(int8_file) as elsewhere:
+        elsewhere._process.kill()
+        elsewhere._process.wait()
+        elsewhere.begin()
+        assert elsewhere.board() == board_of(int8_file.read_bytes())
 
 
 def test_it_ends_with_the_block(int8_file: Path) -> None:
