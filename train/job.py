@@ -29,6 +29,10 @@ FEW_IMAGES: dict[str, object] = {"soft_answers": 0.8, "distill": 20.0, "fine_tun
 FEW_IMAGES_PUBLISHED_WEIGHTS: dict[str, object] = {"closer_looks": 3}
 # And where such a network is pruned: it has far to go back in few steps, and those differ more from each other.
 FEW_IMAGES_PRUNED: dict[str, object] = {"fine_tune_learning_rate": 0.001, "end_rate": 3.0, "average": 0.99}
+# And where those epochs have not even this share of the least steps: then everything is pruned at once, as no step is
+# to be spent on weights that will be gone, and a share of the least steps is enough (quick has no more anyway).
+VERY_FEW = 0.2
+SHARE_OF_STEPS = 0.5
 EFFORT = {"quick": 0.4, "default": 1, "thorough": 3}  # times the epochs and the least steps of fine-tuning
 
 
@@ -147,7 +151,8 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
         if name not in job.given:
             changes[name] = round(effort * int(str(changes.get(name, getattr(job.recipe, name)))))
     recipe = job.recipe.model_copy(update=changes)
-    few = recipe.fine_tune_epochs * len(data.training) < recipe.min_steps * recipe.batch_size
+    steps = recipe.fine_tune_epochs * len(data.training) / recipe.batch_size
+    few = steps < recipe.min_steps
     more = dict(PUBLISHED_WEIGHTS) if pretrained else {}
     more |= PUBLISHED_WEIGHTS_BALANCED if pretrained and recipe.sparsity_allocation == "balanced" else {}
     more |= FEW_IMAGES if few else {}
@@ -155,6 +160,10 @@ def adapted(job: Job, data: TrainingData, defaults: Mapping[str, object], *, pre
     more |= FEW_IMAGES_PUBLISHED_WEIGHTS if few and pretrained and classes else {}
     more |= FEW_IMAGES_PRUNED if few and pretrained and recipe.prune else {}
     settled_already = job.given | defaults.keys()
+    at_once = "prune_at_once" in more and not {"prune_at_once", "initial_sparsity"} & settled_already
+    if at_once and recipe.prune and steps < VERY_FEW * recipe.min_steps:
+        least = round(recipe.min_steps * (SHARE_OF_STEPS if effort >= 1 else 1))
+        more |= {"initial_sparsity": recipe.final_sparsity, "min_steps": least}
     return recipe.model_copy(update={name: value for name, value in more.items() if name not in settled_already})
 
 

@@ -131,7 +131,7 @@ class Recipe(BaseModel):
         3.0, "factor of the learning rate there; 5 with published weights and pictures enough"
     )
     initial_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
-        0.5, "share of zeros when pruning starts; the final share, where that is lower"
+        0.5, "share of zeros when pruning starts; the final share where that is lower, or pictures are very few"
     )
     final_sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = knob(
         0.8, "share of zeros in the prunable kernels at its end"

@@ -137,6 +137,8 @@ def _adaptations() -> Iterator[tuple[str, Mapping[str, object]]]:
     yield "fewer steps than `min_steps`", job.FEW_IMAGES
     yield "fewer steps than `min_steps`, published weights, classification", job.FEW_IMAGES_PUBLISHED_WEIGHTS
     yield "fewer steps than `min_steps`, published weights, pruning", job.FEW_IMAGES_PRUNED
+    at_once = {"initial_sparsity": "`final_sparsity`", "min_steps": f"times {job.SHARE_OF_STEPS:g}, but for `quick`"}
+    yield f"fewer than {job.VERY_FEW:g} of `min_steps`, published weights, pruning, balanced zeros", at_once
     for effort, factor in job.EFFORT.items():
         if factor != 1:
             yield f"`--effort {effort}`", dict.fromkeys(("fine_tune_epochs", "min_steps"), f"times {factor:g}")

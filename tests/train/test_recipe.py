@@ -105,7 +105,23 @@ def test_a_pruned_network_with_published_weights_recovers_at_a_high_rate_where_i
     assert few.fine_tune_learning_rate > dense.fine_tune_learning_rate == fresh.fine_tune_learning_rate
     assert few.end_share < fresh.end_share == Recipe().end_share
     assert of(200, fine_tune_learning_rate=0.0002).fine_tune_learning_rate == 0.0002
-    assert of(1600).end_rate > of(1600, end_rate=2.0).end_rate == 2.0
+
+
+def test_very_few_images_are_given_all_zeros_at_once_and_fewer_steps() -> None:
+    def of(images: int, **given: object) -> Recipe:
+        job = Job(Path("d"), Path("o"), Recipe(**given), given=frozenset(given))
+        return adapted(job, data_of(images), {}, pretrained=True)
+
+    few, very_few = of(300), of(200)
+    assert (few.initial_sparsity, few.min_steps) == (Recipe().initial_sparsity, Recipe().min_steps)
+    assert (very_few.initial_sparsity, very_few.min_steps) == (very_few.final_sparsity, Recipe().min_steps / 2)
+    assert of(200, final_sparsity=0.7).initial_sparsity == 0.7
+    assert of(200, effort="quick").min_steps < very_few.min_steps < of(200, effort="thorough").min_steps
+    for told in ({"initial_sparsity": 0.4}, {"prune_at_once": False}, {"sparsity_allocation": "uniform"}):
+        gradual = of(200, **told)
+        assert gradual.initial_sparsity < gradual.final_sparsity
+        assert gradual.min_steps == Recipe().min_steps
+    assert of(200, prune=False).min_steps == Recipe().min_steps
 
 
 def test_only_the_end_learns_where_published_weights_can_make_up_for_what_the_rest_loses() -> None:

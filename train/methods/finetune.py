@@ -3,7 +3,7 @@
 A pruned backbone has much to recover in few steps, and class labels say little about how. So it is also asked for the
 answers and the features that the network gave before (`distillation.py`), and from the final masks on an average of
 its weights counts (`average.py`). Published weights need no steps in their beginning at all: what pruning takes there,
-the weights that stay make up for (`reconstruct.py`).
+the weights that stay make up for (`reconstruct.py`); where the schedule begins with all zeros, in the whole backbone.
 """
 
 from __future__ import annotations
@@ -242,14 +242,16 @@ def _fine_tune_end(
     )
     none_yet = np.empty((0, *network.backbone.input_shape[1:]), np.float32)
     with ThreadPoolExecutor(1) as aside:
-        step = aside.submit(make_step, plan, replace(views, x=none_yet))
+        step = aside.submit(make_step, plan, replace(views, x=none_yet), Samples(none_yet, trainer.data.validation.y))
         if state.weights:  # of a checkpoint; the planes come from the beginning that it had
             for variable, value in zip(whole.variables, state.weights, strict=True):
                 variable.assign(value)
-        elif whole.pruner is not None and not done:
-            finals = zip(whole.pruner.kernels, whole.pruner.finals, strict=True)
-            prune_at_once(trainer, end.beginning, views, {id(kernel): final for kernel, final in finals})
+        fresh = None if state.weights or done else whole.pruner
+        if fresh is not None:
+            prune_at_once(trainer, end.beginning, views, fresh.shares)
         known, held = planes(trainer, end.beginning, views)
+        if fresh is not None and not fresh.first_final_step:
+            prune_at_once(trainer, network.backbone, known, fresh.shares)
     return fit(plan, known, held, state, trainer.checkpointer, trainer.progress, trainer.tell, step.result())
 
 

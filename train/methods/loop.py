@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ei_compat.core.errors import TrainingError
+from train.backend import optimized_for
 from train.batches import as_input, batches, two_at_once
 from train.methods.adam import Adam
 from train.methods.state import Epoch, TrainState
@@ -55,8 +56,7 @@ class PhasePlan:
         label_weight: factor in the loss of what the targets say.
         trainable_variables: the variables that gradients change.
         variables: all variables that the phase may change, statistics included; what a checkpoint holds.
-        global_step: a variable that holds the number of the step, and counts; what is random in the graph, and the
-            learning rate, follow from it.
+        global_step: a variable that counts the steps; what is random in the graph, and the rate, follow from it.
         prepare: inputs as they come from the data to inputs of `forward`, training only (augmentation).
         sample_weights: targets of a batch to factors of their losses, or None.
         pruner: holds the pruned weights at zero, or None.
@@ -189,7 +189,8 @@ def fit(
     _capture(plan, optimizer, state)
     checkpointer.save(state)
     saved_at = time.monotonic()
-    with checkpointer, progress.task(plan.phase, plan.epochs * per_epoch, "step") as task:
+    shown = progress.task(plan.phase, plan.epochs * per_epoch, "step")
+    with checkpointer, optimized_for(len(plan.rates)), shown as task:
         task.advance(state.step)
         if _epochs_done(plan, state) < state.step // per_epoch:
             end_epoch(time.monotonic() - state.seconds)
@@ -316,9 +317,7 @@ def _join(plan: PhasePlan, optimizer: Adam, state: TrainState) -> Callable[[], N
 
 
 def make_step(plan: PhasePlan, like: Samples | Views, measured: Samples) -> Step:
-    """Compiles what a phase does with a batch.
-
-    All is traced at once, seconds in which other threads may compute; a step that workers share, when it is first run.
+    """Compiles and traces what a phase does with a batch; a step that workers share is traced when it is first run.
 
     Args:
         plan: what is done in it.

@@ -42,6 +42,11 @@ class Pruner:
         """The first step that runs entirely at the final sparsity."""
         return int(np.argmax(self.sparsities >= self.sparsities[-1]))
 
+    @property
+    def shares(self) -> dict[int, float]:
+        """The share of zeros at the end, by the id of each kernel."""
+        return {id(kernel): final for kernel, final in zip(self.kernels, self.finals, strict=True)}
+
     def of(self, own: Collection[int], first: int) -> Pruner:
         """The pruner of the kernels with these ids alone, from that of its steps on."""
         parts = [part for part in zip(self.kernels, self.masks, self.finals, strict=True) if id(part[0]) in own]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[tf.Tensor, tf.Tensor]  # a tensor in the network as it was, and as it is
 
-IMAGES, POSITIONS = 128, 64  # whose outputs count, and how many in each at most
+IMAGES, POSITIONS = 512, 64  # whose outputs count, and how many in each at most
 LARGEST_BYTES = 2**26  # of the largest tensor of so many pictures; there are fewer where they need more
 FEWEST = 32
 MOST_INPUTS = 1024  # of an output, up to which the others make up; the work grows with their cube
@@ -44,7 +44,7 @@ BATCH = 64  # pictures whose patches are taken at once; they are many times as l
 
 
 def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Mapping[int, float]) -> None:
-    """Prunes kernels of a model that stays as it is from then on, and corrects its statistics, in place.
+    """Prunes kernels of a model, and corrects its statistics for what does not learn on from there, in place.
 
     Args:
         trainer: gives the seed, and hears of the progress.
@@ -56,7 +56,7 @@ def prune_at_once(trainer: Trainer, model: keras.Model, views: Views, shares: Ma
 
     random, graph = np.random.default_rng([trainer.recipe.seed, len(views)]), Graph.of(model)
     images = _some_of(views, _count(model), random)
-    with trainer.progress.task("prune the beginning", len(graph.layers) - 1, "layer") as task:
+    with trainer.progress.task("prune", len(graph.layers) - 1, "layer") as task:
 
         def compute(layer: keras.layers.Layer, x: Any) -> Pair:
             """What the layer put out in the network as it was, and what it puts out now that it is changed, too."""
