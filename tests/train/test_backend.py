@@ -51,3 +51,16 @@ def test_an_operator_has_half_of_the_processors() -> None:
     import tensorflow as tf
 
     assert tf.config.threading.get_intra_op_parallelism_threads() == max(1, backend.processors() // 2)
+
+
+def test_only_what_is_run_often_is_optimized() -> None:
+    import tensorflow as tf
+
+    def left_out() -> bool:
+        return bool(tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False))
+
+    with backend.optimized_for(backend.STEPS_TO_OPTIMIZE_FOR):
+        assert not left_out()
+    with backend.optimized_for(backend.STEPS_TO_OPTIMIZE_FOR - 1):
+        assert left_out()
+    assert not left_out()

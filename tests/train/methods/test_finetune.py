@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,17 +48,53 @@ def test_the_better_network_is_kept(right: list[bool], kept: float, epoch: int) 
     assert learns == [epoch > 0, True], "the statistics of what was frozen are those of a frozen network"
 
 
-@pytest.mark.parametrize("least_steps", [pytest.param(0, id="enough pictures"), pytest.param(40, id="few pictures")])
-def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_its_beginning(recipe: Recipe) -> tuple[Trainer, Before]:
+    """Fine-tuning of eight black pictures at 32 pixels and their mirror images, of two classes."""
     import tensorflow as tf
 
-    recipe = Recipe(image_size=32, batch_size=4, min_steps=least_steps)
     network, global_step = mobilenet_v2(recipe, (32, 32, 3), 2), tf.Variable(0, dtype=tf.int64)
     samples = Samples(np.zeros((8, 32, 32, 3), np.uint8), np.zeros(8, np.int32))
     data = SimpleNamespace(task=classification(2), training=samples, validation=samples)
-    training = Trainer(recipe, network, global_step, data, SimpleNamespace(), SILENT)
     features = SimpleNamespace(variants=Variants(mirrored=True), training=np.zeros((16, 1280), np.float32))
-    before = Before(features, np.full((16, 2), 0.5, np.float32), {})
+    trainer = Trainer(recipe, network, global_step, data, SimpleNamespace(), SILENT)
+    return trainer, Before(features, np.full((16, 2), 0.5, np.float32), {})
+
+
+@pytest.mark.parametrize(
+    ("initial", "parts"),
+    [pytest.param(0.5, ["beginning"], id="more and more zeros"), pytest.param(0.8, ["beginning", "end"], id="all")],
+)
+def test_what_is_pruned_at_once(initial: float, parts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe(
+        image_size=32, batch_size=4, min_steps=0, prune_at_once=True, end_share=0.4, initial_sparsity=initial
+    )
+    trainer, before = at_its_beginning(recipe)
+    pruned: list[tuple[str, tuple[int, ...], int]] = []
+
+    def prune(_: Trainer, model: Any, views: Views, shares: dict[int, float]) -> None:
+        own = {id(variable) for variable in model.variables}
+        pruned.append((model.name, views.x.shape, len(own & shares.keys())))
+
+    monkeypatch.setattr(finetune, "prune_at_once", prune)
+    monkeypatch.setattr(finetune, "fit", lambda _plan, _known, _held, state, *_: state)
+    finetune.fine_tune(trainer, TrainState(PHASE), before)
+
+    assert [name for name, *_ in pruned] == parts
+    assert pruned[0][1] == (8, 32, 32, 3)
+    assert all(shape[:1] == (16,) for _, shape, _ in pruned[1:]), "the planes of all views"
+    assert all(kernels > 5 for *_, kernels in pruned)
+
+    trainer, before = at_its_beginning(recipe)
+    pruned.clear()
+    resumed = TrainState(PHASE, weights=[variable.numpy() for variable in trainer.network.variables])
+    finetune.fine_tune(trainer, resumed, before)
+    assert not pruned, "a checkpoint's weights are pruned already"
+
+
+@pytest.mark.parametrize("least_steps", [pytest.param(0, id="enough pictures"), pytest.param(40, id="few pictures")])
+def test_the_end_goes_on_where_the_whole_network_stopped(least_steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe(image_size=32, batch_size=4, min_steps=least_steps)
+    training, before = at_its_beginning(recipe)
     plans: list[tuple[PhasePlan, Views]] = []
 
     def fit(plan: PhasePlan, views: Views, held: Samples, state: TrainState, *_: object) -> TrainState:
