@@ -132,9 +132,7 @@ class Checkpointer(Protocol):
         """Raises what says why, when training must stop."""
 
 
-Evaluate = Callable[
-    ["Samples", Checkpointer], tuple[float, float] | None
-]  # to the mean loss and metric, if not stopped
+Evaluate = Callable[["Samples", Checkpointer], tuple[float, float] | None]  # the mean loss and the metric
 
 
 def fit(
@@ -389,9 +387,7 @@ def make_evaluate(task: Task, forward: Callable[..., tf.Tensor], like: Samples) 
 
     def evaluate(samples: Samples, checkpointer: Checkpointer) -> tuple[float, float] | None:
         sums = np.zeros(2)
-        for found in two_at_once(
-            lambda *batch: compiled(*map(tf.constant, batch)), batches(samples, np.arange(len(samples)), 64)
-        ):
+        for found in two_at_once(compiled, batches(samples, np.arange(len(samples)), 64)):
             if checkpointer.stopping:
                 return None
             sums += [float(value) for value in found]
