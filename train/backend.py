@@ -17,7 +17,7 @@ from typing import Any
 from ei_compat.core.errors import TrainingError, UsageError
 from train import supervision
 
-STEPS_TO_OPTIMIZE_FOR = 500
+STEPS_TO_OPTIMIZE_FOR = 500  # of training; what fewer save is less than what optimising takes
 
 
 def start(*, deterministic: bool) -> None:

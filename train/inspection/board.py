@@ -107,29 +107,35 @@ class BoardElsewhere:
         self._file = int8_file
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, self._file],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for this process, which ends the other
-        )
+        self._process: subprocess.Popen[bytes] | None = None
+        with suppress(OSError):  # such as no room for another process
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__, self._file],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for this process, which ends the other
+            )
         return self
 
     def __exit__(self, *exc: object) -> None:
-        with self._process:
-            self._process.kill()
+        if self._process is not None:
+            with self._process:
+                self._process.kill()
 
     def begin(self) -> None:
         """Says that the file is there; until then the other has made itself ready."""
-        assert self._process.stdin is not None  # noqa: S101 - for the type checker
-        with suppress(BrokenPipeError):  # it is gone, and `board` finds out
-            os.write(self._process.stdin.fileno(), b"begin\n")
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # it is gone, and `board` finds out
+                os.write(self._process.stdin.fileno(), b"begin\n")
 
     def board(self) -> Board:
         """Waits for it; raises what `board_of` does."""
-        said, _ = self._process.communicate()
-        return board_of(self._file.read_bytes()) if self._process.returncode else read_board(json.loads(said))
+        if self._process is not None:
+            said, _ = self._process.communicate()
+            if not self._process.returncode:
+                return read_board(json.loads(said))
+        return board_of(self._file.read_bytes())
 
 
 def _answer(int8_file: Path) -> None:

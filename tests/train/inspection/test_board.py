@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,10 @@ def test_what_is_refused_there_is_refused_here_with_the_reason(tmp_path: Path) -
 
 def test_where_the_other_process_is_gone_this_one_finds_it(int8_file: Path) -> None:
     with BoardElsewhere(int8_file) as elsewhere:
-        elsewhere._process.kill()
-        elsewhere._process.wait()
+        process = elsewhere._process
+        assert process is not None
+        process.kill()
+        process.wait()
         elsewhere.begin()
         assert elsewhere.board() == board_of(int8_file.read_bytes())
 
@@ -49,4 +52,15 @@ def test_it_ends_with_the_block(int8_file: Path) -> None:
     with BoardElsewhere(int8_file) as elsewhere:
         process = elsewhere._process
 
+    assert process is not None
     assert process.returncode is not None
+
+
+def test_where_no_process_can_be_made_this_one_finds_it(int8_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "no more processes")
+
+    monkeypatch.setattr("train.inspection.board.subprocess.Popen", refuse)
+    with BoardElsewhere(int8_file) as elsewhere:
+        elsewhere.begin()
+        assert elsewhere.board() == board_of(int8_file.read_bytes())
