@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from train.backbones import BringsHead
+from train.batches import as_input
 from train.graph import Graph
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
     import tf_keras as keras
 
     from train.backbones import Backbone
     from train.recipe import Recipe
+    from train.samples import Samples
     from train.tasks import Task
+    from train.views import Views
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,33 @@ class Network:
 
     backbone: keras.Model
     head: keras.Model
+    _compiled: dict[Any, Callable[[np.ndarray], tf.Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Outputs [N, K] of inputs."""
         return self.head(self.backbone(x, training=training), training=training)
 
+    def features(self, like: Samples | Views) -> Callable[[np.ndarray], tf.Tensor]:
+        """What takes a batch that looks like these to its features [N, D]; compiled once, for all that ask."""
+        kind = like.signature()[0]
+        if kind not in self._compiled:
+            self._compiled[kind] = compiled(self.backbone, like)
+        return self._compiled[kind]
+
     @property
     def variables(self) -> list[tf.Variable]:
         """Every weight and statistic, in a stable order."""
         return [*self.backbone.variables, *self.head.variables]
+
+
+def compiled(model: keras.Model, like: Samples | Views) -> Callable[[np.ndarray], tf.Tensor]:
+    """A model's inference, as a function of a batch that looks like these."""
+    import tensorflow as tf
+
+    run: Callable[[np.ndarray], tf.Tensor] = tf.function(
+        lambda x: model(as_input(x), training=False), autograph=False, input_signature=like.signature()[:1]
+    )
+    return run
 
 
 def build_network(

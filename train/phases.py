@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from train.batches import as_input, batches, two_at_once
+from train.batches import batches, two_at_once
 from train.methods import features, finetune, head, qat
 from train.methods.given import check_knowledge
 from train.methods.input_scaling import deployed
@@ -127,12 +127,9 @@ def _train_aware(work: Work) -> None:
 
 def _measured(trainer: Trainer) -> np.ndarray:
     """What the task measures [N] of the network as it is now, on validation."""
-    import tensorflow as tf
-
     network, held = trainer.network, trainer.data.validation
-    answer = tf.function(lambda x: network(as_input(x), training=False), autograph=False)
-    read = batches(held, np.arange(len(held)), 64)
-    said = np.concatenate(list(two_at_once(lambda x, _: answer(tf.constant(x)).numpy(), read)))
+    features, read = network.features(held), batches(held, np.arange(len(held)), 64)
+    said = np.concatenate(list(two_at_once(lambda x, _: network.head(features(x), training=False).numpy(), read)))
     return trainer.data.task.measure(held.y, said)
 
 

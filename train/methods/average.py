@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from train.variables import assign, values_of
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -44,9 +46,7 @@ class Average:
         if step < self.first_step:
             yield
             return
-        kept = [variable.numpy() for variable in self.variables]
-        for variable, value in zip(self.variables, self.values, strict=True):
-            variable.assign(value)
+        kept = values_of(self.variables)
+        assign(self.variables, values_of(self.values))
         yield
-        for variable, value in zip(self.variables, kept, strict=True):
-            variable.assign(value)
+        assign(self.variables, kept)

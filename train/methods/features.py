@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ei_compat.block.npy import scratch
-from train.batches import as_input, batches, two_at_once
+from train.batches import batches, two_at_once
+from train.network import compiled
 from train.views import Variants, Views
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import tf_keras as keras
 
     from train.methods.trainer import Trainer
-    from train.samples import Samples
     from train.tasks import Probe
 
 BATCH = 64
@@ -50,7 +50,7 @@ def extract(trainer: Trainer) -> Features:
     """
     data, backbone, recipe = trainer.data, trainer.network.backbone, trainer.recipe
     wanted = Variants(recipe.mirror, recipe.closer_looks, recipe.seed)
-    own, run = Views(data.training.x, data.training.y, wanted), _compiled(backbone, data.training)
+    own, run = Views(data.training.x, data.training.y, wanted), trainer.network.features(data.training)
     count = len(own)
     learned = _room(trainer, backbone, own.rows)
     _fill(trainer, run, learned[:count], own)
@@ -81,18 +81,8 @@ def extract(trainer: Trainer) -> Features:
 
 def compute(trainer: Trainer, model: keras.Model, *several: Views) -> list[np.ndarray]:
     """What a model gives for every row of each of the views, which are of one kind of pictures [N * variants, ...]."""
-    run = _compiled(model, several[0])
+    run = compiled(model, several[0])
     return [_filled(trainer, model, run, views) for views in several]
-
-
-def _compiled(model: keras.Model, samples: Samples | Views) -> Callable[[np.ndarray], tf.Tensor]:
-    """The model as a function of a batch of the pictures."""
-    import tensorflow as tf
-
-    run: Callable[[np.ndarray], tf.Tensor] = tf.function(
-        lambda x: model(as_input(x), training=False), autograph=False, input_signature=samples.signature()[:1]
-    )
-    return run
 
 
 def _room(trainer: Trainer, model: keras.Model, rows: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from train.methods.trainer import Trainer, learning_rates
 from train.network import learning_layers, prunable_kernels
 from train.samples import Samples
 from train.tasks import better
+from train.variables import assign, values_of
 from train.views import Views
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Before:
 
 def begin(trainer: Trainer, done: TrainState) -> TrainState:
     """The state in which the phase begins, after the one that is done."""
-    teacher = [variable.numpy() for variable in trainer.network.variables]
+    teacher = values_of(trainer.network.variables)
     return TrainState(PHASE, teacher=teacher, history=done.history, best_epochs=done.best_epochs)
 
 
@@ -79,8 +80,7 @@ def look_before(trainer: Trainer, state: TrainState, features: Features | None) 
         features: of its backbone where they are known, which is where it never learned.
     """
     network, data, measure = trainer.network, trainer.data, trainer.data.task.measure
-    for variable, value in zip(network.variables, state.teacher, strict=True):
-        variable.assign(value)
+    assign(network.variables, state.teacher)
     features = features or extract(trainer)
 
     def answers(x: np.ndarray) -> np.ndarray:
@@ -244,8 +244,7 @@ def _fine_tune_end(
     with ThreadPoolExecutor(1) as aside:
         step = aside.submit(make_step, plan, replace(views, x=none_yet), Samples(none_yet, trainer.data.validation.y))
         if state.weights:  # of a checkpoint; the planes come from the beginning that it had
-            for variable, value in zip(whole.variables, state.weights, strict=True):
-                variable.assign(value)
+            assign(whole.variables, state.weights)
         fresh = None if state.weights or done else whole.pruner
         if fresh is not None:
             prune_at_once(trainer, end.beginning, views, fresh.shares)
@@ -282,8 +281,7 @@ def _keep_the_better(trainer: Trainer, state: TrainState, before: Before, learne
         f"The network before fine-tuning is kept: its validation {task.metric} is {was:.3f}, after it {now:.3f}"
     )
     state.best_epochs[PHASE] = 0
-    for variable, value in zip(trainer.network.variables, state.teacher, strict=True):
-        variable.assign(value)
+    assign(trainer.network.variables, state.teacher)
     backbone = trainer.network.backbone
     backbone.trainable = any(learned)
     for layer, trainable in zip(backbone.layers, learned, strict=True):

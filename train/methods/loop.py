@@ -22,6 +22,7 @@ from train.batches import as_input, batches, two_at_once
 from train.methods.adam import Adam
 from train.methods.state import Epoch, TrainState
 from train.tasks import better
+from train.variables import assign, values_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -230,8 +231,7 @@ def fit(
         if checkpointer.stopping:  # a signal came since; the state is saved
             checkpointer.check()
     if state.best:  # a phase of no epochs has none
-        for variable, value in zip(plan.variables, state.best, strict=True):
-            variable.assign(value)
+        assign(plan.variables, state.best)
     return state
 
 
@@ -257,7 +257,7 @@ def _keep_if_best(plan: PhasePlan, state: TrainState, metric: float, held: int) 
     """Keeps the weights where this metric on `held` samples makes them the best so far."""
     eligible = plan.pruner is None or state.step - 1 >= plan.pruner.first_final_step
     if eligible and _is_best(plan.task, metric, state, held):
-        state.best = [variable.numpy() for variable in plan.variables]
+        state.best = values_of(plan.variables)
         state.best_epochs[plan.phase] = 1 + plan.earlier + _epochs_done(plan, state)
 
 
@@ -281,7 +281,7 @@ def _report(progress: Progress, plan: PhasePlan, line: Epoch) -> None:
 
 def _capture(plan: PhasePlan, optimizer: Adam, state: TrainState) -> None:
     """Copies the variables into the state."""
-    copies = [[variable.numpy() for variable in variables] for variables in _variables(plan, optimizer)]
+    copies = [values_of(variables) for variables in _variables(plan, optimizer)]
     state.weights, state.optimizer, state.masks, state.average = copies
 
 
@@ -291,8 +291,7 @@ def _restore(plan: PhasePlan, optimizer: Adam, state: TrainState) -> None:
         return
     saved = (state.weights, state.optimizer, state.masks, state.average)
     for variables, values in zip(_variables(plan, optimizer), saved, strict=True):
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        assign(variables, values)
 
 
 def _variables(plan: PhasePlan, optimizer: Adam) -> tuple[Sequence[tf.Variable], ...]:

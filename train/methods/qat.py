@@ -30,6 +30,7 @@ from train.methods.state import TrainState
 from train.methods.trainer import Trainer, learning_rates
 from train.network import Network, prunable_kernels, walk
 from train.samples import Samples
+from train.variables import values_of
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -70,7 +71,7 @@ def train_aware(trainer: Trainer, state: TrainState, before: finetune.Before) ->
         if scores is None:
             trainer.checkpointer.check()
         else:
-            state.best, state.best_metric = [variable.numpy() for variable in everything], scores[1]
+            state.best, state.best_metric = values_of(everything), scores[1]
     passes = trainer.passes(recipe.fine_tune_epochs, recipe.min_steps)
     steps = trainer.steps(recipe.qat_epochs, passes)
     views = finetune.views_to_learn(trainer, before)
