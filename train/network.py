@@ -54,12 +54,16 @@ class Network:
 
 
 def compiled(model: keras.Model, like: Samples | Views) -> Callable[[np.ndarray], tf.Tensor]:
-    """A model's inference, as a function of a batch that looks like these."""
+    """A model's inference, as a function of a batch that looks like these.
+
+    It has been run once. Threads that run it for the first time together would each prepare it, and take twice as long.
+    """
     import tensorflow as tf
 
-    run: Callable[[np.ndarray], tf.Tensor] = tf.function(
-        lambda x: model(as_input(x), training=False), autograph=False, input_signature=like.signature()[:1]
-    )
+    (kind,) = like.signature()[:1]
+    function = tf.function(lambda x: model(as_input(x), training=False), autograph=False, input_signature=[kind])
+    run: Callable[[np.ndarray], tf.Tensor] = function.get_concrete_function()
+    run(tf.zeros((1, *kind.shape[1:]), kind.dtype))
     return run
 
 
