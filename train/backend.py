@@ -10,13 +10,16 @@ import os
 import platform
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from ei_compat.core.errors import TrainingError, UsageError
 from train import supervision
 
+# TensorFlow, tf_keras and tfmot import these where they find them, which takes 0.3 s of 1.9, and do without them else,
+# as in the image, which has neither: Keras 3, and what two functions of tf_keras need that nothing here calls.
+UNUSED = ("keras", "scipy")
 STEPS_TO_OPTIMIZE_FOR = 500  # of training; what fewer save is less than what optimising takes
 
 
@@ -33,7 +36,7 @@ def start(*, deterministic: bool) -> None:
     check_installed()
     check_processor()
     keep_freed_memory()
-    with without_native_chatter(), warnings.catch_warnings(), _uncollected():
+    with without_native_chatter(), warnings.catch_warnings(), _uncollected(), _hidden(UNUSED):
         # tensorflow-model-optimization 0.8 compares versions with distutils, which warns.
         warnings.filterwarnings("ignore", message="(The )?distutils ", category=DeprecationWarning)
         import tensorflow as tf
@@ -44,6 +47,19 @@ def start(*, deterministic: bool) -> None:
     logging.getLogger("absl").setLevel("ERROR")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def _hidden(packages: Iterable[str]) -> Iterator[None]:
+    """Within the block packages that are not imported yet count as not installed."""
+    hidden = [name for name in packages if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 @contextmanager

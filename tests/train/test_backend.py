@@ -46,6 +46,22 @@ def test_without_tensorflow_one_line_says_how_to_get_it(monkeypatch: pytest.Monk
         backend.start(deterministic=False)
 
 
+UNUSED = """
+import sys
+from train import backend
+
+backend.start(deterministic=False)
+print(*(name in sys.modules for name in backend.UNUSED))
+import keras, scipy
+"""
+
+
+def test_what_nothing_uses_is_not_imported_and_stays_there_for_who_does() -> None:
+    found = subprocess.run([sys.executable, "-c", UNUSED], capture_output=True, text=True, check=True).stdout
+
+    assert found.split() == ["False", "False"]
+
+
 @pytest.mark.skipif("TF_NUM_INTRAOP_THREADS" in os.environ, reason="the environment says how many threads")
 def test_an_operator_has_half_of_the_processors() -> None:
     import tensorflow as tf

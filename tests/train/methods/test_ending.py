@@ -57,3 +57,19 @@ def test_planes_of_mirror_images_follow_those_of_the_images(network: Network) ->
     np.testing.assert_allclose(held.x, known.x[:9], atol=1e-5)
     assert known.constants is constants
     assert known.variants == Variants(mirrored=True)
+
+
+def test_features_are_compiled_once_and_follow_the_weights(network: Network) -> None:
+    random = np.random.default_rng(3)
+    x, y = random.integers(0, 256, (3, 32, 32, 3), np.uint8), np.zeros(3, np.int32)
+    features = network.features(Samples(x, y))
+    scaled = x.astype(np.float32) / 255
+    kernel = network.backbone.layers[1].kernel
+
+    for factor in (1.0, -1.0):
+        kernel.assign(kernel * factor)
+        np.testing.assert_allclose(features(x), network.backbone(scaled, training=False), atol=1e-5)
+    kernel.assign(kernel * -1.0)
+
+    assert network.features(Samples(x[:2], y[:2])) is features
+    assert network.features(Samples(scaled, y)) is not features

@@ -10,6 +10,7 @@ import pytest
 
 from tests.train.networks import classification
 from train.methods.features import extract
+from train.network import Network
 from train.recipe import Recipe
 from train.samples import Samples
 
@@ -35,7 +36,7 @@ def training_on(images: np.ndarray, classes: np.ndarray, folder: Path, **asked: 
     data = SimpleNamespace(training=samples, validation=samples, task=classification(2))
     data.sets = lambda: {"training": samples, "validation": samples}
     recipe = Recipe().model_copy(update=asked)
-    network = SimpleNamespace(backbone=backbone)
+    network = Network(backbone, keras.Sequential())
     return SimpleNamespace(recipe=recipe, network=network, data=data, folder=folder, progress=Notes())
 
 
