@@ -209,7 +209,7 @@ def _measure(
 ) -> Measured:
     """Runs both files over the held-out sets and makes the checks; what they warn of is said."""
     data = work.trainer.data.changed(work.trainer.data.scaling.as_given)
-    held_out = {name: samples for name, samples in data.sets().items() if name != "training"}
+    held_out = data.held_out()
     answers = {kind: predict_sets(models[name], kind, held_out, progress) for kind, name in MODEL_FILES.items()}
     zeros = count_zeros(network, models[INT8_FILE])
     written = data.task.drop(work.chosen, data.task.measure(data.validation.y, answers["float32"]["validation"]))

@@ -115,3 +115,7 @@ class TrainingData:
         """The sets by the names that reports use."""
         named = {"training": self.training, "validation": self.validation, "testing": self.testing}
         return {name: samples for name, samples in named.items() if samples is not None}
+
+    def held_out(self) -> dict[str, Samples]:
+        """The same without training's."""
+        return {name: samples for name, samples in self.sets().items() if name != "training"}

@@ -55,9 +55,7 @@ def extract(trainer: Trainer) -> Features:
     learned = _room(trainer, backbone, own.rows)
     _fill(trainer, run, learned[:count], own)
     held_out = {
-        name: _filled(trainer, backbone, run, Views(samples.x, samples.y))
-        for name, samples in data.sets().items()
-        if name != "training"
+        name: _filled(trainer, backbone, run, Views(samples.x, samples.y)) for name, samples in data.held_out().items()
     }
     held = held_out["validation"]
     probe = data.task.fit_probe(learned[:count], data.training.y, held, data.validation.y)

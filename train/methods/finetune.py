@@ -87,7 +87,7 @@ def look_before(trainer: Trainer, state: TrainState, features: Features | None) 
         parts = [x[first : first + ANSWERS_BATCH] for first in range(0, len(x), ANSWERS_BATCH)]
         return np.concatenate([network.head(part, training=False).numpy() for part in parts])
 
-    truths = {name: samples.y for name, samples in data.sets().items() if name != "training"}
+    truths = {name: samples.y for name, samples in data.held_out().items()}
     probe, measured = features.probe, {}
     if trainer.finished is None:
         measured["linear probe"] = {

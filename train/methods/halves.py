@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from train.graph import Graph, largest_tensor
 from train.methods.expansions import expansion, normalisation_of
 from train.methods.pointwise import is_pointwise, pointwise
@@ -27,8 +29,6 @@ from train.network import Network, walk
 if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras as keras
-
-    Statistics = list[tuple[tf.Tensor, tf.Tensor]]  # mean and variance [channels] for each normalisation that learns
 
 LARGEST_AT_ONCE = 8192  # values in a tensor of one picture, up to which halves save nothing
 
@@ -96,8 +96,9 @@ class _Pass:
         """The features [N, D] of a batch; in training the moving statistics follow it."""
         if not training:
             return self.backbone(x, training=False)
-        features, statistics = self._rows(x, self._values())
-        self._follow(statistics)
+        values = self._values()
+        features, statistics = self._rows(x, values)
+        self._follow(statistics, values)
         return features
 
     def in_halves(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
@@ -112,29 +113,48 @@ class _Pass:
         rows = tf.shape(x)[0]
         size = (rows + 1) // 2  # of an odd number both have the one in the middle; the first says what it is
         (first, of_first), (second, of_second) = half(x[:size], values), half(x[rows - size :], values)
-        self._follow([((m + n) / 2, (v + w) / 2) for (m, v), (n, w) in zip(of_first, of_second, strict=True)])
+        self._follow((of_first + of_second) / 2, values)
         return tf.concat([first, second[2 * size - rows :]], axis=0)
 
     def _values(self) -> list[tf.Tensor]:
         """Of the backbone's variables."""
-        return [variable.read_value() for variable in self.backbone.variables]
+        return [variable.value() for variable in self.backbone.variables]
 
-    def _follow(self, statistics: Statistics) -> None:
-        """Moves the moving statistics towards those of a batch."""
-        for norm, now in zip(self.norms, statistics, strict=True):
-            for moving, value in zip((norm.moving_mean, norm.moving_variance), now, strict=True):
-                moving.assign_sub((moving - value) * (1 - norm.momentum))
+    def _known(self, values: Sequence[tf.Tensor]) -> dict[int, tf.Tensor]:
+        """The same by the variables' ids."""
+        return {id(variable): value for variable, value in zip(self.backbone.variables, values, strict=True)}
 
-    def _rows(self, x: tf.Tensor, values: Sequence[tf.Tensor]) -> tuple[tf.Tensor, Statistics]:
-        """Features of some rows and the statistics of the normalisations that learn.
+    def _follow(self, statistics: tf.Tensor, values: Sequence[tf.Tensor]) -> None:
+        """Moves the moving statistics towards those of a batch, all at once.
+
+        Args:
+            statistics: of `_rows`.
+            values: of the backbone's variables.
+        """
+        import tensorflow as tf
+
+        if not self.norms:
+            return
+        known = self._known(values)
+        moving = [(variable, 1 - n.momentum) for n in self.norms for variable in (n.moving_mean, n.moving_variance)]
+        sizes = [variable.shape[0] for variable, _ in moving]
+        rates = np.repeat(np.array([rate for _, rate in moving], np.float32), sizes)
+        steps = (tf.concat([known[id(variable)] for variable, _ in moving], 0) - statistics) * rates
+        for (variable, _), step in zip(moving, tf.split(steps, sizes), strict=True):
+            variable.assign_sub(step, read_value=False)
+
+    def _rows(self, x: tf.Tensor, values: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Features of some rows, and the mean and variance of each normalisation that learns, end to end.
 
         Args:
             x: the rows.
             values: of the backbone's variables.
         """
+        import tensorflow as tf
+
         found: dict[str, list[tf.Tensor]] = {}
         learning = {norm.name for norm in self.norms}
-        known = {id(variable): value for variable, value in zip(self.backbone.variables, values, strict=True)}
+        known = self._known(values)
 
         def compute(layer: keras.layers.Layer, x: Any) -> Any:
             if layer.name in self.done:
@@ -150,7 +170,8 @@ class _Pass:
             return y
 
         features = walk(self.backbone, x, compute)
-        return features, [(mean, variance) for mean, variance in (found[norm.name] for norm in self.norms)]
+        statistics = [statistic for norm in self.norms for statistic in found[norm.name]]
+        return features, tf.concat(statistics, 0) if statistics else tf.zeros(0)
 
 
 def _compute(layer: keras.layers.Layer, x: Any, own: Sequence[tf.Tensor], padding: str | None) -> tf.Tensor:

@@ -297,7 +297,7 @@ def _restore(plan: PhasePlan, optimizer: Adam, state: TrainState) -> None:
 def _variables(plan: PhasePlan, optimizer: Adam) -> tuple[Sequence[tf.Variable], ...]:
     """What a step may change: the network's, the optimizer's, masks and averages."""
     masks = () if plan.pruner is None else plan.pruner.masks
-    average = () if plan.average is None else plan.average.values
+    average = () if plan.average is None else (plan.average.values,)
     return plan.variables, optimizer.variables, masks, average
 
 
