@@ -14,7 +14,7 @@ made up for those before (optimal brain compression, in the same paper), for fou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,7 +122,7 @@ def _prune(
         layer.kernel.assign(kernel * largest(kernel, share))
         return
     picks = _picks(len(was), math.prod(layer.output.shape[1:-1]), random)
-    before, after = (np.concatenate(list(_samples(layer, x, picks))) for x in (was, now))
+    before, after = (_inputs(layer, x, picks) for x in (was, now))
     if centred:
         before, after = before - before.mean(0), after - after.mean(0)
     gram, cross = ((after.T @ x / len(x)).astype(np.float64) for x in (after, before))
@@ -130,25 +130,31 @@ def _prune(
     layer.kernel.assign(least_squares(gram, cross, weights, mask).reshape(kernel.shape))
 
 
-def _picks(images: int, outputs: int, random: np.random.Generator) -> np.ndarray:
-    """Which outputs of each picture count: so many, or all."""
-    if outputs <= POSITIONS:
-        return np.tile(np.arange(outputs), (images, 1))
-    return random.integers(0, outputs, (images, POSITIONS))
+def _picks(images: int, outputs: int, random: np.random.Generator) -> np.ndarray | None:
+    """Which outputs of each picture count: so many, or None for all."""
+    return None if outputs <= POSITIONS else random.integers(0, outputs, (images, POSITIONS))
 
 
-def _samples(layer: keras.layers.Layer, x: tf.Tensor, picks: np.ndarray) -> Iterator[np.ndarray]:
-    """What some of a layer's outputs are computed from [N, in], batch by batch; `picks` says which of each picture."""
+def _inputs(layer: keras.layers.Layer, x: tf.Tensor, picks: np.ndarray | None) -> np.ndarray:
+    """What those outputs of a layer are computed from that `_picks` gave, [N, in]."""
     import tensorflow as tf
     import tf_keras as keras
 
+    if not isinstance(layer, keras.layers.Conv2D) or is_pointwise(layer):
+        return _picked(x.numpy(), picks)
+    sizes, strides, rates = ((1, *each, 1) for each in (layer.kernel_size, layer.strides, layer.dilation_rate))
+    parts = []
     for first in range(0, len(x), BATCH):
-        part = x[first : first + BATCH].numpy()
-        if isinstance(layer, keras.layers.Conv2D) and not is_pointwise(layer):
-            sizes, strides, rates = ((1, *each, 1) for each in (layer.kernel_size, layer.strides, layer.dilation_rate))
-            part = tf.image.extract_patches(part, sizes, strides, rates, layer.padding.upper()).numpy()
-        rows = part.reshape(len(part), -1, part.shape[-1])
-        yield np.take_along_axis(rows, picks[first : first + BATCH, :, np.newaxis], 1).reshape(-1, part.shape[-1])
+        patches = tf.image.extract_patches(x[first : first + BATCH], sizes, strides, rates, layer.padding.upper())
+        parts.append(_picked(patches.numpy(), picks if picks is None else picks[first : first + BATCH]))
+    return np.concatenate(parts)
+
+
+def _picked(x: np.ndarray, picks: np.ndarray | None) -> np.ndarray:
+    """The picked positions of planes [N, ..., in], as rows [M, in]."""
+    if picks is not None:
+        x = np.take_along_axis(x.reshape(len(x), -1, x.shape[-1]), picks[:, :, np.newaxis], 1)
+    return x.reshape(-1, x.shape[-1])
 
 
 def least_squares(gram: np.ndarray, cross: np.ndarray, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:

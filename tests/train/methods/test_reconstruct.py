@@ -74,12 +74,14 @@ def test_what_goes_into_an_output_is_what_its_weights_meet(strides: int, padding
     layer = keras.layers.Conv2D(4, 3, strides=strides, padding=padding, use_bias=False)
     x = np.random.default_rng(4).normal(size=(3, 9, 9, 2)).astype(np.float32)
     outputs = layer(x).numpy().reshape(3, -1, 4)
-    picks = np.tile(np.arange(outputs.shape[1]), (3, 1))
+    picks = np.random.default_rng(1).integers(0, outputs.shape[1], (3, 5))
 
-    met = np.concatenate(list(reconstruct._samples(layer, tf.constant(x), picks)))
+    of_all, of_some = (reconstruct._inputs(layer, tf.constant(x), chosen) for chosen in (None, picks))
 
     kernel = layer.kernel.numpy().reshape(-1, 4)
-    np.testing.assert_allclose(met @ kernel, outputs.reshape(-1, 4), atol=1e-5)
+    np.testing.assert_allclose(of_all @ kernel, outputs.reshape(-1, 4), atol=1e-5)
+    some = np.take_along_axis(outputs, picks[:, :, np.newaxis], 1)
+    np.testing.assert_allclose(of_some @ kernel, some.reshape(-1, 4), atol=1e-5)
 
 
 def test_the_beginning_of_a_network_stays_nearer_to_what_it_gave_than_without_its_smallest_weights() -> None:
