@@ -30,13 +30,26 @@ PACKAGES = (("ei_compat",), ("firmware",), ("train",))
 ROOMS = {
     "ei_compat": (("core",), ("dataset", "remote"), ("media",), ("block", "upload"), ("formats", "studio")),
     "train": (
-        ("checks", "costs", "graph", "recipe", "registry", "result", "scaling", "signals", "streams", "supervision"),
+        (
+            "checks",
+            "costs",
+            "graph",
+            "recipe",
+            "registry",
+            "result",
+            "scaling",
+            "signals",
+            "streams",
+            "supervision",
+            "variables",
+        ),
         ("page",),
         ("backbones", "backend", "container", "demo", "feature_scaling", "tasks", "workers"),
-        ("network", "samples"),
-        ("job", "sparsity", "views"),
+        ("samples",),
+        ("job", "views"),
         ("array_data", "batches", "exported"),
-        ("data", "evaluate", "methods"),
+        ("network",),
+        ("data", "evaluate", "methods", "sparsity"),
         ("export", "inspection", "phases", "trained"),
         ("runs",),
         ("preparation", "reporting"),
@@ -276,12 +289,27 @@ def test_the_root_is_a_custom_learning_block() -> None:
         assert parameter.get("showIf", {"parameter": names[0]})["parameter"] in names
 
 
+def test_the_block_passes_by_itself_nothing_that_goes_by_the_number_of_pictures() -> None:
+    from ei_compat.block.parameters import read_parameters, to_arguments
+    from train import job
+
+    passed = {word[2:].replace("-", "_") for word in to_arguments(read_parameters(ROOT / "parameters.json"))}
+    of_few = job.FEW_IMAGES | job.FEW_IMAGES_PUBLISHED_WEIGHTS | job.FEW_IMAGES_PRUNED
+    adapted = {*job.PUBLISHED_WEIGHTS, *job.PUBLISHED_WEIGHTS_BALANCED, *of_few, "initial_sparsity", "min_steps"}
+    assert "fine_tune_epochs" in passed
+    assert not passed & adapted
+
+
 @pytest.mark.parametrize("parameter", block_parameters(), ids=lambda parameter: parameter["param"])
 def test_a_block_parameter_is_an_option_of_train_with_the_same_default(parameter: dict[str, Any]) -> None:
     from train.recipe import Recipe
 
     field = parameter["param"].replace("-", "_")
     defaults = {name: info.default for name, info in Recipe.model_fields.items()}
+    if parameter["value"] == "":  # a value that is passed stays as it is, and these adapt to the number of pictures
+        assert parameter["optional"]
+        assert (parameter["type"], float(parameter["placeholder"])) == ("float", defaults[field])
+        return
     if field.startswith("no_"):  # a flag is passed when it is on, and never when it is off
         assert parameter["type"] == "flag"
         assert parameter["value"] is not defaults[field.removeprefix("no_")]

@@ -12,23 +12,26 @@ from typer.core import TyperCommand
 from ei_compat.core.errors import UsageError
 
 CLOSE = 0.75  # of 1, how much alike a mistyped option is to the one that it was meant for
+OPTIONAL = {"--initial-sparsity", "--fine-tune-learning-rate"}  # in `parameters.json`
+UNSET = "unset"  # of a context's `meta`
 ON, OFF = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 class BlockCommand(TyperCommand):
     """A command without positional arguments, whose switches take `1`, `true`, `yes`, `on` and their opposites.
 
-    Edge Impulse passes a block's parameters of type `boolean` as `--param 1` and `--param 0`. Unknown options keep
-    their words, for the command to name.
+    Edge Impulse passes a block's parameters of type `boolean` as `--param 1` and `--param 0`. Those that its form has
+    as optional may come as the empty text, which is no value; the context's `meta` lists them under `UNSET`. Unknown
+    options keep their words, for the command to name.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer's base class names a private type
         """See click; the words are put in order before, but for a shell that completes a line that has no end yet."""
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)
-        return super().parse_args(ctx, list(self._in_order(args)))
+        return super().parse_args(ctx, list(self._in_order(args, ctx.meta.setdefault(UNSET, []))))
 
-    def _in_order(self, words: list[str]) -> Iterator[str]:
+    def _in_order(self, words: list[str], unset: list[str]) -> Iterator[str]:
         switches = {flag: p for p in self.params for flag in (*p.opts, *p.secondary_opts) if getattr(p, "is_flag", 0)}
         valued = {flag for p in self.params for flag in p.opts} - set(switches)
         left = list(words)
@@ -41,11 +44,15 @@ class BlockCommand(TyperCommand):
                 given = value if equals else left.pop(0) if left and _is_value(left[0]) else None
                 yield from _switch(name, switches[name], given)
             elif name in valued:
-                yield word
+                said = [word]
                 if not equals and left and left[0].partition("=")[0] not in valued | set(switches):
                     value = left.pop(0)
-                    yield value
-                if not value:  # an empty path would be the working directory
+                    said.append(value)
+                if value:
+                    yield from said
+                elif name in OPTIONAL and (equals or len(said) > 1):
+                    unset.append(name)
+                else:  # an empty path would be the working directory
                     raise UsageError("needs a value", where=name, fix="see train --help")
                 _refuse_more(f"{name} {value}", left)
             elif word.startswith("-"):

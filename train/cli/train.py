@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from ei_compat.block.run_folder import INT8_FILE, PAGE
 from ei_compat.core.errors import CheckError, UsageError
 from train.cli import console, names
-from train.cli.block_command import BlockCommand, unknown
+from train.cli.block_command import UNSET, BlockCommand, unknown
 from train.cli.examples import examples
 from train.recipe import Recipe, option_of
 
@@ -98,6 +98,8 @@ def train(
     if context.args:
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
+    for option in context.meta.get(UNSET, ()):
+        progress.note(f"{option} is not set: it goes by the number of pictures")
     refuse_both(resume=resume, overwrite=overwrite)
     refuse_number(name, resume=resume, overwrite=overwrite)
     backend.check_installed()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from ei_compat.block.parameters import read_parameters
 from ei_compat.core.errors import UsageError
-from train.cli.block_command import unknown
+from train.cli.block_command import OPTIONAL, unknown
 from train.cli.main import command_line
 
 
@@ -61,6 +63,17 @@ def test_stray_values_are_errors_of_their_option(words: list[str], says: str) ->
     with pytest.raises(UsageError) as caught:
         parsed(*words)
     assert str(caught.value).startswith(says)
+
+
+def test_what_the_form_has_as_optional_may_be_empty() -> None:
+    parameters = read_parameters(Path(__file__).parents[3] / "parameters.json").parameters
+    assert {f"--{parameter.param}" for parameter in parameters if parameter.optional} == OPTIONAL
+
+    for empty in (["--fine_tune_learning_rate", ""], ["--fine-tune-learning-rate="]):
+        params, odd = parsed(*empty, "--epochs", "7")
+        assert (params["fine_tune_learning_rate"], params["epochs"], odd) == (None, 7, [])
+    with pytest.raises(UsageError, match="--initial-sparsity: needs a value"):
+        parsed("--initial-sparsity")
 
 
 def test_unknown_options_keep_their_words() -> None:
