@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from firmware.profile import Profile, profile_model
+if TYPE_CHECKING:
+    from firmware.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def board_of(int8_file: bytes) -> Board:
     Raises:
         EiTrainError: the compiler refuses it, and says why.
     """
+    from firmware.profile import profile_model  # takes a moment, as a rule in the other process
+
     return from_profile(profile_model(int8_file, count=False))
 
 
@@ -139,7 +142,9 @@ class BoardElsewhere:
 
 
 def _answer(int8_file: Path) -> None:
-    """What the other process does: it waits for the word, and ends where none comes."""
+    """What the other process does: it makes itself ready, waits for the word, and ends where none comes."""
+    import firmware.profile  # noqa: F401 - that `board_of` needs
+
     if not sys.stdin.readline():
         sys.exit(1)
     json.dump(asdict(board_of(int8_file.read_bytes())), sys.stdout)
