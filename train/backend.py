@@ -17,8 +17,8 @@ from typing import Any
 from ei_compat.core.errors import TrainingError, UsageError
 from train import supervision
 
-# TensorFlow, tf_keras and tfmot import these where they find them, which takes 0.3 s of 1.9, and do without them else,
-# as in the image, which has neither: Keras 3, and what two functions of tf_keras need that nothing here calls.
+# TensorFlow, tf_keras and tfmot import these where they find them, a sixth of all that they import, and do without them
+# else, as in the image, which has neither: Keras 3, and what two functions of tf_keras need that nothing here calls.
 UNUSED = ("keras", "scipy")
 STEPS_TO_OPTIMIZE_FOR = 500  # of training; what fewer save is less than what optimising takes
 
