@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ei_compat.core.errors import DataError, ImageError, LimitError
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
-from ei_compat.dataset.dataset import ArrayRow, FilePayload, Payload
+from ei_compat.dataset.dataset import ArrayRow, FilePayload, Payload, Sample
 from ei_compat.media.image_headers import FIRST_BYTES, plain_size
 from ei_compat.media.pixels import unscale_pixels
 
@@ -35,6 +35,8 @@ CODEC_OF = {
     ".ras": "SUN",
     ".pxr": "PIXAR",
 }
+MARKS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # that files of most pictures begin with
+LONGEST_MARK = 8  # bytes
 ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF tag, and its values for pictures on their side
 
 
@@ -72,15 +74,33 @@ def image_size(source: ImageSource, limits: Limits = DEFAULT_LIMITS) -> tuple[in
         return (height, width) if _orientation(image) in SIDEWAYS else (width, height)
 
 
+def foreign(samples: Iterable[Sample]) -> Iterator[tuple[str, str]]:
+    """Ids of samples whose files have a picture's name and are none, by their first bytes, each with what is wrong."""
+    for sample in samples:
+        payload = sample.payload
+        if not isinstance(payload, FilePayload) or not payload.is_image or payload.size is not None:
+            continue
+        if not _first_bytes(payload, LONGEST_MARK).startswith(MARKS):
+            try:
+                image_size(payload)
+            except DataError as error:
+                yield sample.id, error.what
+
+
 def _plain_size(source: FilePayload) -> tuple[int, int] | None:
+    return plain_size(_first_bytes(source, FIRST_BYTES))
+
+
+def _first_bytes(source: FilePayload, count: int) -> bytes:
+    """At most so many; none where they can't be read, of which Pillow's opening says why."""
     try:
         handle = os.open(f"{source.root}/{source.relative}", os.O_RDONLY | os.O_NONBLOCK)  # which waits for no pipe
     except (OSError, ValueError):
-        return None  # Pillow's opening says why
+        return b""
     try:
-        return plain_size(os.read(handle, FIRST_BYTES))
+        return os.read(handle, count)
     except OSError:
-        return None
+        return b""
     finally:
         os.close(handle)
 

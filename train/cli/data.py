@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,6 +32,7 @@ FORM = typer.Option(
     help="The format of SOURCE, where it is not to be found out; `ei-train formats` lists all.",
 )
 AS_JSON = typer.Option(False, "--json", help="Print the result as JSON.")
+SHOWN = 5  # lines of one kind of warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ def split(
     from ei_compat.core.files import refuse_occupied
     from ei_compat.dataset.split import Shares, count_split, find_copies, labelled, split_dataset
     from ei_compat.formats import WriteOptions, write_dataset
+    from ei_compat.media.image_files import foreign
     from train.cli.progress import bars
     from train.data import in_strata, task_of, with_sides_of
     from train.tasks import TASKS
@@ -164,10 +167,9 @@ def split(
     counts = count_split(parted, pattern, copies=copies)
     if task is not None:
         counts = replace(counts, classes=count_split(divided, copies=copies).classes)
-    for one, other in counts.conflicts[:5]:
-        console.warn(f"{one} and {other} are the same file with different labels")
-    if len(counts.conflicts) > 5:
-        console.warn(f"and {len(counts.conflicts) - 5} more such pairs")
+    pairs = [f"{one} and {other} are the same file with different labels" for one, other in counts.conflicts]
+    _warn_of(pairs, "such pairs")
+    _warn_of([f"{name} {reason}" for name, reason in foreign(dataset.samples)], "files that are no pictures")
     console.show(SplitView(counts, target, parted.reading), as_json=as_json)
 
 
@@ -179,6 +181,14 @@ def open_source(source: Path, form: str | None) -> Dataset:
     for line in dataset.reading.lines():
         console.warn(line)
     return dataset
+
+
+def _warn_of(lines: Sequence[str], called: str) -> None:
+    """Warns of the first few, and says how many more there are."""
+    for line in lines[:SHOWN]:
+        console.warn(line)
+    if len(lines) > SHOWN:
+        console.warn(f"and {len(lines) - SHOWN} more {called}")
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

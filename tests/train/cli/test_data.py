@@ -164,6 +164,23 @@ def test_copies_with_other_labels_are_named(tmp_path, capsys):
     assert "1 exact copies kept together" in out
 
 
+def test_files_that_are_no_pictures_are_named_and_kept(tmp_path, capsys):
+    folder = images(tmp_path / "in", {"cat": 4, "dog": 4}) / "dog"
+    for number in range(6):
+        (folder / f"page{number}.jpg").write_bytes(b"%PDF-1.7")
+    (folder / "late.gif").write_bytes(b"")
+    Image.new("L", (4, 4)).save(folder / "plain.bmp")
+
+    code, out, err = run(capsys, "split", tmp_path / "in", tmp_path / "set")
+
+    assert code == 0
+    assert "warning: dog/page0.jpg cannot be decoded: not a picture of a known kind" in err
+    assert err.count("not a picture") == 5
+    assert "warning: and 2 more files that are no pictures" in err
+    assert "bmp" not in err
+    assert re.search(r"total.*│\s+16 │", out)
+
+
 def test_signals_in_another_form(tmp_path, capsys):
     folder = tmp_path / "in" / "idle"
     folder.mkdir(parents=True)
