@@ -34,7 +34,7 @@ def training_on(images: np.ndarray, classes: np.ndarray, folder: Path, **asked: 
     backbone = keras.Model(pixels, keras.layers.Flatten()(keras.layers.Cropping2D(((1, 1), (0, 0)))(pixels)))
     samples = Samples(images, classes.astype(np.int32))
     data = SimpleNamespace(training=samples, validation=samples, task=classification(2))
-    data.sets = lambda: {"training": samples, "validation": samples}
+    data.held_out = lambda: {"validation": samples}
     recipe = Recipe().model_copy(update=asked)
     network = Network(backbone, keras.Sequential())
     return SimpleNamespace(recipe=recipe, network=network, data=data, folder=folder, progress=Notes())
