@@ -34,7 +34,9 @@ class Network:
 
     backbone: keras.Model
     head: keras.Model
-    _compiled: dict[Any, Callable[[np.ndarray], tf.Tensor]] = field(default_factory=dict, init=False, repr=False)
+    _compiled: dict[Any, Callable[[np.ndarray], tf.Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __call__(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
         """Outputs [N, K] of inputs."""
@@ -60,7 +62,7 @@ def compiled(model: keras.Model, like: Samples | Views) -> Callable[[np.ndarray]
     """
     import tensorflow as tf
 
-    (kind,) = like.signature()[:1]
+    kind = like.signature()[0]
     function = tf.function(lambda x: model(as_input(x), training=False), autograph=False, input_signature=[kind])
     run: Callable[[np.ndarray], tf.Tensor] = function.get_concrete_function()
     run(tf.zeros((1, *kind.shape[1:]), kind.dtype))

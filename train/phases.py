@@ -128,8 +128,8 @@ def _train_aware(work: Work) -> None:
 def _measured(trainer: Trainer) -> np.ndarray:
     """What the task measures [N] of the network as it is now, on validation."""
     network, held = trainer.network, trainer.data.validation
-    features, read = network.features(held), batches(held, np.arange(len(held)), 64)
-    said = np.concatenate(list(two_at_once(lambda x, _: network.head(features(x), training=False).numpy(), read)))
+    seen, read = network.features(held), batches(held, np.arange(len(held)), 64)
+    said = np.concatenate(list(two_at_once(lambda x, _: network.head(seen(x), training=False).numpy(), read)))
     return trainer.data.task.measure(held.y, said)
 
 

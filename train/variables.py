@@ -23,7 +23,7 @@ def values_of(variables: Iterable[tf.Variable]) -> list[np.ndarray]:
     return [read(resource=variable.handle, dtype=variable.dtype).numpy() for variable in variables]
 
 
-def assign(variables: Sequence[tf.Variable], values: Sequence[np.ndarray | tf.Variable]) -> None:
+def assign(variables: Sequence[tf.Variable], values: Sequence[np.ndarray]) -> None:
     """Gives each variable its value, which has its shape and type; ValueError where there are not as many."""
     import tensorflow as tf
 

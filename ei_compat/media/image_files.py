@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ei_compat.core.errors import DataError, ImageError, LimitError
 from ei_compat.core.limits import DEFAULT_LIMITS, Limits
 from ei_compat.dataset.dataset import ArrayRow, FilePayload, Payload, Sample
-from ei_compat.media.image_headers import FIRST_BYTES, plain_size
+from ei_compat.media.image_headers import FIRST_BYTES, JPEG, PNG, plain_size
 from ei_compat.media.pixels import unscale_pixels
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ CODEC_OF = {
     ".ras": "SUN",
     ".pxr": "PIXAR",
 }
-MARKS = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # that files of most pictures begin with
-LONGEST_MARK = 8  # bytes
 ORIENTATION, SIDEWAYS = 0x0112, range(5, 9)  # EXIF tag, and its values for pictures on their side
 
 
@@ -80,7 +78,7 @@ def foreign(samples: Iterable[Sample]) -> Iterator[tuple[str, str]]:
         payload = sample.payload
         if not isinstance(payload, FilePayload) or not payload.is_image or payload.size is not None:
             continue
-        if not _first_bytes(payload, LONGEST_MARK).startswith(MARKS):
+        if not _first_bytes(payload, len(PNG)).startswith((JPEG, PNG)):  # as most do; of the others Pillow knows
             try:
                 image_size(payload)
             except DataError as error:

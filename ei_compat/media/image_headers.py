@@ -10,7 +10,7 @@ import zlib
 from struct import Struct
 
 FIRST_BYTES = 4096
-_PNG = b"\x89PNG\r\n\x1a\n"
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"  # that such files begin with
 _SCAN, _APP1 = 0xFFDA, 0xFFE1  # JPEG markers
 _FRAMES = frozenset(range(0xFFC0, 0xFFD0)) - {0xFFC4, 0xFFC8, 0xFFCC}  # those that begin a frame and hold its size
 _OTHERS = frozenset([0xFFC4, 0xFFC8, 0xFFCC, *range(0xFFDB, 0xFFFF)]) - {_APP1}  # other segments, with their length
@@ -27,9 +27,9 @@ def plain_size(first: bytes) -> tuple[int, int] | None:
     Returns:
         None where only a real decoder can tell.
     """
-    if first[:3] == b"\xff\xd8\xff":
+    if first.startswith(JPEG):
         return _jpeg(first)
-    return _png(first) if first[:8] == _PNG else None
+    return _png(first) if first.startswith(PNG) else None
 
 
 def _jpeg(first: bytes) -> tuple[int, int] | None:

@@ -99,7 +99,7 @@ def train(
         known = (flag for parameter in context.command.params for flag in (*parameter.opts, *parameter.secondary_opts))
         progress.warn(f"ignored, not an option of train: {unknown(context.args, known)}")
     for option in context.meta.get(UNSET, ()):
-        progress.note(f"{option} is not set: it goes by the number of pictures")
+        progress.note(f"{option} is empty: it counts as not given")
     refuse_both(resume=resume, overwrite=overwrite)
     refuse_number(name, resume=resume, overwrite=overwrite)
     backend.check_installed()

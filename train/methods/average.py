@@ -37,7 +37,8 @@ class Average:
         import tensorflow as tf
 
         self.variables, self.first_step, self._decay = variables, first_step, decay
-        self.values = tf.Variable(tf.zeros(sum(v.shape.num_elements() for v in variables)), trainable=False)
+        self._shapes = [variable.shape.as_list() for variable in variables]
+        self.values = tf.Variable(tf.zeros(sum(map(math.prod, self._shapes))), trainable=False)
 
     def follow(self, step: tf.Tensor) -> None:
         """Takes in the weights that this step (0-based) left, which up to the first are all; part of its graph."""
@@ -60,7 +61,5 @@ class Average:
 
     def _parts(self) -> list[np.ndarray]:
         """The average of each variable."""
-        shapes = [variable.shape.as_list() for variable in self.variables]
-        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
-        parts = np.split(self.values.numpy(), ends)
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        parts = np.split(self.values.numpy(), np.cumsum(list(map(math.prod, self._shapes)))[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
